@@ -1,0 +1,350 @@
+//! The words of the policy language, as types. Constructors validate; a value that exists is well-formed.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+/// A number for one set of labels in one namespace, as the kernel sees it.
+///
+/// Workload identities lie in `IDENTITY_MIN..PREFIX_MIN`; numbers below are peer classes, numbers above prefixes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Peer(pub u32);
+
+/// First number of a workload identity.
+pub const IDENTITY_MIN: u32 = 256;
+/// First number of a prefix that some rule names.
+pub const PREFIX_MIN: u32 = 1 << 24;
+
+/// What a peer is when it is no protected workload. The discriminants are the numbers in the kernel's maps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[repr(u32)]
+pub enum PeerClass {
+    /// Anything unprotected on this host, whatever its network.
+    Host = 1,
+    /// Private and link-local prefixes and those on the host's own links.
+    Lan = 2,
+    /// The cloud's metadata addresses.
+    Metadata = 3,
+    /// Multicast and broadcast.
+    Multicast = 4,
+    /// Everything else.
+    World = 5,
+    /// A container whose labels are not known yet.
+    Pending = 6,
+    /// Any protected workload that no more specific row names.
+    Workload = 7,
+}
+
+/// Which end of a flow the subject is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[repr(u8)]
+pub enum Direction {
+    /// The subject is reached.
+    Ingress = 1,
+    /// The subject reaches.
+    Egress = 2,
+}
+
+/// A transport protocol by its IP number; `Protocol::ANY` in a rule matches all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Protocol(pub u8);
+
+impl Protocol {
+    /// Matches every protocol, in rules only.
+    pub const ANY: Self = Self(0);
+    /// Transmission Control Protocol.
+    pub const TCP: Self = Self(6);
+    /// User Datagram Protocol.
+    pub const UDP: Self = Self(17);
+}
+
+/// Ports `first..=last` of one protocol (or of any). `0..=65535` is every port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PortRange {
+    /// The protocol.
+    pub protocol: Protocol,
+    /// First port.
+    pub first: u16,
+    /// Last port, inclusive.
+    pub last: u16,
+}
+
+/// What a verdict says. The discriminants are the numbers in the kernel's maps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[repr(u8)]
+pub enum Action {
+    /// The flow may go on.
+    Allow = 1,
+    /// The flow is refused.
+    Deny = 2,
+}
+
+/// Whether verdicts bind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Denials are carried out.
+    #[default]
+    Enforce,
+    /// Denials are only recorded.
+    Observe,
+}
+
+/// Why a verdict fell. The discriminants are the reason codes of `abi.h`; names are what `flows` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[repr(u8)]
+pub enum Reason {
+    /// A rule of a policy decided.
+    Rule = 1,
+    /// Both ends are the same workload.
+    SameWorkload = 2,
+    /// Loopback inside a namespace that is not the host's.
+    Loopback = 3,
+    /// The answer to something that was allowed.
+    Reply = 4,
+    /// No end is protected.
+    Unprotected = 5,
+    /// The labels of one end are not known yet.
+    Pending = 6,
+    /// The subject has no compiled policy: fails closed.
+    NoPolicy = 7,
+    /// A protocol that the data plane cannot judge.
+    Protocol = 8,
+    /// A packet that could not be parsed.
+    Malformed = 9,
+    /// The port is held by another workload.
+    PortTaken = 10,
+    /// The socket was made in another workload's cgroup.
+    ForeignSocket = 11,
+    /// Enforcement is switched off.
+    Off = 12,
+}
+
+/// Labels, sorted by key.
+pub type Labels = BTreeMap<String, String>;
+
+/// A number for a set of labels in a namespace, with the labels it stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The number, stable over daemon restarts.
+    pub number: Peer,
+    /// Policy namespace: the compose project, or `default`.
+    pub namespace: String,
+    /// The labels that say who it is; "same labels" compares these and the namespace.
+    pub identity_labels: Labels,
+    /// Every label its creator gave; selectors see these (identity labels included).
+    pub labels: Labels,
+}
+
+/// What one `cofferdam.ingress`/`cofferdam.egress` item, published port or resolver opens.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Opening {
+    /// Which direction is opened.
+    pub direction: Direction,
+    /// To whom.
+    pub peer: OpeningPeer,
+    /// On which ports; `None` is every port of every protocol.
+    pub ports: Option<PortRange>,
+    /// The text it came from, as the user would search for it: `label cofferdam.ingress=app=web:80`, `-p 80:80`.
+    pub source: String,
+}
+
+/// The peer of an [`Opening`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OpeningPeer {
+    /// Protected workloads of the same namespace that carry all these labels.
+    Labels(Labels),
+    /// A peer class.
+    Class(PeerClass),
+    /// Addresses.
+    Prefix(ipnet::IpNet),
+}
+
+/// Which built-in posture a protected workload gets when no policy selects it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DefaultProfile {
+    /// Same labels talk; the world is reachable; the rest is denied.
+    #[default]
+    SameLabels,
+    /// As `SameLabels`, and the world is denied too.
+    Strict,
+    /// Only explicit policies deny.
+    Allow,
+}
+
+/// The policy of one or more workloads that are alike: same identity, same openings, same mode.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subject {
+    /// Its number in the kernel. A changed policy gets a new number, so that a flip of the cgroup's entry swaps it.
+    pub number: u32,
+    /// Who it is to its peers.
+    pub identity: Peer,
+    /// What its user opened.
+    pub openings: Vec<Opening>,
+}
+
+/// Everything that a verdict depends on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct World {
+    /// The posture of workloads that no policy selects.
+    pub profile: DefaultProfile,
+    /// All identities of protected workloads.
+    pub identities: Vec<Identity>,
+    /// All subjects.
+    pub subjects: Vec<Subject>,
+    /// Prefix → class for this host (its addresses and Docker's subnets are `host`, its links `lan`, …).
+    pub prefixes: Vec<(ipnet::IpNet, PeerClass)>,
+}
+
+/// One end of an attempt as `decide` sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum End {
+    /// A protected workload: its subject number.
+    Subject(u32),
+    /// Anything else, by address.
+    Address(IpAddr),
+    /// A cgroup that is pending.
+    Pending,
+}
+
+/// Somebody wants to talk to somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Who starts.
+    pub from: End,
+    /// Who is reached.
+    pub to: End,
+    /// The protocol.
+    pub protocol: Protocol,
+    /// The port that is reached.
+    pub port: u16,
+}
+
+/// The answer, with the rule that gave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Allow or deny.
+    pub action: Action,
+    /// Why.
+    pub reason: Reason,
+    /// The end whose policy decided, where one did.
+    pub direction: Option<Direction>,
+    /// Index into [`Compiled::rules`]; 0 where no rule decided.
+    pub rule: u32,
+}
+
+/// The kernel's view of a [`World`]: only numbers. One lookup in `rows`, at most one more for the class, at most one
+/// in `ports`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compiled {
+    /// (subject, direction, peer) → verdict for every port, or the table that knows ports.
+    pub rows: BTreeMap<RowKey, RowValue>,
+    /// (table, protocol, port prefix) → verdict; the longest prefix wins.
+    pub ports: BTreeMap<PortKey, PortValue>,
+    /// Address prefix → peer number; the longest prefix wins.
+    pub prefixes: BTreeMap<ipnet::IpNet, PrefixValue>,
+    /// Rule number → what to print. Index 0 is unused.
+    pub rules: Vec<RuleText>,
+}
+
+/// Key of `rows`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RowKey {
+    /// Subject number.
+    pub subject: u32,
+    /// Identity, class or prefix number.
+    pub peer: Peer,
+    /// The subject's end.
+    pub direction: Direction,
+}
+
+/// Value of `rows`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RowValue {
+    /// The verdict for ports that `table` does not know.
+    pub verdict: PortValue,
+    /// The port table to ask first; 0 is none.
+    pub table: u32,
+}
+
+/// Key of `ports`: the first `bits` bits of (protocol 8, port 16) decide. `bits` counts from the protocol, so 8 is
+/// "every port of this protocol" and 24 one port; 0 never occurs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PortKey {
+    /// Which table.
+    pub table: u32,
+    /// IP protocol number.
+    pub protocol: Protocol,
+    /// First port of the block.
+    pub port: u16,
+    /// How many bits of protocol and port are fixed (8..=24).
+    pub bits: u8,
+}
+
+/// A verdict in a map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PortValue {
+    /// Allow or deny.
+    pub action: Action,
+    /// Only record a denial.
+    pub observe: bool,
+    /// The rule that decided.
+    pub rule: u32,
+    /// Its precedence, smaller first; for `explain` and for later tiers.
+    pub priority: u16,
+}
+
+/// Value of `prefixes`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PrefixValue {
+    /// Number of the prefix (≥ `PREFIX_MIN`), or of its class where no rule names it.
+    pub peer: Peer,
+    /// The class, asked where the subject has no row for `peer`.
+    pub class: PeerClass,
+}
+
+/// What a rule number stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RuleText {
+    /// Document and rule, e.g. `default/same-labels`.
+    pub name: String,
+    /// Where it was written: a label, a file and line, or `built-in`.
+    pub source: String,
+}
+
+/// One step towards a new [`Compiled`]. A [`Plan`] is an ordered, printable list of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// Write a port block.
+    SetPort(PortKey, PortValue),
+    /// Write a row.
+    SetRow(RowKey, RowValue),
+    /// Write a prefix.
+    SetPrefix(ipnet::IpNet, PrefixValue),
+    /// Remove a prefix.
+    DropPrefix(ipnet::IpNet),
+    /// Remove a row. Comes after the cgroup entries have left its subject.
+    DropRow(RowKey),
+    /// Remove a port block. Comes after the rows that named its table.
+    DropPort(PortKey),
+}
+
+/// The steps from one [`Compiled`] to another: `install` before cgroup entries flip to new subjects, `retire` after.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Additions and changes that are safe while old subjects are in use.
+    pub install: Vec<Step>,
+    /// Removals of what nothing points to any more.
+    pub retire: Vec<Step>,
+}
