@@ -1,0 +1,311 @@
+//! `config.toml`: read, checked, located errors. Says nothing about what the values do; `docs/config.md` does.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use cofferdam_policy::{DefaultProfile, Labels, Mode};
+use serde::Deserialize;
+
+#[cfg(test)]
+mod tests;
+
+/// The whole file. Every field has a default, so an empty file is a good one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Config {
+    /// The posture of workloads that no policy selects.
+    pub default: DefaultProfile,
+    /// Whether verdicts bind, for every workload.
+    pub mode: Mode,
+    /// Label keys that say who a workload is, besides the built-in ones.
+    pub identity_keys: Vec<String>,
+    /// What an unannounced container's cgroup is while no daemon lives.
+    pub on_dead: OnDead,
+    /// Docker.
+    pub docker: Docker,
+    /// The API's socket.
+    pub socket: Socket,
+    /// The flow store.
+    pub flows: Flows,
+    /// Who besides root may claim which labels with `run`.
+    pub allow: Vec<Allow>,
+    /// Systemd units, or any other cgroup, to protect.
+    pub unit: Vec<Unit>,
+    /// Containers to protect by name.
+    pub protect: Vec<Protect>,
+}
+
+/// What a container's cgroup that nobody announced is, while no daemon lives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnDead {
+    /// A stranger.
+    #[default]
+    Open,
+    /// Pending: it reaches no protected workload until a daemon has seen it.
+    Closed,
+}
+
+/// `[docker]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Docker {
+    /// The engine's socket.
+    pub socket: Option<PathBuf>,
+    /// cgroup v2 folders below which it makes cgroups.
+    pub cgroup_parents: Vec<PathBuf>,
+}
+
+/// `[socket]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Socket {
+    /// The group that may read; root alone where it does not exist.
+    pub group: String,
+}
+
+/// `[flows]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Flows {
+    /// Records kept in memory, 100 to 1,000,000.
+    pub keep: usize,
+}
+
+/// `[[allow]]`: these users or this group may give these labels to what they `run`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Allow {
+    /// Members of this group.
+    pub group: Option<String>,
+    /// This user.
+    pub user: Option<String>,
+    /// `key=value`, or `key=*` for any value.
+    pub labels: Vec<String>,
+    /// Policy namespaces they may name.
+    #[serde(default = "default_namespaces")]
+    pub namespaces: Vec<String>,
+}
+
+/// `[[unit]]`: a cgroup that somebody else makes.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Unit {
+    /// Unit name, `nginx.service`: its cgroup is found below the root of the hierarchy.
+    pub unit: Option<String>,
+    /// Or the cgroup itself, absolute or relative to the root of the hierarchy.
+    pub cgroup: Option<PathBuf>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Its policy namespace.
+    #[serde(default = "default_namespace")]
+    pub namespace: String,
+}
+
+/// `[[protect]]`: a container by name.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Protect {
+    /// The container's name.
+    pub name: String,
+    /// Labels it is given on top of its own.
+    #[serde(default)]
+    pub labels: Labels,
+}
+
+/// Why a configuration is not usable: where, what, and what would be right.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file could not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The file does not parse.
+    #[error("{}:{line}:{column}: {what}", path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Column in characters, from 1.
+        column: usize,
+        /// What is wrong.
+        what: String,
+    },
+    /// The file parses and means nothing sensible.
+    #[error("{}: {what}", path.display())]
+    Meaning {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with the table it is in.
+        what: String,
+        /// What would be right.
+        hint: String,
+    },
+}
+
+/// Reads and checks a configuration file; an absent file is an error here.
+pub fn check(path: &Path) -> Result<Config, ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    parse(path, &text)
+}
+
+/// As [`check`], but the default file may be absent.
+pub(crate) fn load(path: &Path) -> Result<Config, ConfigError> {
+    match check(path) {
+        Err(ConfigError::Read { source, .. })
+            if source.kind() == std::io::ErrorKind::NotFound && path == Path::new(crate::Options::CONFIG) =>
+        {
+            Ok(Config::default())
+        }
+        other => other,
+    }
+}
+
+fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
+    let config: Config = toml::from_str(text).map_err(|error| {
+        let offset = error.span().map_or(0, |span| span.start);
+        let (line, column) = locate(text, offset);
+        ConfigError::Parse {
+            path: path.to_owned(),
+            line,
+            column,
+            what: one_line(error.message()),
+        }
+    })?;
+    validate(&config)
+        .map_err(|(what, hint)| ConfigError::Meaning {
+            path: path.to_owned(),
+            what,
+            hint,
+        })
+        .map(|()| config)
+}
+
+fn locate(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
+    (line, column)
+}
+
+fn one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The first thing that makes no sense, and what would.
+fn validate(config: &Config) -> Result<(), (String, String)> {
+    let wrong = |what: String, hint: &str| Err((what, hint.to_owned()));
+    if !(100..=1_000_000).contains(&config.flows.keep) {
+        return wrong(
+            format!("flows.keep = {} is out of range", config.flows.keep),
+            "100 to 1000000",
+        );
+    }
+    for (index, allow) in config.allow.iter().enumerate() {
+        if allow.group.is_some() == allow.user.is_some() {
+            return wrong(
+                format!("[[allow]] number {} needs a group or a user", index + 1),
+                "group = \"developers\"",
+            );
+        }
+        if let Some(bad) = allow
+            .labels
+            .iter()
+            .find(|label| !label.split_once('=').is_some_and(|(key, _)| !key.is_empty()))
+        {
+            return wrong(
+                format!("[[allow]] number {}: `{bad}` is no label", index + 1),
+                "key=value, or key=* for any value",
+            );
+        }
+    }
+    for (index, unit) in config.unit.iter().enumerate() {
+        if unit.unit.is_some() == unit.cgroup.is_some() {
+            return wrong(
+                format!("[[unit]] number {} needs a unit or a cgroup", index + 1),
+                "unit = \"nginx.service\"",
+            );
+        }
+        if unit.labels.is_empty() {
+            return wrong(
+                format!("[[unit]] number {} has no labels", index + 1),
+                "labels = { app = \"nginx\" }",
+            );
+        }
+    }
+    match config.protect.iter().position(|protect| protect.name.is_empty()) {
+        Some(index) => wrong(
+            format!("[[protect]] number {} has an empty name", index + 1),
+            "name = \"nginx\"",
+        ),
+        None => Ok(()),
+    }
+}
+
+fn default_namespace() -> String {
+    "default".to_owned()
+}
+
+fn default_namespaces() -> Vec<String> {
+    vec![default_namespace()]
+}
+
+// === impl Socket ===
+
+impl Default for Socket {
+    fn default() -> Self {
+        Self {
+            group: "cofferdam".to_owned(),
+        }
+    }
+}
+
+// === impl Flows ===
+
+impl Default for Flows {
+    fn default() -> Self {
+        Self { keep: 10_000 }
+    }
+}
+
+// === impl Unit ===
+
+impl Unit {
+    /// The name the workload is listed under.
+    pub fn name(&self) -> String {
+        match (&self.unit, &self.cgroup) {
+            (Some(unit), _) => unit.clone(),
+            (None, Some(path)) => path
+                .file_name()
+                .unwrap_or(path.as_os_str())
+                .to_string_lossy()
+                .into_owned(),
+            (None, None) => String::new(),
+        }
+    }
+}
+
+// === impl ConfigError ===
+
+impl ConfigError {
+    /// What would be right.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Read { .. } => {
+                Some("an empty file is a valid configuration; docs/config.md lists every key".to_owned())
+            }
+            Self::Parse { .. } => {
+                Some("docs/config.md lists every key; dist/config.toml is an example".to_owned())
+            }
+            Self::Meaning { hint, .. } => Some(format!("write {hint}")),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The configuration: the example is good, errors are located, nonsense is named.
+
+use std::path::Path;
+
+use super::{Config, ConfigError, OnDead, parse};
+
+fn fails(text: &str) -> (String, String) {
+    let error = parse(Path::new("config.toml"), text).expect_err("must fail");
+    (error.to_string(), error.hint().unwrap_or_default())
+}
+
+#[test]
+fn an_empty_file_is_the_default() {
+    assert_eq!(
+        parse(Path::new("config.toml"), "").expect("empty"),
+        Config::default()
+    );
+}
+
+#[test]
+fn an_unknown_key_is_located() {
+    let (line, _) = fails("mode = \"enforce\"\n\n  colour = 1\n");
+    assert!(
+        line.starts_with("config.toml:3:3: unknown field `colour`"),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_wrong_value_is_located() {
+    let (line, _) = fails("[flows]\nkeep = \"many\"\n");
+    assert!(line.starts_with("config.toml:2:8: invalid type"), "{line}");
+    let (line, hint) = fails("[flows]\nkeep = 3\n");
+    assert_eq!(
+        (line.as_str(), hint.as_str()),
+        (
+            "config.toml: flows.keep = 3 is out of range",
+            "write 100 to 1000000"
+        )
+    );
+}
+
+#[test]
+fn allow_needs_one_of_group_and_user_and_labels() {
+    let (line, _) = fails("[[allow]]\nlabels = [\"app=x\"]\n");
+    assert_eq!(line, "config.toml: [[allow]] number 1 needs a group or a user");
+    let (line, hint) = fails("[[allow]]\ngroup = \"dev\"\nlabels = [\"app\"]\n");
+    assert_eq!(line, "config.toml: [[allow]] number 1: `app` is no label");
+    assert_eq!(hint, "write key=value, or key=* for any value");
+}
+
+#[test]
+fn a_full_file_parses() {
+    let text = "default = \"strict\"\nmode = \"observe\"\nidentity-keys = [\"team\"]\non-dead = \"closed\"\n\
+        [docker]\nsocket = \"/run/docker.sock\"\ncgroup-parents = [\"docker\"]\n[socket]\ngroup = \"ops\"\n\
+        [flows]\nkeep = 500\n[[allow]]\nuser = \"ann\"\nlabels = [\"app=*\"]\n\
+        [[unit]]\nunit = \"nginx.service\"\nlabels = { app = \"nginx\" }\n[[protect]]\nname = \"db\"\n";
+    let config = parse(Path::new("config.toml"), text).expect("good");
+    assert_eq!(config.on_dead, OnDead::Closed);
+    assert_eq!(config.unit[0].name(), "nginx.service");
+    assert_eq!(config.allow[0].namespaces, ["default"]);
+}
+
+#[test]
+fn a_missing_file_is_an_error_for_check() {
+    assert!(matches!(
+        super::check(Path::new("/nonexistent/config.toml")),
+        Err(ConfigError::Read { .. })
+    ));
+}
+
+#[test]
+fn the_example_is_good() {
+    let text = include_str!("../../../../dist/config.toml");
+    assert_eq!(
+        parse(Path::new("dist/config.toml"), text).expect("good"),
+        Config::default(),
+        "all commented out"
+    );
+    let uncommented: String = text
+        .lines()
+        .map(|line| line.strip_prefix("#: ").unwrap_or(line))
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    parse(Path::new("dist/config.toml"), &uncommented).expect("good with everything switched on");
+}
