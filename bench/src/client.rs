@@ -1,0 +1,155 @@
+//! The client: one measurement a line.
+//!
+//! Times are taken around the socket calls only; a batch answers with its median, so that one preemption or one
+//! interrupt does not move it.
+
+use std::io::{BufRead, IoSliceMut, Read, Write};
+use std::mem::MaybeUninit;
+use std::net::{Ipv4Addr, Shutdown, SocketAddrV4, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketFlags, SocketType, connect,
+    recvmsg, socket_with,
+};
+
+/// Bytes of a write of the bulk measurement.
+const BULK_WRITE: usize = 128 * 1024;
+
+/// What the server told: its ports, and the listener that it lent.
+struct Server {
+    lent: TcpListener,
+    lent_address: SocketAddrV4,
+    echo: SocketAddrV4,
+    sink: SocketAddrV4,
+}
+
+/// Answers lines of stdin until it ends.
+pub(crate) fn run(control: &Path) -> anyhow::Result<()> {
+    let server = Server::ask(control)?;
+    let mut out = std::io::stdout();
+    writeln!(out, "ready")?;
+    for line in std::io::stdin().lock().lines() {
+        let line = line?;
+        let Some((measure, size)) = line.split_once(' ') else { bail!("not `MEASURE SIZE`: {line}") };
+        let size: u32 = size.parse().with_context(|| format!("not a size: {size}"))?;
+        let value = match measure {
+            "connect" => connects(&server, size)?,
+            "rate" => rate(&server, size)?,
+            "ping" => ping(server.echo, size)?,
+            "bulk" => bulk(server.sink, size)?,
+            other => bail!("no such measure: {other}"),
+        };
+        writeln!(out, "{value}")?;
+        out.flush()?;
+    }
+    Ok(())
+}
+
+// === impl Server ===
+
+impl Server {
+    fn ask(control: &Path) -> anyhow::Result<Self> {
+        let door = UnixStream::connect(control)
+            .with_context(|| format!("cannot reach the server at {}", control.display()))?;
+        let mut text = [0; 64];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut extra = RecvAncillaryBuffer::new(&mut space);
+        let got = recvmsg(&door, &mut [IoSliceMut::new(&mut text)], &mut extra, RecvFlags::CMSG_CLOEXEC)?;
+        let lent = extra.drain().find_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+            _ => None,
+        });
+        let lent = TcpListener::from(lent.context("the server lent no listener")?);
+        let text = std::str::from_utf8(&text[..got.bytes])?;
+        let ports: Vec<u16> = text.split(' ').map(str::parse).collect::<Result<_, _>>()?;
+        let &[lent_port, echo, sink] = ports.as_slice() else { bail!("not three ports: {text}") };
+        let local = |port| SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
+        Ok(Self { lent, lent_address: local(lent_port), echo: local(echo), sink: local(sink) })
+    }
+
+    /// Connects and accepts once; both ends and the time of the two calls.
+    fn connection(&self) -> anyhow::Result<(TcpStream, TcpStream, Duration)> {
+        let near = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        let start = Instant::now();
+        connect(&near, &self.lent_address).context("cannot connect to the lent listener")?;
+        let (far, _) = self.lent.accept()?;
+        let time = start.elapsed();
+        Ok((TcpStream::from(near), far, time))
+    }
+}
+
+/// Median nanoseconds of connect and accept, of `count` connections.
+fn connects(server: &Server, count: u32) -> anyhow::Result<u64> {
+    let mut times = Vec::with_capacity(count as usize);
+    for _ in 0..count {
+        let (near, far, time) = server.connection()?;
+        times.push(u64::try_from(time.as_nanos())?);
+        drop((near, far));
+    }
+    Ok(median(&mut times))
+}
+
+/// Connections a second over `milliseconds`, from socket to both closes.
+fn rate(server: &Server, milliseconds: u32) -> anyhow::Result<u64> {
+    each_second(milliseconds, 50, || {
+        let (near, far, _) = server.connection()?;
+        drop((near, far));
+        Ok(())
+    })
+}
+
+/// One-byte requests and responses a second over `milliseconds`, on one connection.
+fn ping(echo: SocketAddrV4, milliseconds: u32) -> anyhow::Result<u64> {
+    let mut stream = TcpStream::connect(echo)?;
+    stream.set_nodelay(true)?;
+    let mut byte = [7];
+    each_second(milliseconds, 50, || {
+        stream.write_all(&byte)?;
+        stream.read_exact(&mut byte)?;
+        Ok(())
+    })
+}
+
+/// Bytes a second that the sink received over `milliseconds`, on one connection.
+fn bulk(sink: SocketAddrV4, milliseconds: u32) -> anyhow::Result<u64> {
+    let mut stream = TcpStream::connect(sink)?;
+    let bytes = vec![7; BULK_WRITE];
+    let limit = Duration::from_millis(milliseconds.into());
+    let start = Instant::now();
+    while start.elapsed() < limit {
+        stream.write_all(&bytes)?;
+    }
+    stream.shutdown(Shutdown::Write)?;
+    let mut total = [0; 8];
+    stream.read_exact(&mut total)?;
+    let time = start.elapsed().as_nanos();
+    Ok(u64::try_from(u128::from(u64::from_le_bytes(total)) * 1_000_000_000 / time)?)
+}
+
+/// Repetitions a second: the median over slices of `slice` repetitions each.
+fn each_second(
+    milliseconds: u32,
+    slice: u32,
+    mut once: impl FnMut() -> anyhow::Result<()>,
+) -> anyhow::Result<u64> {
+    let limit = Duration::from_millis(milliseconds.into());
+    let mut slices = Vec::new();
+    let start = Instant::now();
+    while start.elapsed() < limit {
+        let begin = Instant::now();
+        for _ in 0..slice {
+            once()?;
+        }
+        slices.push(u64::try_from(begin.elapsed().as_nanos())?);
+    }
+    Ok(u64::from(slice) * 1_000_000_000 / median(&mut slices).max(1))
+}
+
+fn median(values: &mut [u64]) -> u64 {
+    values.sort_unstable();
+    values.get(values.len() / 2).copied().unwrap_or(0)
+}

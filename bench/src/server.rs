@@ -1,0 +1,84 @@
+//! The server: one echo port, one sink port, and one listener that is lent to the client.
+//!
+//! The lent listener stays a socket of the server's cgroup, and so does every connection accepted from it; only the
+//! accept call moves to the client's thread, which takes the scheduler out of the handshake's time.
+
+use std::io::{IoSlice, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::thread;
+
+use anyhow::Context;
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+
+/// Bytes of a read of the sink: above the largest loopback segment.
+const SINK_READ: usize = 256 * 1024;
+
+/// Serves until stdin ends. `control` must not exist.
+pub(crate) fn run(control: &Path) -> anyhow::Result<()> {
+    let lent = listen()?;
+    let echo = listen()?;
+    let sink = listen()?;
+    let ports = format!("{} {} {}", port(&lent)?, port(&echo)?, port(&sink)?);
+    let door = UnixListener::bind(control).with_context(|| format!("cannot bind {}", control.display()))?;
+    thread::spawn(move || serve(&echo, answer));
+    thread::spawn(move || serve(&sink, swallow));
+    thread::spawn(move || lend(&door, &lent, &ports));
+    // The parent's end of the pipe is the life line: no server outlives a killed benchmark.
+    let mut line = [0; 64];
+    while std::io::stdin().read(&mut line)? > 0 {}
+    std::fs::remove_file(control)?;
+    Ok(())
+}
+
+fn listen() -> anyhow::Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot listen on 127.0.0.1")
+}
+
+fn port(listener: &TcpListener) -> anyhow::Result<u16> {
+    Ok(listener.local_addr()?.port())
+}
+
+fn lend(door: &UnixListener, lent: &TcpListener, ports: &str) {
+    for stream in door.incoming().flatten() {
+        let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut extra = SendAncillaryBuffer::new(&mut space);
+        let descriptors = [lent.as_fd()];
+        extra.push(SendAncillaryMessage::ScmRights(&descriptors));
+        if let Err(error) =
+            sendmsg(&stream, &[IoSlice::new(ports.as_bytes())], &mut extra, SendFlags::empty())
+        {
+            eprintln!("cofferdam-load: cannot lend the listener: {error}");
+        }
+    }
+}
+
+fn serve(listener: &TcpListener, each: fn(TcpStream) -> std::io::Result<()>) {
+    for stream in listener.incoming().flatten() {
+        thread::spawn(move || each(stream));
+    }
+}
+
+fn answer(mut stream: TcpStream) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut byte = [0];
+    while stream.read(&mut byte)? > 0 {
+        stream.write_all(&byte)?;
+    }
+    Ok(())
+}
+
+/// Reads everything; a connection that ends its sending side is told how many bytes arrived, in 8 bytes.
+fn swallow(mut stream: TcpStream) -> std::io::Result<()> {
+    let mut bytes = vec![0; SINK_READ];
+    let mut total: u64 = 0;
+    loop {
+        match stream.read(&mut bytes)? {
+            0 => break,
+            read => total += read as u64,
+        }
+    }
+    stream.write_all(&total.to_le_bytes())
+}
