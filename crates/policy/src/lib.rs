@@ -1,9 +1,29 @@
 //! The policy core: labels become identities, documents become verdicts.
 //!
 //! PURE: no I/O, no runtime, no BPF. [`decide`] is the reference verdict; [`compile`] turns the same world into
-//! the numbers that the kernel looks up ([`Compiled`]), and [`plan`] into the ordered steps that get it there.
+//! the numbers that the kernel looks up ([`Compiled`]), and [`plan()`] into the ordered steps that get it there.
 //! The kernel's half of the contract is `crates/datapath/bpf/abi.h`.
 
+pub mod document;
+pub mod labels;
+pub mod openings;
+#[cfg(feature = "scenario")]
+pub mod scenario;
+
+mod classes;
+mod compile;
+mod decide;
+mod explain;
+mod lookup;
+mod plan;
+mod suggest;
 mod types;
 
+pub use classes::base_prefixes;
+pub use compile::{CompileError, compile, compile_with};
+pub use decide::{decide, decide_with};
+pub use document::default_profile_text;
+pub use explain::{EndExplanation, Explanation, RuleExplanation, explain};
+pub use plan::plan;
+pub use suggest::{Suggestion, suggest, suggestions};
 pub use types::*;

@@ -1,0 +1,1 @@
+//! The scenario table: `tests/scenarios/*.toml`, read for whichever engine runs it.
