@@ -1,0 +1,132 @@
+//! The OpenAPI document, made from the types. The functions below carry its operations and are never called: the
+//! handlers live in the daemon, and a document that needed them could not be printed without one.
+
+use utoipa::OpenApi;
+
+use crate::{
+    ChangeRequest, Changed, EnforceRequest, ExplainRequest, ExplainResponse, FlowQuery, FlowView, Flows,
+    PolicyText, Problem, ProtectRequest, RunRequest, RunResponse, Status, StopRequest, Stopped, Switched,
+    UnprotectRequest, Workloads,
+};
+
+#[cfg(test)]
+mod tests;
+
+/// The OpenAPI 3.1 document of the local socket.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    Document::openapi()
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Cofferdam",
+        description = "The local socket of the Cofferdam daemon: HTTP/1.1 and JSON on a unix socket, \
+                       `/run/cofferdam/cofferdam.sock` unless it was told otherwise."
+    ),
+    paths(
+        paths::status,
+        paths::workloads,
+        paths::flows,
+        paths::run,
+        paths::enforce,
+        paths::observe,
+        paths::confirm,
+        paths::protect,
+        paths::unprotect,
+        paths::off,
+        paths::on,
+        paths::explain,
+        paths::policy_default,
+        paths::stop,
+        paths::document,
+    ),
+    components(schemas(FlowView))
+)]
+struct Document;
+
+#[expect(
+    dead_code,
+    reason = "only the operations that the attribute derives from them are used"
+)]
+mod paths {
+    use super::*;
+
+    /// How the daemon and the data plane are.
+    #[utoipa::path(get, path = crate::routes::STATUS, tag = "status",
+        responses((status = 200, body = Status), (status = "default", body = Problem)))]
+    fn status() {}
+
+    /// What runs on this host and how it is protected.
+    #[utoipa::path(get, path = crate::routes::WORKLOADS, tag = "workloads",
+        responses((status = 200, body = Workloads), (status = "default", body = Problem)))]
+    fn workloads() {}
+
+    /// Verdicts, oldest first. With `follow=true` the answer is `application/x-ndjson`: one `FlowView` a line, the
+    /// past that passes the filters first, then what happens, until the client closes.
+    #[utoipa::path(get, path = crate::routes::FLOWS, tag = "flows", params(FlowQuery),
+        responses((status = 200, content((Flows = "application/json"), (FlowView = "application/x-ndjson"))),
+            (status = "default", body = Problem)))]
+    fn flows() {}
+
+    /// Move the caller into a cgroup that has its policy already.
+    #[utoipa::path(post, path = crate::routes::RUN, tag = "workloads", request_body = RunRequest,
+        responses((status = 200, body = RunResponse), (status = "default", body = Problem)))]
+    fn run() {}
+
+    /// Carry out the denials of some workloads.
+    #[utoipa::path(post, path = crate::routes::ENFORCE, tag = "mode", request_body = EnforceRequest,
+        responses((status = 200, body = Changed), (status = "default", body = Problem)))]
+    fn enforce() {}
+
+    /// Only record the denials of some workloads.
+    #[utoipa::path(post, path = crate::routes::OBSERVE, tag = "mode", request_body = ChangeRequest,
+        responses((status = 200, body = Changed), (status = "default", body = Problem)))]
+    fn observe() {}
+
+    /// Keep what `enforce` with a time limit began.
+    #[utoipa::path(post, path = crate::routes::CONFIRM, tag = "mode",
+        responses((status = 200, body = Changed), (status = "default", body = Problem)))]
+    fn confirm() {}
+
+    /// Protect a workload, and give it labels.
+    #[utoipa::path(post, path = crate::routes::PROTECT, tag = "workloads", request_body = ProtectRequest,
+        responses((status = 200, body = Changed), (status = "default", body = Problem)))]
+    fn protect() {}
+
+    /// Take back what `protect` gave.
+    #[utoipa::path(post, path = crate::routes::UNPROTECT, tag = "workloads", request_body = UnprotectRequest,
+        responses((status = 200, body = Changed), (status = "default", body = Problem)))]
+    fn unprotect() {}
+
+    /// Switch enforcement off for the whole host.
+    #[utoipa::path(post, path = crate::routes::OFF, tag = "mode",
+        responses((status = 200, body = Switched), (status = "default", body = Problem)))]
+    fn off() {}
+
+    /// Switch enforcement on again.
+    #[utoipa::path(post, path = crate::routes::ON, tag = "mode",
+        responses((status = 200, body = Switched), (status = "default", body = Problem)))]
+    fn on() {}
+
+    /// What would happen, and by which rule.
+    #[utoipa::path(post, path = crate::routes::EXPLAIN, tag = "policy", request_body = ExplainRequest,
+        responses((status = 200, body = ExplainResponse), (status = "default", body = Problem)))]
+    fn explain() {}
+
+    /// The default profile as a document.
+    #[utoipa::path(get, path = crate::routes::POLICY_DEFAULT, tag = "policy",
+        responses((status = 200, body = PolicyText), (status = "default", body = Problem)))]
+    fn policy_default() {}
+
+    /// End the daemon; with `open`, enforcement too.
+    #[utoipa::path(post, path = crate::routes::STOP, tag = "status", request_body = StopRequest,
+        responses((status = 200, body = Stopped), (status = "default", body = Problem)))]
+    fn stop() {}
+
+    /// This document.
+    #[utoipa::path(get, path = crate::routes::OPENAPI, tag = "status",
+        responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json")))]
+    fn document() {}
+}

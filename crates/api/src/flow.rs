@@ -1,0 +1,202 @@
+//! Records of verdicts, and how to ask for some of them.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{Class, Direction, Mode, VERSION, Verdict};
+
+#[cfg(test)]
+mod tests;
+
+/// Answer of `GET /v1/flows` without `follow`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Flows {
+    /// Version of the wire.
+    pub version: u32,
+    /// Oldest first.
+    pub flows: Vec<FlowView>,
+}
+
+/// One verdict, or several equal ones in a row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FlowView {
+    /// When it fell (the last time, where it repeated); RFC 3339, UTC.
+    pub time: Timestamp,
+    /// Allow or deny.
+    pub verdict: Verdict,
+    /// Why: `rule`, `same-workload`, `loopback`, `reply`, `unprotected`, `pending`, `no-policy`, `protocol`,
+    /// `malformed`, `port-taken`, `foreign-socket`, `off`. More may come.
+    pub reason: String,
+    /// The rule that decided, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<RuleView>,
+    /// The hook that saw it, e.g. `connect4`.
+    pub hook: String,
+    /// `observe`: a denial was recorded and not carried out.
+    pub mode: Mode,
+    /// Who started.
+    pub from: FlowEnd,
+    /// Who was to be reached.
+    pub to: FlowEnd,
+    /// The end whose policy decided, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direction: Option<Direction>,
+    /// `tcp`, `udp`, `icmp`, `icmp6`, or the IP protocol's number.
+    pub protocol: String,
+    /// Address and port it came from; absent where the socket had none yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub source: Option<SocketAddr>,
+    /// Address and port it went to.
+    #[schema(value_type = String)]
+    pub destination: SocketAddr,
+    /// The process that acted, in the host's pid namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    /// Name of that process, at most 15 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comm: Option<String>,
+    /// How often it happened, this one included.
+    pub repeats: u64,
+    /// The line that would allow it, where one exists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow_with: Option<String>,
+}
+
+/// One end of a flow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FlowEnd {
+    /// What it is.
+    pub class: Class,
+    /// The workload's name, also of an unprotected one where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its policy namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Its labels.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// The rule that gave a verdict.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RuleView {
+    /// Document and rule, e.g. `default/same-labels`.
+    pub name: String,
+    /// Where it was written: a label, a file and line, or `built-in`.
+    pub source: String,
+}
+
+/// Which flows; an absent field matches every flow.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct FlowQuery {
+    /// Who started: `app=web` (several with commas), a workload's name, or a class such as `lan`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Who was to be reached, written as `from`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// Only denials. Together with `allowed` it means both.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub denied: bool,
+    /// Only what was allowed.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub allowed: bool,
+    /// Not older than this; RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// Port that was to be reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// `tcp`, `udp`, …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<String>,
+    /// Keep the answer open and send what happens, one JSON object a line.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub follow: bool,
+    /// At most so many of the past, the newest ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+}
+
+// serde's `skip_serializing_if` wants a reference.
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+// === impl Flows ===
+
+impl Flows {
+    /// The envelope around `flows`.
+    #[must_use]
+    pub fn new(flows: Vec<FlowView>) -> Self {
+        Self {
+            version: VERSION,
+            flows,
+        }
+    }
+}
+
+// === impl FlowEnd ===
+
+impl FlowEnd {
+    /// An end that is no workload of this host.
+    #[must_use]
+    pub fn class(class: Class) -> Self {
+        Self {
+            class,
+            name: None,
+            namespace: None,
+            labels: BTreeMap::new(),
+        }
+    }
+
+    /// Whether `selector` names this end: all of `k=v,…` among its labels, or its name, or its class.
+    #[must_use]
+    pub fn matches(&self, selector: &str) -> bool {
+        let selector = selector.trim();
+        if selector.contains('=') {
+            return selector.split(',').all(|pair| {
+                pair.split_once('=').is_some_and(|(key, value)| {
+                    self.labels.get(key.trim()).is_some_and(|v| v == value.trim())
+                })
+            });
+        }
+        self.name.as_deref() == Some(selector) || self.class.as_str() == selector
+    }
+}
+
+// === impl FlowQuery ===
+
+impl FlowQuery {
+    /// Whether `flow` passes every filter but `follow` and `limit`.
+    #[must_use]
+    pub fn matches(&self, flow: &FlowView) -> bool {
+        let verdict = match (self.denied, self.allowed) {
+            (true, false) => flow.verdict == Verdict::Deny,
+            (false, true) => flow.verdict == Verdict::Allow,
+            _ => true,
+        };
+        verdict
+            && self
+                .from
+                .as_deref()
+                .is_none_or(|selector| flow.from.matches(selector))
+            && self
+                .to
+                .as_deref()
+                .is_none_or(|selector| flow.to.matches(selector))
+            && self.since.is_none_or(|since| flow.time >= since)
+            && self.port.is_none_or(|port| flow.destination.port() == port)
+            && self
+                .protocol
+                .as_deref()
+                .is_none_or(|name| flow.protocol.eq_ignore_ascii_case(name))
+    }
+}

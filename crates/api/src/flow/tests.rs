@@ -1,0 +1,88 @@
+use super::*;
+
+fn flow() -> FlowView {
+    FlowView {
+        time: "2026-03-01T10:00:00Z".parse().unwrap(),
+        verdict: Verdict::Deny,
+        reason: "rule".into(),
+        rule: None,
+        hook: "connect4".into(),
+        mode: Mode::Enforce,
+        from: FlowEnd::class(Class::Host),
+        to: FlowEnd {
+            class: Class::Workload,
+            name: Some("web".into()),
+            namespace: Some("default".into()),
+            labels: [("app".into(), "nginx".into()), ("tier".into(), "front".into())].into(),
+        },
+        direction: Some(Direction::Ingress),
+        protocol: "tcp".into(),
+        source: None,
+        destination: "127.0.0.1:80".parse().unwrap(),
+        pid: Some(1),
+        comm: Some("curl".into()),
+        repeats: 1,
+        allow_with: None,
+    }
+}
+
+#[test]
+fn a_selector_is_labels_or_a_name_or_a_class() {
+    let end = flow().to;
+    for yes in [
+        "web",
+        "workload",
+        "app=nginx",
+        "app=nginx,tier=front",
+        " tier=front , app=nginx ",
+    ] {
+        assert!(end.matches(yes), "{yes}");
+    }
+    for no in ["host", "nginx", "app=other", "app=nginx,tier=back", "app=", ""] {
+        assert!(!end.matches(no), "{no}");
+    }
+}
+
+#[test]
+fn filters_narrow_together() {
+    let all = FlowQuery::default();
+    assert!(all.matches(&flow()));
+    let query = |change: fn(&mut FlowQuery)| {
+        let mut query = FlowQuery::default();
+        change(&mut query);
+        query.matches(&flow())
+    };
+    assert!(query(|q| q.denied = true));
+    assert!(!query(|q| q.allowed = true));
+    assert!(query(|q| (q.denied, q.allowed) = (true, true)));
+    assert!(query(|q| q.from = Some("host".into())));
+    assert!(!query(|q| q.to = Some("host".into())));
+    assert!(query(|q| q.port = Some(80)));
+    assert!(!query(|q| q.port = Some(81)));
+    assert!(query(|q| q.protocol = Some("TCP".into())));
+    assert!(query(|q| q.since = Some("2026-03-01T10:00:00Z".parse().unwrap())));
+    assert!(!query(|q| q.since = Some("2026-03-01T10:00:01Z".parse().unwrap())));
+}
+
+#[test]
+fn a_query_survives_its_url() {
+    let query = FlowQuery {
+        from: Some("app=a&b,tier=x y".into()),
+        denied: true,
+        since: Some("2026-03-01T10:00:00.5Z".parse().unwrap()),
+        port: Some(443),
+        follow: true,
+        limit: Some(7),
+        ..FlowQuery::default()
+    };
+    let text = serde_urlencoded::to_string(&query).unwrap();
+    assert_eq!(serde_urlencoded::from_str::<FlowQuery>(&text).unwrap(), query);
+    assert_eq!(serde_urlencoded::to_string(FlowQuery::default()).unwrap(), "");
+}
+
+#[test]
+fn a_newer_daemon_may_say_more() {
+    let mut value = serde_json::to_value(flow()).unwrap();
+    value["bytes"] = 12.into();
+    assert_eq!(serde_json::from_value::<FlowView>(value).unwrap(), flow());
+}
