@@ -6,6 +6,7 @@
 use std::io::{BufRead, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, Shutdown, SocketAddrV4, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -16,13 +17,19 @@ use rustix::net::{
     recvmsg, socket_with,
 };
 
+use crate::clock;
+
 /// Bytes of a write of the bulk measurement.
 const BULK_WRITE: usize = 128 * 1024;
+
+/// Connections that the rate measurement has open at a time: enough that neither core waits for the other.
+const AT_A_TIME: u32 = 16;
 
 /// What the server told: its ports, and the listener that it lent.
 struct Server {
     lent: TcpListener,
     lent_address: SocketAddrV4,
+    greeter: SocketAddrV4,
     echo: SocketAddrV4,
     sink: SocketAddrV4,
 }
@@ -34,11 +41,14 @@ pub(crate) fn run(control: &Path) -> anyhow::Result<()> {
     writeln!(out, "ready")?;
     for line in std::io::stdin().lock().lines() {
         let line = line?;
-        let Some((measure, size)) = line.split_once(' ') else { bail!("not `MEASURE SIZE`: {line}") };
+        let Some((measure, size)) = line.split_once(' ') else {
+            bail!("not `MEASURE SIZE`: {line}")
+        };
         let size: u32 = size.parse().with_context(|| format!("not a size: {size}"))?;
         let value = match measure {
-            "connect" => connects(&server, size)?,
-            "rate" => rate(&server, size)?,
+            "connect" => connects(server.greeter, size)?,
+            "handshake" => handshakes(&server, size)?,
+            "rate" => rate(server.greeter, size)?,
             "ping" => ping(server.echo, size)?,
             "bulk" => bulk(server.sink, size)?,
             other => bail!("no such measure: {other}"),
@@ -58,7 +68,12 @@ impl Server {
         let mut text = [0; 64];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut extra = RecvAncillaryBuffer::new(&mut space);
-        let got = recvmsg(&door, &mut [IoSliceMut::new(&mut text)], &mut extra, RecvFlags::CMSG_CLOEXEC)?;
+        let got = recvmsg(
+            &door,
+            &mut [IoSliceMut::new(&mut text)],
+            &mut extra,
+            RecvFlags::CMSG_CLOEXEC,
+        )?;
         let lent = extra.drain().find_map(|message| match message {
             RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
             _ => None,
@@ -66,40 +81,74 @@ impl Server {
         let lent = TcpListener::from(lent.context("the server lent no listener")?);
         let text = std::str::from_utf8(&text[..got.bytes])?;
         let ports: Vec<u16> = text.split(' ').map(str::parse).collect::<Result<_, _>>()?;
-        let &[lent_port, echo, sink] = ports.as_slice() else { bail!("not three ports: {text}") };
+        let &[lent_port, greeter, echo, sink] = ports.as_slice() else {
+            bail!("not four ports: {text}")
+        };
         let local = |port| SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
-        Ok(Self { lent, lent_address: local(lent_port), echo: local(echo), sink: local(sink) })
-    }
-
-    /// Connects and accepts once; both ends and the time of the two calls.
-    fn connection(&self) -> anyhow::Result<(TcpStream, TcpStream, Duration)> {
-        let near = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-        let start = Instant::now();
-        connect(&near, &self.lent_address).context("cannot connect to the lent listener")?;
-        let (far, _) = self.lent.accept()?;
-        let time = start.elapsed();
-        Ok((TcpStream::from(near), far, time))
+        Ok(Self {
+            lent,
+            lent_address: local(lent_port),
+            greeter: local(greeter),
+            echo: local(echo),
+            sink: local(sink),
+        })
     }
 }
 
-/// Median nanoseconds of connect and accept, of `count` connections.
-fn connects(server: &Server, count: u32) -> anyhow::Result<u64> {
+/// Median nanoseconds from the client's connect to the return of the server's accept, of `count` connections.
+fn connects(greeter: SocketAddrV4, count: u32) -> anyhow::Result<u64> {
     let mut times = Vec::with_capacity(count as usize);
     for _ in 0..count {
-        let (near, far, time) = server.connection()?;
-        times.push(u64::try_from(time.as_nanos())?);
+        let near = socket()?;
+        let start = clock::now();
+        connect(&near, &greeter).context("cannot connect to the greeter")?;
+        times.push(greeting(&mut TcpStream::from(near))?.saturating_sub(start));
+    }
+    Ok(median(&mut times))
+}
+
+/// Median nanoseconds of connect and accept by one thread, of `count` connections.
+fn handshakes(server: &Server, count: u32) -> anyhow::Result<u64> {
+    let mut times = Vec::with_capacity(count as usize);
+    for _ in 0..count {
+        let near = socket()?;
+        let start = clock::now();
+        connect(&near, &server.lent_address).context("cannot connect to the lent listener")?;
+        let far = server.lent.accept()?;
+        times.push(clock::now() - start);
         drop((near, far));
     }
     Ok(median(&mut times))
 }
 
 /// Connections a second over `milliseconds`, from socket to both closes.
-fn rate(server: &Server, milliseconds: u32) -> anyhow::Result<u64> {
-    each_second(milliseconds, 50, || {
-        let (near, far, _) = server.connection()?;
-        drop((near, far));
-        Ok(())
-    })
+fn rate(greeter: SocketAddrV4, milliseconds: u32) -> anyhow::Result<u64> {
+    let mut open = Vec::with_capacity(AT_A_TIME as usize);
+    let groups = each_second(milliseconds, 1, || {
+        for _ in 0..AT_A_TIME {
+            let near = socket()?;
+            connect(&near, &greeter).context("cannot connect to the greeter")?;
+            open.push(TcpStream::from(near));
+        }
+        open.drain(..)
+            .try_for_each(|mut stream| greeting(&mut stream).map(drop))
+    })?;
+    Ok(groups * u64::from(AT_A_TIME))
+}
+
+fn socket() -> rustix::io::Result<OwnedFd> {
+    socket_with(
+        AddressFamily::INET,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+}
+
+fn greeting(stream: &mut TcpStream) -> anyhow::Result<u64> {
+    let mut bytes = [0; 8];
+    stream.read_exact(&mut bytes)?;
+    Ok(u64::from_le_bytes(bytes))
 }
 
 /// One-byte requests and responses a second over `milliseconds`, on one connection.
@@ -127,7 +176,9 @@ fn bulk(sink: SocketAddrV4, milliseconds: u32) -> anyhow::Result<u64> {
     let mut total = [0; 8];
     stream.read_exact(&mut total)?;
     let time = start.elapsed().as_nanos();
-    Ok(u64::try_from(u128::from(u64::from_le_bytes(total)) * 1_000_000_000 / time)?)
+    Ok(u64::try_from(
+        u128::from(u64::from_le_bytes(total)) * 1_000_000_000 / time,
+    )?)
 }
 
 /// Repetitions a second: the median over slices of `slice` repetitions each.

@@ -5,6 +5,7 @@
 
 mod accept_all;
 mod client;
+mod clock;
 mod place;
 mod server;
 

@@ -1,4 +1,4 @@
-//! The server: one echo port, one sink port, and one listener that is lent to the client.
+//! The server: a greeter, an echo port, a sink port, and one listener that is lent to the client.
 //!
 //! The lent listener stays a socket of the server's cgroup, and so does every connection accepted from it; only the
 //! accept call moves to the client's thread, which takes the scheduler out of the handshake's time.
@@ -13,16 +13,26 @@ use std::thread;
 use anyhow::Context;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 
+use crate::clock;
+
 /// Bytes of a read of the sink: above the largest loopback segment.
 const SINK_READ: usize = 256 * 1024;
 
 /// Serves until stdin ends. `control` must not exist.
 pub(crate) fn run(control: &Path) -> anyhow::Result<()> {
     let lent = listen()?;
+    let greeter = listen()?;
     let echo = listen()?;
     let sink = listen()?;
-    let ports = format!("{} {} {}", port(&lent)?, port(&echo)?, port(&sink)?);
+    let ports = format!(
+        "{} {} {} {}",
+        port(&lent)?,
+        port(&greeter)?,
+        port(&echo)?,
+        port(&sink)?
+    );
     let door = UnixListener::bind(control).with_context(|| format!("cannot bind {}", control.display()))?;
+    thread::spawn(move || greet(&greeter));
     thread::spawn(move || serve(&echo, answer));
     thread::spawn(move || serve(&sink, swallow));
     thread::spawn(move || lend(&door, &lent, &ports));
@@ -47,11 +57,22 @@ fn lend(door: &UnixListener, lent: &TcpListener, ports: &str) {
         let mut extra = SendAncillaryBuffer::new(&mut space);
         let descriptors = [lent.as_fd()];
         extra.push(SendAncillaryMessage::ScmRights(&descriptors));
-        if let Err(error) =
-            sendmsg(&stream, &[IoSlice::new(ports.as_bytes())], &mut extra, SendFlags::empty())
-        {
+        if let Err(error) = sendmsg(
+            &stream,
+            &[IoSlice::new(ports.as_bytes())],
+            &mut extra,
+            SendFlags::empty(),
+        ) {
             eprintln!("cofferdam-load: cannot lend the listener: {error}");
         }
+    }
+}
+
+/// Tells each client the moment in which its connection was accepted, 8 bytes, and closes.
+fn greet(listener: &TcpListener) {
+    while let Ok((mut stream, _)) = listener.accept() {
+        // A client that is gone needs no greeting.
+        let _ = stream.write_all(&clock::now().to_le_bytes());
     }
 }
 
