@@ -4,8 +4,11 @@
 //! here is the order in which they are asked, the state that outlives a restart, and the local API.
 
 pub mod config;
+mod enforcer;
 mod error;
 mod options;
+mod resolve;
+mod state;
 
 use std::path::Path;
 

@@ -1,0 +1,81 @@
+//! Which addresses are whose: classes of this host's prefixes, namespaces of addresses, targets of published ports.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use cofferdam_policy::PeerClass;
+use cofferdam_workload::Container;
+use ipnet::IpNet;
+
+use super::{HostFacts, Inputs};
+use crate::enforcer::Published;
+
+/// Links are `lan`; Docker's subnets and the host's own addresses are `host`, also where they lie on a link.
+pub(super) fn prefixes(host: &HostFacts) -> Vec<(IpNet, PeerClass)> {
+    let links = host.links.iter().map(|prefix| (prefix.trunc(), PeerClass::Lan));
+    let subnets = host
+        .subnets
+        .iter()
+        .map(|prefix| (prefix.trunc(), PeerClass::Host));
+    let addresses = host
+        .addresses
+        .iter()
+        .map(|address| (IpNet::from(*address), PeerClass::Host));
+    links
+        .chain(subnets)
+        .chain(addresses)
+        .collect::<BTreeMap<_, _>>()
+        .into_iter()
+        .collect()
+}
+
+/// The host's addresses, then those of containers with a namespace of their own.
+pub(super) fn addresses(inputs: &Inputs<'_>) -> Vec<(IpAddr, u64)> {
+    let host = inputs
+        .host
+        .addresses
+        .iter()
+        .map(|address| (*address, inputs.host.netns));
+    let containers = inputs
+        .containers
+        .values()
+        .filter(|container| !container.host_network);
+    let theirs = containers.flat_map(|container| {
+        let netns = inputs.host.namespaces.get(&container.id).copied();
+        netns
+            .into_iter()
+            .flat_map(|netns| container.addresses.iter().map(move |address| (*address, netns)))
+    });
+    host.chain(theirs)
+        .filter(|(address, _)| !address.is_loopback())
+        .collect::<BTreeMap<_, _>>()
+        .into_iter()
+        .collect()
+}
+
+/// Docker ignores `-p` in host mode, so those ports lead nowhere else.
+pub(super) fn published(inputs: &Inputs<'_>) -> Vec<Published> {
+    let containers = inputs
+        .containers
+        .values()
+        .filter(|container| !container.host_network);
+    containers
+        .filter_map(|container| Some((container, *inputs.host.namespaces.get(&container.id)?)))
+        .flat_map(|(container, netns)| of_container(container, netns))
+        .collect()
+}
+
+fn of_container(container: &Container, netns: u64) -> impl Iterator<Item = Published> + '_ {
+    container.published.iter().filter_map(move |port| {
+        let v6 = port.host_ip.is_some_and(|ip| ip.is_ipv6());
+        let same = container.addresses.iter().find(|address| address.is_ipv6() == v6);
+        Some(Published {
+            protocol: port.protocol,
+            host_ip: port.host_ip.filter(|ip: &IpAddr| !ip.is_unspecified()),
+            host_port: port.host_port?,
+            target_netns: netns,
+            target_ip: same.or(container.addresses.first()).copied(),
+            container_port: port.container_port,
+        })
+    })
+}

@@ -1,0 +1,184 @@
+//! Who is protected, why, in which mode, and what its user opened: one function a kind of workload.
+
+use cofferdam_policy::{Labels, Mode, Opening, labels, openings};
+use cofferdam_workload::{Container, ContainerId};
+
+use super::{Candidate, FoundUnit, Inputs, Place, distinct, effective, named, pairs, resolvers};
+use crate::state::Run;
+
+pub(super) fn container(inputs: &Inputs<'_>, container: &Container) -> Candidate {
+    let key = container_key(&container.id);
+    let directives = labels::directives(&container.labels);
+    let given = given_labels(inputs, &container.name);
+    let (mut every, mut identity) = effective(&container.labels, &inputs.config.identity_keys);
+    every.extend(given.clone());
+    identity.extend(given);
+    let protected_by = protected_by(inputs, &container.name, directives.protect, &identity);
+    let mode = mode(inputs, &key, directives.mode, is_adopted(inputs, &container.id));
+    let mut notes = Vec::new();
+    match (&protected_by, directives.protect) {
+        (None, None) => notes.push(offer(container)),
+        (None, Some(_)) => notes.push("not protected: label cofferdam.protect=false".to_owned()),
+        (Some(_), _) => notes.extend(why_observed(inputs, &key, container, mode)),
+    }
+    let protected = protected_by.is_some();
+    Candidate {
+        key,
+        name: container.name.clone(),
+        namespace: container.namespace.clone(),
+        place: Place::Container(container.id.clone(), container.cgroup.clone()),
+        labels: every,
+        identity_labels: identity,
+        openings: if protected {
+            container_openings(inputs, container)
+        } else {
+            Vec::new()
+        },
+        protected_by,
+        mode,
+        notes,
+        warnings: directives.problems.iter().map(warning).collect(),
+    }
+}
+
+pub(super) fn run(inputs: &Inputs<'_>, key: &str, run: &Run) -> Candidate {
+    let mut candidate = process(inputs, key.to_owned(), &run.name, &run.namespace, &run.labels);
+    candidate.place = Place::Run(run.cgroup.clone());
+    if candidate.labels.is_empty() {
+        candidate
+            .notes
+            .push("not protected: `run` was given no label".to_owned());
+    } else {
+        candidate.protected_by = Some("cofferdam run --label".to_owned());
+    }
+    candidate
+}
+
+pub(super) fn unit(inputs: &Inputs<'_>, unit: &FoundUnit) -> Candidate {
+    let mut candidate = process(
+        inputs,
+        format!("unit:{}", unit.name),
+        &unit.name,
+        &unit.namespace,
+        &unit.labels,
+    );
+    candidate.place = Place::Unit(unit.cgroup.clone());
+    candidate.protected_by = Some("[[unit]] of the configuration".to_owned());
+    if unit.cgroup.is_none() {
+        candidate
+            .notes
+            .push("it has no cgroup: it does not run, or not under this name".to_owned());
+    }
+    candidate
+}
+
+/// What runs and units have in common: every label but for directives says who it is.
+fn process(inputs: &Inputs<'_>, key: String, name: &str, namespace: &str, given: &Labels) -> Candidate {
+    let directives = labels::directives(given);
+    let (every, _) = effective(given, &inputs.config.identity_keys);
+    let openings = directives
+        .openings
+        .into_iter()
+        .chain(resolvers(&inputs.host.resolvers));
+    Candidate {
+        name: name.to_owned(),
+        namespace: namespace.to_owned(),
+        place: Place::Unit(None),
+        identity_labels: every.clone(),
+        labels: every,
+        openings: distinct(openings),
+        protected_by: None,
+        mode: mode(inputs, &key, directives.mode, false),
+        notes: Vec::new(),
+        warnings: directives.problems.iter().map(warning).collect(),
+        key,
+    }
+}
+
+/// The key of a container in the books.
+pub(crate) fn container_key(id: &ContainerId) -> String {
+    format!("container:{id}")
+}
+
+fn protected_by(inputs: &Inputs<'_>, name: &str, asked: Option<bool>, identity: &Labels) -> Option<String> {
+    if asked == Some(true) {
+        return Some("label cofferdam.protect".to_owned());
+    }
+    if inputs.choices.protected.contains_key(name) {
+        return Some("cofferdam protect".to_owned());
+    }
+    if named(inputs.config, name).is_some() {
+        return Some("[[protect]] of the configuration".to_owned());
+    }
+    (asked.is_none() && !identity.is_empty()).then(|| format!("labels {}", pairs(identity)))
+}
+
+/// Labels that `protect NAME --label` and `[[protect]]` give on top; the command wins.
+fn given_labels(inputs: &Inputs<'_>, name: &str) -> Labels {
+    let mut given = named(inputs.config, name)
+        .map(|protect| protect.labels.clone())
+        .unwrap_or_default();
+    given.extend(inputs.choices.protected.get(name).cloned().unwrap_or_default());
+    given
+}
+
+/// Everything observed beats all; then the user's command, the label, and what was there first.
+fn mode(inputs: &Inputs<'_>, key: &str, label: Option<Mode>, adopted: bool) -> Mode {
+    if inputs.config.mode == Mode::Observe {
+        return Mode::Observe;
+    }
+    let chosen = inputs.choices.modes.get(key).copied().or(label);
+    chosen.unwrap_or(if adopted { Mode::Observe } else { Mode::Enforce })
+}
+
+fn is_adopted(inputs: &Inputs<'_>, id: &ContainerId) -> bool {
+    inputs
+        .choices
+        .adopted
+        .as_ref()
+        .is_some_and(|adopted| adopted.contains(id))
+}
+
+fn why_observed(inputs: &Inputs<'_>, key: &str, container: &Container, mode: Mode) -> Option<String> {
+    let plain = inputs.config.mode == Mode::Enforce && !inputs.choices.modes.contains_key(key);
+    let adopted = is_adopted(inputs, &container.id);
+    (mode == Mode::Observe && plain && adopted).then(|| {
+        let name = &container.name;
+        format!("observed: it was here before Cofferdam; `cofferdam enforce {name}` switches it")
+    })
+}
+
+fn offer(container: &Container) -> String {
+    let name = &container.name;
+    if container.host_network {
+        return format!("on the host's network, not protected: `cofferdam protect {name}` protects it");
+    }
+    format!("not protected: `cofferdam protect {name}` protects it")
+}
+
+/// Its own openings, and those of the container whose namespace it shares: what arrives there may be for either.
+fn container_openings(inputs: &Inputs<'_>, container: &Container) -> Vec<Opening> {
+    let owner = container
+        .netns_owner
+        .as_ref()
+        .and_then(|id| inputs.containers.get(id));
+    distinct([Some(container), owner].into_iter().flatten().flat_map(|one| {
+        let published = one.published.iter().flat_map(|port| {
+            openings::published(
+                port.protocol,
+                port.host_ip,
+                port.host_port.unwrap_or(port.container_port),
+                port.container_port,
+            )
+        });
+        let asked = resolvers(&one.resolvers);
+        published
+            .chain(labels::directives(&one.labels).openings)
+            .chain(asked)
+            .collect::<Vec<_>>()
+    }))
+}
+
+fn warning(problem: &labels::LabelError) -> String {
+    format!("{problem}; it has no effect: {}", problem.hint())
+}

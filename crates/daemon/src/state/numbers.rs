@@ -1,0 +1,114 @@
+//! Numbers that the kernel holds and that must mean the same after a restart. Given once, never given again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cofferdam_policy::{DefaultProfile, IDENTITY_MIN, Identity, Labels, Opening, PREFIX_MIN, Peer, Subject};
+use serde::{Deserialize, Serialize};
+
+/// Identities that no workload has any more are kept up to this many, so that a project that is taken down and brought
+/// up again finds its numbers.
+const REMEMBERED: usize = 4096;
+
+/// The books of numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Numbers {
+    /// Workload key → number.
+    workloads: BTreeMap<String, u32>,
+    /// Every identity ever given, the oldest first.
+    identities: Vec<Identity>,
+    /// The subjects in use.
+    subjects: Vec<SubjectRecord>,
+    last_workload: u32,
+    last_identity: u32,
+    last_subject: u32,
+}
+
+/// What makes a subject: another profile is another policy, and so another number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct SubjectRecord {
+    #[serde(flatten)]
+    subject: Subject,
+    profile: DefaultProfile,
+}
+
+// === impl Numbers ===
+
+impl Numbers {
+    /// The number of a workload, from 1.
+    pub(crate) fn workload(&mut self, key: &str) -> u32 {
+        if let Some(number) = self.workloads.get(key) {
+            return *number;
+        }
+        self.last_workload += 1;
+        self.workloads.insert(key.to_owned(), self.last_workload);
+        self.last_workload
+    }
+
+    /// The identity of these labels in this namespace.
+    pub(crate) fn identity(&mut self, namespace: &str, identity_labels: Labels, labels: Labels) -> Identity {
+        let known = self.identities.iter().find(|identity| {
+            identity.namespace == namespace
+                && identity.identity_labels == identity_labels
+                && identity.labels == labels
+        });
+        if let Some(identity) = known {
+            return identity.clone();
+        }
+        self.last_identity = (self.last_identity + 1).max(IDENTITY_MIN);
+        debug_assert!(self.last_identity < PREFIX_MIN, "16 million identities");
+        let identity = Identity {
+            number: Peer(self.last_identity),
+            namespace: namespace.to_owned(),
+            identity_labels,
+            labels,
+        };
+        self.identities.push(identity.clone());
+        identity
+    }
+
+    /// The subject with this identity and these openings; workloads that are alike share it.
+    pub(crate) fn subject(
+        &mut self,
+        identity: Peer,
+        profile: DefaultProfile,
+        openings: Vec<Opening>,
+    ) -> Subject {
+        let known = self.subjects.iter().find(|record| {
+            record.subject.identity == identity
+                && record.profile == profile
+                && record.subject.openings == openings
+        });
+        if let Some(record) = known {
+            return record.subject.clone();
+        }
+        self.last_subject += 1;
+        let subject = Subject {
+            number: self.last_subject,
+            identity,
+            openings,
+        };
+        self.subjects.push(SubjectRecord {
+            subject: subject.clone(),
+            profile,
+        });
+        subject
+    }
+
+    /// Forgets what is in use no more: workloads and subjects at once, identities once there are very many.
+    pub(crate) fn retain(
+        &mut self,
+        workloads: &BTreeSet<String>,
+        subjects: &BTreeSet<u32>,
+        identities: &BTreeSet<Peer>,
+    ) {
+        self.workloads.retain(|key, _| workloads.contains(key));
+        self.subjects
+            .retain(|record| subjects.contains(&record.subject.number));
+        let mut excess = self.identities.len().saturating_sub(REMEMBERED);
+        self.identities.retain(|identity| {
+            let drop = excess > 0 && !identities.contains(&identity.number);
+            excess -= usize::from(drop);
+            !drop
+        });
+    }
+}
