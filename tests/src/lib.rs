@@ -1,1 +1,9 @@
-//! Lab hosts and the walkthrough, shared by the tests in `tests/` and by `cargo xtask demo`.
+//! Lab hosts on one machine, and the walkthrough that runs in them.
+//!
+//! The tests in `tests/` and `cargo xtask demo` share this. It drives the product from outside, through its binary, so
+//! it depends on none of its crates. Errors are `anyhow`: nobody matches on why a lab could not be made.
+
+pub mod binaries;
+pub mod image;
+pub mod lab;
+pub mod probe;

@@ -1,0 +1,128 @@
+//! A small peer for the labs: serves, connects, and says in JSON how an attempt ended and how long it took.
+//!
+//!     cofferdam-probe serve NAME tcp|udp ADDRESS
+//!     cofferdam-probe try tcp|udp|sendto ADDRESS COUNT TIMEOUT_MS
+//!     cofferdam-probe hold ADDRESS
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use cofferdam_tests::probe::{Attempt, Attempts};
+
+fn main() -> Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match args.as_slice() {
+        ["serve", name, "tcp", address] => serve_tcp(name, address.parse()?),
+        ["serve", name, "udp", address] => serve_udp(name, address.parse()?),
+        ["try", kind, address, count, timeout] => {
+            let timeout = Duration::from_millis(timeout.parse()?);
+            let mut all = Attempts::default();
+            for _ in 0..count.parse::<u32>()? {
+                all.attempts.push(attempt(kind, address.parse()?, timeout));
+            }
+            println!("{}", serde_json::to_string(&all)?);
+            Ok(())
+        }
+        ["hold", address] => hold(address.parse()?),
+        _ => bail!(
+            "usage: serve NAME tcp|udp ADDRESS, try tcp|udp|sendto ADDRESS COUNT TIMEOUT_MS, hold ADDRESS"
+        ),
+    }
+}
+
+/// Greets with its name, then echoes.
+fn serve_tcp(name: &str, address: SocketAddr) -> Result<()> {
+    let listener = TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?;
+    println!("ready");
+    for stream in listener.incoming() {
+        let greeting = format!("{name}\n");
+        thread::spawn(move || -> std::io::Result<u64> {
+            let mut stream = stream?;
+            stream.write_all(greeting.as_bytes())?;
+            let mut from = stream.try_clone()?;
+            std::io::copy(&mut from, &mut stream)
+        });
+    }
+    Ok(())
+}
+
+/// Answers every datagram with its name.
+fn serve_udp(name: &str, address: SocketAddr) -> Result<()> {
+    let socket = UdpSocket::bind(address).with_context(|| format!("cannot bind {address}"))?;
+    println!("ready");
+    let mut bytes = [0; 2048];
+    loop {
+        // A client that has gone shows here as an error of the next call.
+        if let Ok((_, from)) = socket.recv_from(&mut bytes) {
+            let _ = socket.send_to(name.as_bytes(), from);
+        }
+    }
+}
+
+fn attempt(kind: &str, address: SocketAddr, timeout: Duration) -> Attempt {
+    let start = Instant::now();
+    let outcome = match kind {
+        "tcp" => try_tcp(address, timeout),
+        "udp" => try_udp(address, timeout, true),
+        _ => try_udp(address, timeout, false),
+    };
+    let ms = start.elapsed().as_secs_f64() * 1000.0;
+    match outcome {
+        Ok(name) => Attempt {
+            answer: Some(name),
+            error: None,
+            errno: None,
+            ms,
+        },
+        Err(error) => Attempt {
+            answer: None,
+            errno: error.raw_os_error(),
+            error: Some(error.to_string()),
+            ms,
+        },
+    }
+}
+
+fn try_tcp(address: SocketAddr, timeout: Duration) -> std::io::Result<String> {
+    let stream = TcpStream::connect_timeout(&address, timeout)?;
+    stream.set_read_timeout(Some(timeout))?;
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line)?;
+    Ok(line.trim().to_string())
+}
+
+fn try_udp(address: SocketAddr, timeout: Duration, connected: bool) -> std::io::Result<String> {
+    let any = if address.is_ipv6() { "[::]:0" } else { "0.0.0.0:0" };
+    let socket = UdpSocket::bind(any)?;
+    socket.set_read_timeout(Some(timeout))?;
+    if connected {
+        socket.connect(address)?;
+        socket.send(b"hello")?;
+    } else {
+        socket.send_to(b"hello", address)?;
+    }
+    let mut bytes = [0; 2048];
+    let (length, _) = socket.recv_from(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes[..length]).into_owned())
+}
+
+/// One connection for ever: a byte every 50 ms there and back. Prints `ready`, then `lost` with the reason.
+fn hold(address: SocketAddr) -> Result<()> {
+    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(2))?;
+    stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+    let mut greeting = String::new();
+    BufReader::with_capacity(1, stream.try_clone()?).read_line(&mut greeting)?;
+    println!("ready");
+    let mut byte = [0];
+    loop {
+        if let Err(error) = stream.write_all(b"x").and_then(|()| stream.read_exact(&mut byte)) {
+            println!("lost: {error}");
+            bail!("the connection broke: {error}");
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+}
