@@ -11,11 +11,13 @@ pub mod openings;
 pub mod scenario;
 
 mod classes;
+mod clauses;
 mod compile;
 mod decide;
 mod explain;
 mod lookup;
 mod plan;
+mod rules;
 mod suggest;
 mod types;
 
