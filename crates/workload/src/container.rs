@@ -247,3 +247,6 @@ impl fmt::Display for ContainerState {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,19 @@
 //! Docker Engine as a stream of [`Change`]s: connects, negotiates, lists, follows events, and does so again for ever.
+//!
+//! `engine` asks, `decode` (with `labels` and `ports`) reads the answers and is pure, `table` knows who joined whom and
+//! what was already said, `session` drives them while one connection lasts.
 
-use std::path::PathBuf;
-use std::time::Duration;
+mod decode;
+mod engine;
+mod event;
+mod labels;
+mod ports;
+mod session;
+mod table;
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -18,6 +30,8 @@ pub struct DockerConfig {
     pub backoff_min: Duration,
     /// The longest pause between attempts.
     pub backoff_max: Duration,
+    /// How long one answer may take. An inspection waits while the engine starts that container.
+    pub answer_within: Duration,
 }
 
 /// What changed at the engine. Every variant is the whole truth about its subject: nothing has to be merged.
@@ -61,7 +75,56 @@ pub struct EngineInfo {
 /// Follows the engine and sends what changes, for ever; returns when the receiver is dropped. No Docker is no error: it is
 /// picked up when its socket appears.
 pub async fn watch(config: DockerConfig, changes: mpsc::Sender<Change>) {
-    let _ = (config, changes.closed().await);
+    let mut table = table::Table::default();
+    let mut pause = config.backoff_min;
+    let mut reported = false;
+    loop {
+        let seen = socket_stamp(&config.socket);
+        match session::run(&config, &mut table, &changes).await {
+            session::End::ReceiverGone => return,
+            session::End::Lost { reason, answered } => {
+                if answered {
+                    pause = config.backoff_min;
+                    reported = false;
+                }
+                if !reported && changes.send(Change::Disconnected(reason)).await.is_err() {
+                    return;
+                }
+                reported = true;
+            }
+        }
+        tokio::select! {
+            () = changes.closed() => return,
+            () = wait_for_socket(&config.socket, seen, pause) => {}
+        }
+        pause = (pause * 2).min(config.backoff_max);
+    }
+}
+
+/// Which file the socket's path names; a restarted engine makes a new one.
+type SocketStamp = Option<(u64, u64, i64, i64)>;
+
+fn socket_stamp(socket: &Path) -> SocketStamp {
+    let facts = std::fs::metadata(socket).ok()?;
+    Some((facts.dev(), facts.ino(), facts.ctime(), facts.ctime_nsec()))
+}
+
+/// Returns after `pause`, or as soon as the path names another file than before: an engine that was just installed or
+/// restarted does not wait for the end of a long pause.
+async fn wait_for_socket(socket: &Path, seen: SocketStamp, pause: Duration) {
+    const LOOK_EVERY: Duration = Duration::from_millis(250);
+    let end = Instant::now() + pause;
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        tokio::time::sleep(left.min(LOOK_EVERY)).await;
+        let now = socket_stamp(socket);
+        if now.is_some() && now != seen {
+            return;
+        }
+    }
 }
 
 // === impl DockerConfig ===
@@ -72,6 +135,7 @@ impl Default for DockerConfig {
             socket: PathBuf::from("/var/run/docker.sock"),
             backoff_min: Duration::from_millis(100),
             backoff_max: Duration::from_secs(5),
+            answer_within: Duration::from_secs(30),
         }
     }
 }

@@ -1,14 +1,20 @@
 //! Facts of this host: where cgroup2 is, who is in which cgroup, which addresses and resolvers it has.
+//!
+//! "Host" is the network namespace this process runs in: a lab host's daemon sees its lab.
 
-use std::fs::File;
+mod cgroups;
+mod links;
+mod parents;
+mod resolv;
+
 use std::io;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use ipnet::IpNet;
-use tokio::sync::mpsc;
-
-use crate::EngineInfo;
+pub use cgroups::{cgroup_of, cgroup2_root, in_own_namespace, namespace_file};
+pub use links::{addresses, link_prefixes, watch_addresses};
+pub(crate) use parents::below_root;
+pub use parents::docker_cgroup_parents;
+pub use resolv::{docker_fallback_resolvers, resolvers};
 
 /// A fact that could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -48,47 +54,11 @@ pub enum HostError {
     },
 }
 
-/// The directory where cgroup2 is mounted: `/sys/fs/cgroup`, or `/sys/fs/cgroup/unified` on a v1 hybrid.
-pub fn cgroup2_root() -> Result<PathBuf, HostError> {
-    Err(HostError::NoCgroup2)
-}
-
-/// The cgroup2 directory of a process, absolute.
-pub fn cgroup_of(pid: u32) -> Result<PathBuf, HostError> {
-    Err(HostError::NoCgroup(pid))
-}
-
-/// The network namespace of a process, as an open file.
-pub fn namespace_file(pid: u32) -> Result<File, HostError> {
-    let path = PathBuf::from(format!("/proc/{pid}/ns/net"));
-    File::open(&path).map_err(|source| HostError::Read { path, source })
-}
-
-/// Every address of this network namespace, loopback included.
-pub async fn addresses() -> Result<Vec<IpAddr>, HostError> {
-    Ok(Vec::new())
-}
-
-/// The prefixes on this namespace's links, loopback left out, Docker's bridges included.
-pub async fn link_prefixes() -> Result<Vec<IpNet>, HostError> {
-    Ok(Vec::new())
-}
-
-/// Sends `()` after addresses or links of this namespace have changed (a burst gives one), until the receiver is dropped.
-pub async fn watch_addresses(changed: mpsc::Sender<()>) -> Result<(), HostError> {
-    changed.closed().await;
-    Ok(())
-}
-
-/// The `nameserver` addresses of a resolv.conf, in order.
-pub fn resolvers(path: &Path) -> Result<Vec<IpAddr>, HostError> {
-    let _ = path;
-    Ok(Vec::new())
-}
-
-/// The directories below the cgroup2 root, relative to it, in which the engine makes its containers' cgroups. `daemon_json`
-/// need not exist.
-pub fn docker_cgroup_parents(engine: &EngineInfo, daemon_json: &Path) -> Result<Vec<PathBuf>, HostError> {
-    let _ = (engine, daemon_json);
-    Ok(vec![PathBuf::from("docker")])
+impl HostError {
+    pub(crate) fn read(path: &Path, source: io::Error) -> Self {
+        Self::Read {
+            path: path.to_owned(),
+            source,
+        }
+    }
 }

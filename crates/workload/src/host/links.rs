@@ -1,0 +1,119 @@
+//! The addresses and prefixes of this network namespace, over rtnetlink, and word of their changes.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use futures_util::{StreamExt, TryStreamExt};
+use ipnet::IpNet;
+use rtnetlink::MulticastGroup;
+use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::HostError;
+
+/// How long changes are gathered: a link that comes up makes several messages.
+const GATHER: Duration = Duration::from_millis(50);
+
+/// Every address of this network namespace, loopback included, sorted.
+pub async fn addresses() -> Result<Vec<IpAddr>, HostError> {
+    let mut found: Vec<_> = dump().await?.iter().filter_map(own_address).collect();
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
+}
+
+/// The prefixes on this namespace's links, loopback's left out, Docker's bridges included, sorted.
+pub async fn link_prefixes() -> Result<Vec<IpNet>, HostError> {
+    let mut found: Vec<_> = dump().await?.iter().filter_map(prefix).collect();
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
+}
+
+/// Sends `()` after addresses or links of this namespace have changed (a burst gives one), until the receiver is dropped.
+/// An error means that the kernel refused the subscription; nothing will ever be sent then.
+pub async fn watch_addresses(changed: mpsc::Sender<()>) -> Result<(), HostError> {
+    let groups = [
+        MulticastGroup::Link,
+        MulticastGroup::Ipv4Ifaddr,
+        MulticastGroup::Ipv6Ifaddr,
+    ];
+    let (connection, _handle, mut messages) =
+        rtnetlink::new_multicast_connection(&groups).map_err(|error| refused("address changes", &error))?;
+    let _connection = AbortOnDrop(tokio::spawn(connection));
+    loop {
+        tokio::select! {
+            () = changed.closed() => return Ok(()),
+            message = messages.next() => if message.is_none() {
+                return Err(refused("address changes", &"the kernel closed the connection"));
+            },
+        }
+        let gathering = tokio::time::sleep(GATHER);
+        tokio::pin!(gathering);
+        loop {
+            tokio::select! {
+                () = &mut gathering => break,
+                message = messages.next() => if message.is_none() { break },
+            }
+        }
+        if changed.send(()).await.is_err() {
+            return Ok(());
+        }
+    }
+}
+
+async fn dump() -> Result<Vec<AddressMessage>, HostError> {
+    let (connection, handle, _messages) =
+        rtnetlink::new_connection().map_err(|error| refused("addresses", &error))?;
+    let _connection = AbortOnDrop(tokio::spawn(connection));
+    handle
+        .address()
+        .get()
+        .execute()
+        .try_collect()
+        .await
+        .map_err(|error| refused("addresses", &error))
+}
+
+fn refused(what: &'static str, reason: &dyn std::fmt::Display) -> HostError {
+    HostError::Netlink {
+        what,
+        reason: reason.to_string(),
+    }
+}
+
+/// IFA_LOCAL where it stands: on a point-to-point link IFA_ADDRESS is the other end (rtnetlink(7)).
+fn own_address(message: &AddressMessage) -> Option<IpAddr> {
+    let local = message.attributes.iter().find_map(|attribute| match attribute {
+        AddressAttribute::Local(address) => Some(*address),
+        _ => None,
+    });
+    local.or_else(|| link_address(message))
+}
+
+/// The address that the prefix belongs to: the other end's on a point-to-point link, else our own.
+fn link_address(message: &AddressMessage) -> Option<IpAddr> {
+    message.attributes.iter().find_map(|attribute| match attribute {
+        AddressAttribute::Address(address) => Some(*address),
+        _ => None,
+    })
+}
+
+fn prefix(message: &AddressMessage) -> Option<IpNet> {
+    let address = link_address(message).or_else(|| own_address(message))?;
+    let net = IpNet::new(address, message.header.prefix_len).ok()?;
+    (!address.is_loopback()).then(|| net.trunc())
+}
+
+/// Ends the netlink connection with its user.
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests;
