@@ -1,66 +1,49 @@
-//! The load of `cargo xtask bench`: a server, a client, and a program that accepts every packet of a queue.
+//! `cargo xtask bench`: what Cofferdam costs, as ratios taken in one run on one machine.
 //!
-//! Owns only sockets and clocks. It knows nothing of Cofferdam, so every configuration runs the same binary; who is
-//! in which cgroup, and what is compared with what, is decided in `xtask/src/bench`.
+//! `lab` makes the places, `pair` the processes, `rounds` interleaves, `figures` reduces, `goals` judges, `report`
+//! prints. How to read the result is in `docs/benchmarks.md`.
 
-mod accept_all;
-mod client;
-mod clock;
-mod place;
-mod server;
-
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::Parser;
 
-use place::Place;
+mod figures;
+mod filters;
+mod goals;
+mod hooks;
+mod lab;
+mod load;
+mod pair;
+mod plan;
+mod product;
+mod report;
+mod rounds;
+mod run;
 
 #[derive(Parser)]
-#[command(name = "cofferdam-load", about = "Load for `cargo xtask bench`")]
-struct Arguments {
+#[command(
+    name = "cofferdam-bench",
+    about = "Measure what a verdict costs",
+    args_conflicts_with_subcommands = true
+)]
+struct Cli {
+    #[command(flatten)]
+    args: run::Args,
     #[command(subcommand)]
-    role: Role,
-}
-
-#[derive(Subcommand)]
-enum Role {
-    /// Listen, and hand the ports and one listener to the client over a unix socket.
-    Server {
-        #[command(flatten)]
-        place: Place,
-        /// Path of the unix socket; created, and removed at the end.
-        #[arg(long)]
-        control: PathBuf,
-    },
-    /// Read `MEASURE SIZE` lines on stdin, answer each with one number on stdout.
-    Client {
-        #[command(flatten)]
-        place: Place,
-        /// Path of the server's unix socket.
-        #[arg(long)]
-        control: PathBuf,
-    },
-    /// Accept every packet of a netfilter queue.
-    AcceptAll {
-        #[command(flatten)]
-        place: Place,
-        /// Number of the queue.
-        #[arg(long)]
-        queue: u16,
-    },
+    role: Option<load::Role>,
 }
 
 fn main() -> ExitCode {
-    let done = match Arguments::parse().role {
-        Role::Server { place, control } => place.enter().and_then(|()| server::run(&control)),
-        Role::Client { place, control } => place.enter().and_then(|()| client::run(&control)),
-        Role::AcceptAll { place, queue } => place.enter().and_then(|()| accept_all::run(queue)),
+    let cli = Cli::parse();
+    let done = match &cli.role {
+        Some(role) => role.run().map(|()| true),
+        None => run::run(&cli.args),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
         Err(error) => {
-            eprintln!("cofferdam-load: {error:#}");
+            eprintln!("cofferdam-bench: {error:#}");
             ExitCode::from(2)
         }
     }

@@ -65,6 +65,12 @@ const LAYERS: &[Layer] = &[
         may_use: &[POLICY, AUDIT, API],
         pure: false,
     },
+    // Attaches the empty programs that the product is compared with.
+    Layer {
+        package: "cofferdam-bench",
+        may_use: &[DATAPATH, API],
+        pure: false,
+    },
     Layer {
         package: "xtask",
         may_use: &[TESTS],

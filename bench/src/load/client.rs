@@ -17,7 +17,7 @@ use rustix::net::{
     recvmsg, socket_with,
 };
 
-use crate::clock;
+use super::clock;
 
 /// Bytes of a write of the bulk measurement.
 const BULK_WRITE: usize = 128 * 1024;

@@ -13,7 +13,7 @@ use std::thread;
 use anyhow::Context;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 
-use crate::clock;
+use super::clock;
 
 /// Bytes of a read of the sink: above the largest loopback segment.
 const SINK_READ: usize = 256 * 1024;
@@ -63,7 +63,7 @@ fn lend(door: &UnixListener, lent: &TcpListener, ports: &str) {
             &mut extra,
             SendFlags::empty(),
         ) {
-            eprintln!("cofferdam-load: cannot lend the listener: {error}");
+            eprintln!("cofferdam-bench: cannot lend the listener: {error}");
         }
     }
 }

@@ -1,0 +1,67 @@
+//! The load: a server, a client, and a program that accepts every packet of a queue. Each is a process of its own.
+//!
+//! Owns only sockets and clocks. It knows nothing of Cofferdam, so every configuration runs the same code; who is
+//! in which cgroup, and what is compared with what, is decided by the modules beside this one.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use place::Place;
+
+mod accept_all;
+mod client;
+mod clock;
+mod place;
+mod server;
+
+/// What a load process is.
+#[derive(Subcommand)]
+pub(crate) enum Role {
+    /// Listen, and hand the ports and one listener to the client over a unix socket
+    Server {
+        #[command(flatten)]
+        place: Place,
+        /// Path of the unix socket; created, and removed at the end
+        #[arg(long)]
+        control: PathBuf,
+    },
+    /// Read `MEASURE SIZE` lines on stdin, answer each with one number on stdout
+    Client {
+        #[command(flatten)]
+        place: Place,
+        /// Path of the server's unix socket
+        #[arg(long)]
+        control: PathBuf,
+    },
+    /// Accept every packet of a netfilter queue
+    AcceptAll {
+        #[command(flatten)]
+        place: Place,
+        /// Number of the queue
+        #[arg(long)]
+        queue: u16,
+    },
+}
+
+// === impl Role ===
+
+impl Role {
+    /// Enters the place and does the job until stdin ends.
+    pub(crate) fn run(&self) -> anyhow::Result<()> {
+        match self {
+            Self::Server { place, control } => {
+                place.enter()?;
+                server::run(control)
+            }
+            Self::Client { place, control } => {
+                place.enter()?;
+                client::run(control)
+            }
+            Self::AcceptAll { place, queue } => {
+                place.enter()?;
+                accept_all::run(*queue)
+            }
+        }
+    }
+}
