@@ -53,7 +53,6 @@ error_log /dev/stderr;
 events { worker_connections 64; }
 http {
     access_log off;
-    include /srv/port[.]conf;
     server { listen 80; listen [::]:80 ipv6only=on; root /srv; default_type text/plain; }
 }
 ";
@@ -151,7 +150,7 @@ impl Image {
             .filter(|a| *a != "busybox")
         {
             let own = |p: &&str| Path::new(p).file_name().is_some_and(|n| n == applet);
-            if !self.programs.iter().any(|p| own(p)) {
+            if !self.programs.iter().any(own) {
                 let mut link = header(EntryType::Symlink, 0o777, 0);
                 tar.append_link(&mut link, format!("bin/{applet}"), BUSYBOX)?;
             }

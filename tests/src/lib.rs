@@ -7,3 +7,4 @@ pub mod binaries;
 pub mod image;
 pub mod lab;
 pub mod probe;
+pub mod walkthrough;

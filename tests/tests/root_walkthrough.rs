@@ -1,0 +1,19 @@
+//! The main job of `docs/guarantees.md`, row by row.
+
+use cofferdam_tests::walkthrough::{self, Verdict};
+
+/// Every row of this version passes; all are run, so that one failure tells what else is broken.
+#[test]
+fn root_walkthrough_rows_pass() {
+    let rows =
+        walkthrough::run(|row| println!("{:>2} {:?} {} | {} ms", row.row, row.result, row.observed, row.ms))
+            .expect("a lab");
+    let failed: Vec<_> = rows.iter().filter(|r| r.result == Verdict::Fail).collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+    let later: Vec<u8> = rows
+        .iter()
+        .filter(|r| r.result == Verdict::Later)
+        .map(|r| r.row)
+        .collect();
+    assert_eq!(later, [13, 16]);
+}
