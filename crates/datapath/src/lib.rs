@@ -1,1 +1,30 @@
-//! datapath
+//! The kernel's half: loads the BPF programs, owns their maps and links, and turns numbers into bytes and back.
+//!
+//! It does not decide anything (`cofferdam-policy` compiles, the programs in `bpf/` look up) and it does not know
+//! containers (`cofferdam-workload` does). `bpf/abi.h` is the contract; this is the only crate with unsafe code.
+
+mod abi;
+mod cgroups;
+mod decider;
+mod empty;
+mod error;
+mod events;
+mod load;
+mod netns;
+mod places;
+mod rows;
+mod skel;
+mod sockets;
+pub mod stats;
+
+pub use cgroups::Entry;
+pub use decider::{Answer, Decider};
+pub use empty::Empty;
+pub use error::Error;
+pub use events::{CgroupEvent, EndPoint, Event, FlowEvent, Hook, Losses};
+pub use load::{Datapath, Global, Settings, set_off};
+pub use netns::netns_cookie;
+pub use places::Published;
+pub use sockets::Listener;
+
+type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The contract between the kernel's half and Rust's half. libbpf-cargo generates the Rust types from this file
+ * (through the BTF of the maps and of `abi_anchor`), so nothing here is written twice.
+ *
+ * Rules: no bitfields, no bool, explicit padding, every constant in a named enum. Addresses are 16 bytes in network
+ * order, IPv4 as ::ffff:a.b.c.d. Ports are in host order. Times are nanoseconds of CLOCK_BOOTTIME.
+ */
+#ifndef COFFERDAM_ABI_H
+#define COFFERDAM_ABI_H
+
+#include <linux/types.h>
+
+/* A daemon adopts pinned maps only if they were made with the same number. */
+enum abi_version { ABI_VERSION = 1 };
+
+/* What a peer is when it is no protected workload. Workload identities start at IDENTITY_MIN, named prefixes at
+ * PREFIX_MIN. */
+enum peer_class {
+	CLASS_NONE = 0,
+	CLASS_HOST = 1,
+	CLASS_LAN = 2,
+	CLASS_METADATA = 3,
+	CLASS_MULTICAST = 4,
+	CLASS_WORLD = 5,
+	CLASS_PENDING = 6,
+	CLASS_WORKLOAD = 7,
+};
+
+enum direction { DIR_NONE = 0, DIR_INGRESS = 1, DIR_EGRESS = 2 };
+enum action { ACT_NONE = 0, ACT_ALLOW = 1, ACT_DENY = 2 };
+
+enum reason {
+	WHY_NONE = 0,
+	WHY_RULE = 1,
+	WHY_SAME_WORKLOAD = 2,
+	WHY_LOOPBACK = 3,
+	WHY_REPLY = 4,
+	WHY_UNPROTECTED = 5,
+	WHY_PENDING = 6,
+	WHY_NO_POLICY = 7,
+	WHY_PROTOCOL = 8,
+	WHY_MALFORMED = 9,
+	WHY_PORT_TAKEN = 10,
+	WHY_FOREIGN_SOCKET = 11,
+	WHY_OFF = 12,
+};
+
+/* Where a flow record was made. */
+enum hook { HOOK_NONE = 0, HOOK_CONNECT = 1, HOOK_SENDMSG = 2, HOOK_EGRESS = 3, HOOK_INGRESS = 4, HOOK_BIND = 5 };
+
+enum entry_flag {
+	ENTRY_OBSERVE = 1, /* denials of this workload are only recorded */
+	ENTRY_PENDING = 2, /* labels not known yet: fails closed */
+	ENTRY_HOOKED = 4,  /* packet hooks see this cgroup, so its packets can be dropped */
+};
+
+/* cgroup id → what runs there. */
+struct entry {
+	__u32 workload; /* number of the workload; nested cgroups share it */
+	__u32 identity; /* what peers see */
+	__u32 subject;	/* whose compiled policy applies; 0 only while pending */
+	__u32 flags;	/* enum entry_flag */
+	__u64 since;	/* when the entry was made */
+};
+
+/* A container id, as 64 hex digits. */
+struct container_key {
+	char id[64];
+};
+
+struct announcement {
+	struct entry entry;
+	__u64 cgroup; /* the one that took it, 0 while free: an announcement binds once */
+};
+
+struct row_key {
+	__u32 subject;
+	__u32 peer;
+	__u32 direction; /* enum direction */
+};
+
+struct port_verdict {
+	__u8 action;  /* enum action */
+	__u8 observe; /* a denial is only recorded */
+	__u16 priority;
+	__u32 rule;
+};
+
+struct row {
+	struct port_verdict verdict; /* for ports that `table` does not know */
+	__u32 table;		     /* 0: none */
+};
+
+/* Longest prefix over table 32, protocol 8, port 16 (network order). */
+struct port_key {
+	__u32 bits;
+	__u32 table;
+	__u8 protocol;
+	__u8 port[2];
+	__u8 pad;
+};
+
+/* The bits of a port_key that are always fixed, and all of them. */
+enum port_bits { PORT_BITS_TABLE = 32, PORT_BITS_ALL = 56 };
+
+struct prefix_key {
+	__u32 bits;
+	__u8 addr[16];
+};
+
+struct prefix_value {
+	__u32 peer;
+	__u32 class; /* enum peer_class */
+};
+
+struct address {
+	__u8 bytes[16];
+};
+
+struct listener_key {
+	__u64 netns; /* network namespace cookie */
+	struct address addr;
+	__u16 port;
+	__u8 protocol;
+	__u8 pad[5];
+};
+
+enum listener_flag { LISTENER_DUAL = 1 /* [::] that takes IPv4 too */ };
+
+struct listener {
+	__u64 cgroup;
+	__u32 sockets; /* how many sockets share the key */
+	__u32 flags;   /* enum listener_flag */
+};
+
+/* socket cookie → its key in the directory, so that release finds it. */
+struct bound_socket {
+	struct listener_key key;
+};
+
+struct published_key {
+	struct address addr; /* all zero: every address of the host */
+	__u16 port;
+	__u8 protocol;
+	__u8 pad;
+};
+
+struct published {
+	__u64 netns;
+	struct address addr;
+	__u16 port;
+	__u8 pad[6];
+};
+
+/* Who sent from here, for receivers in other namespaces (UDP). */
+struct sender_key {
+	__u64 netns;
+	struct address addr;
+	__u16 port;
+	__u8 protocol;
+	__u8 pad[5];
+};
+
+struct sender {
+	__u64 cgroup;
+	__u64 time;
+};
+
+enum memory_kind { MEMORY_SENT = 1, MEMORY_RECEIVED = 2 };
+
+/* What a datagram socket has exchanged with whom. */
+struct memory_key {
+	__u64 cookie;
+	struct address addr;
+	__u16 port;
+	__u8 protocol;
+	__u8 pad[5];
+};
+
+struct memory {
+	__u64 time;
+	__u32 epoch; /* settings.epoch at the verdict; a newer one asks again */
+	__u32 kind;  /* enum memory_kind */
+};
+
+/* A workload has sent to this port lately, so datagrams from it may be answers. */
+struct asked_key {
+	__u32 workload;
+	__u16 port;
+	__u16 protocol;
+};
+
+struct settings {
+	__u32 abi;	      /* enum abi_version */
+	__u32 off;	      /* 1: every program allows at once */
+	__u32 observe;	      /* 1: nothing is denied, only recorded */
+	__u32 on_dead_closed; /* 1: unannounced containers stay pending under a dead daemon */
+	__u64 host_netns;     /* cookie of the namespace whose loopback is not private */
+	__u32 epoch;	      /* counts policy changes */
+	__u32 pad;
+};
+
+enum limits {
+	NS_PER_SECOND = 1000000000,
+	DEAD_AFTER_SECONDS = 5,	    /* without a heartbeat */
+	PENDING_SECONDS = 10,	    /* at most, then a stranger */
+	MEMORY_SECONDS = 180,	    /* of an exchange of datagrams */
+	MEMORY_REFRESH_SECONDS = 1, /* how exact its age is */
+	HANDSHAKE_SECONDS = 130,    /* longer than Linux retransmits a SYN */
+};
+
+struct endpoint {
+	__u64 cgroup;
+	__u32 peer;	/* identity, class or prefix number */
+	__u32 workload; /* 0: not protected */
+};
+
+enum event_type { EVENT_FLOW = 1, EVENT_CGROUP_CREATED = 2, EVENT_CGROUP_REMOVED = 3 };
+
+struct flow_event {
+	__u32 type; /* EVENT_FLOW; first in every event */
+	__u8 action;
+	__u8 reason;
+	__u8 direction; /* the end that decided */
+	__u8 hook;
+	__u64 time;
+	struct endpoint from;
+	struct endpoint to;
+	struct address source;
+	struct address destination;
+	__u16 source_port;
+	__u16 destination_port;
+	__u8 protocol;
+	__u8 observed; /* 1: a denial that was not carried out */
+	__u16 pad;
+	__u32 rule;
+	__u32 pid; /* of the caller; 0 where a packet was judged */
+	char comm[16];
+};
+
+struct cgroup_event {
+	__u32 type;
+	__u32 bound; /* 1: an announcement was found */
+	__u64 time;
+	__u64 id;
+	__u64 parent;
+	char name[96];
+};
+
+/* Per-CPU counters: what was lost or failed. */
+enum counter {
+	LOST_EVENT = 0,	   /* ring full: the record is lost, the verdict stands */
+	FULL_LISTENERS = 1, /* directory full: no instant refusal, packets are still judged */
+	FULL_ENTRIES = 2,  /* no room for a cgroup: connects of that cgroup are judged as a stranger's */
+	FULL_MEMORY = 3,
+	FAILED_READ = 4, /* a kernel structure could not be read */
+	COUNTERS = 5,
+};
+
+/* What the tests hand to the compiled decision (SEC("syscall")). */
+struct decide_args {
+	__u32 subject;
+	__u32 direction;
+	__u32 peer;
+	__u32 class;
+	__u16 port;
+	__u8 protocol;
+	__u8 pad;
+	__u8 reason; /* out */
+	__u8 found;  /* out */
+	__u8 pad2[2];
+	struct port_verdict verdict; /* out */
+};
+
+#endif

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/* The hooks. Each is a few lines; what they do is in the headers, one a subject. */
+#include "anchor.h"
+#include "directory.h"
+#include "filter.h"
+#include "lifecycle.h"
+#include "socket.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* === on the cgroup root: everybody === */
+
+SEC("cgroup/connect4")
+int on_connect4(struct bpf_sock_addr *ctx)
+{
+	return reach_v4(ctx, HOOK_CONNECT);
+}
+
+SEC("cgroup/connect6")
+int on_connect6(struct bpf_sock_addr *ctx)
+{
+	return reach_v6(ctx, HOOK_CONNECT);
+}
+
+SEC("cgroup/sendmsg4")
+int on_sendmsg4(struct bpf_sock_addr *ctx)
+{
+	return reach_v4(ctx, HOOK_SENDMSG);
+}
+
+SEC("cgroup/sendmsg6")
+int on_sendmsg6(struct bpf_sock_addr *ctx)
+{
+	return reach_v6(ctx, HOOK_SENDMSG);
+}
+
+SEC("cgroup/post_bind4")
+int on_bind4(struct bpf_sock *ctx)
+{
+	return bound(ctx);
+}
+
+SEC("cgroup/post_bind6")
+int on_bind6(struct bpf_sock *ctx)
+{
+	return bound(ctx);
+}
+
+SEC("cgroup/sock_release")
+int on_release(struct bpf_sock *ctx)
+{
+	remove_listener(bpf_get_socket_cookie(ctx));
+	return 1;
+}
+
+/* === on protected subtrees === */
+
+SEC("cgroup_skb/egress")
+int on_egress(struct __sk_buff *skb)
+{
+	return egress(skb);
+}
+
+SEC("cgroup_skb/ingress")
+int on_ingress(struct __sk_buff *skb)
+{
+	return ingress(skb);
+}
+
+/* === on the machine === */
+
+SEC("raw_tp/cgroup_mkdir")
+int on_mkdir(struct bpf_raw_tracepoint_args *ctx)
+{
+	return made((struct cgroup *)ctx->args[0]);
+}
+
+SEC("raw_tp/cgroup_rmdir")
+int on_rmdir(struct bpf_raw_tracepoint_args *ctx)
+{
+	return removed((struct cgroup *)ctx->args[0]);
+}
+
+/* === run by the daemon inside each namespace with protected workloads === */
+
+SEC("iter/tcp")
+int on_tcp_socket(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *sk = ctx->sk_common;
+
+	if (sk && sk->skc_state == TCP_LISTEN)
+		seen((struct sock *)sk, bpf_get_socket_cookie(sk), IPPROTO_TCP);
+	return 0;
+}
+
+SEC("iter/udp")
+int on_udp_socket(struct bpf_iter__udp *ctx)
+{
+	struct udp_sock *sk = ctx->udp_sk;
+
+	if (sk)
+		seen(&sk->inet.sk, bpf_get_socket_cookie(sk), IPPROTO_UDP);
+	return 0;
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * The compiled decision alone, for BPF_PROG_TEST_RUN: the same judge.h as in the hooks, with maps of its own. A tc
+ * program and not SEC("syscall"), because syscall programs are sleepable and may not use LPM tries (measured on 6.18).
+ */
+#include "judge.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+enum { ETHERNET_HEADER = 14 };
+
+SEC("tc")
+int decide(struct __sk_buff *skb)
+{
+	const struct port_verdict *v;
+	struct decide_args args;
+
+	if (bpf_skb_load_bytes(skb, ETHERNET_HEADER, &args, sizeof(args)))
+		return -1;
+	v = lookup_verdict(args.subject, args.direction, args.peer, args.class, args.protocol, args.port);
+	args.found = v != NULL;
+	args.reason = v ? WHY_RULE : WHY_NO_POLICY;
+	if (v)
+		args.verdict = *v;
+	return bpf_skb_store_bytes(skb, ETHERNET_HEADER, &args, sizeof(args), 0);
+}

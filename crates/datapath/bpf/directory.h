@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* The directory of what protected workloads are bound to, and the sockets that are older than the programs. */
+#ifndef COFFERDAM_DIRECTORY_H
+#define COFFERDAM_DIRECTORY_H
+
+#include "resolve.h"
+
+static __always_inline void add_to_port(const struct listener_key *key, __u32 n)
+{
+	__u32 index = port_index(key->protocol, key->port);
+	__u32 *sockets = bpf_map_lookup_elem(&port_listeners, &index);
+
+	if (sockets)
+		__sync_fetch_and_add(sockets, n);
+}
+
+/* 1 if another protected workload holds that very address and port. */
+static __always_inline int is_taken(const struct listener_key *key, __u64 cgroup)
+{
+	const struct listener *l = bpf_map_lookup_elem(&listeners, key);
+	const struct entry *holder, *mine;
+	__u64 other;
+
+	if (!l)
+		return 0;
+	other = l->cgroup;
+	holder = bpf_map_lookup_elem(&entries, &other);
+	mine = bpf_map_lookup_elem(&entries, &cgroup);
+	return holder && (!mine || holder->workload != mine->workload);
+}
+
+static __always_inline void add_listener(const struct listener_key *key, __u64 cookie, __u64 cgroup, int dual)
+{
+	struct listener fresh = { .cgroup = cgroup, .sockets = 1, .flags = dual ? LISTENER_DUAL : 0 };
+	struct bound_socket bound = { .key = *key };
+	struct listener *l;
+
+	/* The same socket again: an iterator run, or bind after an iterator saw it. */
+	if (bpf_map_update_elem(&bound_sockets, &cookie, &bound, BPF_NOEXIST))
+		return;
+	l = bpf_map_lookup_elem(&listeners, key);
+	if (l) {
+		__sync_fetch_and_add(&l->sockets, 1);
+		l->flags |= fresh.flags;
+	} else if (bpf_map_update_elem(&listeners, key, &fresh, BPF_ANY)) {
+		count(FULL_LISTENERS);
+		bpf_map_delete_elem(&bound_sockets, &cookie);
+		return;
+	}
+	add_to_port(key, 1);
+}
+
+static __always_inline void remove_listener(__u64 cookie)
+{
+	const struct bound_socket *bound = bpf_map_lookup_elem(&bound_sockets, &cookie);
+	struct listener_key key;
+	struct listener *l;
+
+	if (!bound)
+		return;
+	key = bound->key;
+	if (bpf_map_delete_elem(&bound_sockets, &cookie))
+		return;
+	l = bpf_map_lookup_elem(&listeners, &key);
+	if (l && __sync_fetch_and_add(&l->sockets, -1) <= 1)
+		bpf_map_delete_elem(&listeners, &key);
+	add_to_port(&key, -1);
+}
+
+/* Reads what a bound socket is bound to. */
+static __always_inline int listener_key_of(struct listener_key *key, struct sock *sk, __u8 protocol)
+{
+	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+
+	__builtin_memset(key, 0, sizeof(*key));
+	key->netns = netns_of(sk);
+	key->port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	key->protocol = protocol;
+	if (family == AF_INET)
+		address_v4(&key->addr, BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr));
+	else if (family == AF_INET6)
+		BPF_CORE_READ_INTO(&key->addr, sk, __sk_common.skc_v6_rcv_saddr);
+	else
+		return 0;
+	return key->port != 0;
+}
+
+static __always_inline int is_dual(struct sock *sk)
+{
+	return BPF_CORE_READ(sk, __sk_common.skc_family) == AF_INET6 &&
+	       !BPF_CORE_READ_BITFIELD_PROBED(sk, __sk_common.skc_ipv6only);
+}
+
+static __always_inline int bound(struct bpf_sock *ctx)
+{
+	struct sock *sk = (struct sock *)ctx;
+	__u8 protocol = ctx->protocol;
+	struct listener_key key;
+	struct flow f = { .hook = HOOK_BIND, .protocol = protocol };
+	struct verdict v = { .action = ACT_DENY, .reason = WHY_PORT_TAKEN, .direction = DIR_INGRESS };
+	__u64 cgroup;
+
+	if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP)
+		return 1;
+	cgroup = cgroup_of(sk);
+	if (!party_of_cgroup(&f.from, cgroup) || !listener_key_of(&key, sk, protocol))
+		return 1;
+	if (!is_taken(&key, cgroup)) {
+		add_listener(&key, bpf_get_socket_cookie(ctx), cgroup, is_dual(sk));
+		return 1;
+	}
+	f.to = f.from;
+	f.source = key.addr;
+	f.destination = key.addr;
+	f.destination_port = key.port;
+	v.observed = (f.from.flags & ENTRY_OBSERVE) != 0;
+	record(&f, &v);
+	return v.observed;
+}
+
+/* One socket from an iterator, in whatever namespace the reader is. */
+static __always_inline void seen(struct sock *sk, __u64 cookie, __u8 protocol)
+{
+	__u64 cgroup = cgroup_of(sk);
+	struct listener_key key;
+
+	if (bpf_map_lookup_elem(&entries, &cgroup) && listener_key_of(&key, sk, protocol))
+		add_listener(&key, cookie, cgroup, is_dual(sk));
+}
+
+#endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* The packet hooks of protected cgroups: the safety net under connect and sendmsg, and the verdict on who comes in. */
+#ifndef COFFERDAM_FILTER_H
+#define COFFERDAM_FILTER_H
+
+#include "packet.h"
+
+enum { PASS = 1, DROP = 0 };
+
+static __always_inline void flow_of_packet(struct flow *f, const struct packet *p, __u8 hook)
+{
+	f->source = p->source;
+	f->destination = p->destination;
+	f->source_port = p->source_port;
+	f->destination_port = p->destination_port;
+	f->protocol = p->protocol;
+	f->hook = hook;
+}
+
+static __always_inline int is_icmp(__u8 protocol)
+{
+	return protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6;
+}
+
+/* Records and carries out. What `connect` or the other end's program records already is not recorded twice. */
+static __always_inline int carry_out(const struct flow *f, const struct verdict *v, int record_allowed)
+{
+	if (v->action == ACT_DENY ? v->reason != WHY_PENDING : record_allowed)
+		record(f, v);
+	return refused(v) ? DROP : PASS;
+}
+
+/* A packet that no rule can be asked about: fails closed, and says so. */
+static __always_inline int unjudged(struct flow *f, const struct settings *s, const struct party *self, __u8 reason)
+{
+	struct verdict v = { .action = ACT_DENY, .reason = reason };
+
+	v.observed = s->observe || (self->flags & ENTRY_OBSERVE);
+	record(f, &v);
+	return v.observed ? PASS : DROP;
+}
+
+static __always_inline int private_loopback(struct __sk_buff *skb, const void *sk, const struct settings *s)
+{
+	return skb->ifindex == LOOPBACK_IFINDEX && netns_of(sk) != s->host_netns;
+}
+
+/* An answer to what was received, or more of what was judged. */
+static __always_inline int egress_known(const struct memory_key *key, const struct settings *s, struct flow *f)
+{
+	int stale = 0;
+	__u32 kind = recall(key, s, &stale);
+	struct verdict v;
+
+	if (!kind || !stale)
+		return kind != 0;
+	if (kind != MEMORY_RECEIVED)
+		return 0;
+	judge(&f->to, &f->from, f->protocol, f->source_port, &v);
+	return !refused(&v);
+}
+
+static __always_inline int egress(struct __sk_buff *skb)
+{
+	const struct settings *s = get_settings();
+	struct bpf_sock *sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
+	struct flow f = {};
+	struct target t = {};
+	struct memory_key key;
+	struct packet p;
+	struct verdict v;
+	int answer;
+
+	if (!s || s->off || !sk || (is_plain_tcp(skb) && sk->type != SOCK_RAW))
+		return PASS;
+	if (!party_of_cgroup(&f.from, bpf_sk_cgroup_id(sk)) || private_loopback(skb, sk, s))
+		return PASS;
+	if (parse(skb, &p) == NOT_PARSED)
+		return unjudged(&f, s, &f.from, WHY_MALFORMED);
+	flow_of_packet(&f, &p, HOOK_EGRESS);
+	if (p.fragment)
+		return PASS; /* follows a first fragment that was judged, or is useless without it */
+	answer = p.protocol == IPPROTO_TCP && sk->type != SOCK_RAW && (p.tcp_flags & TCP_ACK);
+	if (answer)
+		return PASS; /* SYN-ACK: the SYN was judged on its way in */
+	t = (struct target){ .addr = p.destination, .port = p.destination_port, .protocol = p.protocol };
+	locate(&t, netns_of(sk), s->host_netns);
+	if (!party_of_target(&f.to, &t))
+		party_of_address(&f.to, &t.addr);
+	key = memory_key(bpf_get_socket_cookie(skb), &p.destination, p.destination_port, p.protocol);
+	if (is_datagram(p.protocol) && egress_known(&key, s, &f)) {
+		leave_record(skb, &p, f.from.cgroup, sk);
+		return PASS;
+	}
+	judge(&f.from, &f.to, p.protocol, t.port, &v);
+	if (!refused(&v)) {
+		leave_record(skb, &p, f.from.cgroup, sk);
+		if (is_datagram(p.protocol))
+			remember(&key, MEMORY_SENT, s);
+	}
+	return carry_out(&f, &v, is_icmp(p.protocol) || sk->type == SOCK_RAW);
+}
+
+static __always_inline int ingress_known(const struct memory_key *key, const struct settings *s, struct flow *f)
+{
+	int stale = 0;
+	__u32 kind = recall(key, s, &stale);
+	struct verdict v;
+
+	if (!kind || !stale)
+		return kind != 0;
+	if (kind != MEMORY_SENT)
+		return 0;
+	judge(&f->to, &f->from, f->protocol, f->source_port, &v);
+	if (refused(&v))
+		return 0;
+	remember(key, MEMORY_SENT, s);
+	return 1;
+}
+
+static __always_inline int ingress(struct __sk_buff *skb)
+{
+	const struct settings *s = get_settings();
+	struct bpf_sock *sk;
+	struct flow f = {};
+	struct memory_key key;
+	struct packet p;
+	struct verdict v;
+
+	if (is_plain_tcp(skb) || !s || s->off)
+		return PASS;
+	sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
+	if (!sk || !party_of_cgroup(&f.to, bpf_sk_cgroup_id(sk)) || private_loopback(skb, sk, s))
+		return PASS;
+	if (parse(skb, &p) == NOT_PARSED)
+		return unjudged(&f, s, &f.to, WHY_MALFORMED);
+	flow_of_packet(&f, &p, HOOK_INGRESS);
+	if (p.protocol == IPPROTO_TCP && (!(p.tcp_flags & TCP_SYN) || (p.tcp_flags & TCP_ACK)))
+		return PASS; /* the SYN was judged, here or at connect */
+	if (is_icmp(p.protocol))
+		return PASS; /* judged on the sender's egress only: docs/known-limits.md */
+	if (p.protocol != IPPROTO_TCP && !is_datagram(p.protocol))
+		return unjudged(&f, s, &f.to, WHY_PROTOCOL);
+	sender_of(skb, &p, &f.from);
+	key = memory_key(bpf_get_socket_cookie(skb), &p.source, p.source_port, p.protocol);
+	if (is_datagram(p.protocol) && ingress_known(&key, s, &f))
+		return PASS;
+	judge(&f.from, &f.to, p.protocol, p.destination_port, &v);
+	if (is_datagram(p.protocol) && !refused(&v))
+		remember(&key, MEMORY_RECEIVED, s);
+	return carry_out(&f, &v, !f.from.workload);
+}
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Datagrams have no handshake, so their sockets remember: what a socket sent may be answered, what it received may be
+ * answered by it, and neither is judged again until the policy changes or MEMORY_SECONDS pass in silence.
+ */
+#ifndef COFFERDAM_MEMORY_H
+#define COFFERDAM_MEMORY_H
+
+#include "resolve.h"
+
+static __always_inline int is_datagram(__u8 protocol)
+{
+	return protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE;
+}
+
+static __always_inline struct memory_key memory_key(__u64 cookie, const struct address *remote, __u16 port,
+						    __u8 protocol)
+{
+	return (struct memory_key){ .cookie = cookie, .addr = *remote, .port = port, .protocol = protocol };
+}
+
+/* The kind of a living memory, or 0. `stale`: remembered under an older policy, so the exchange has to be judged again,
+ * in the direction in which it began. */
+static __always_inline __u32 recall(const struct memory_key *key, const struct settings *s, int *stale)
+{
+	struct memory *m = bpf_map_lookup_elem(&memories, key);
+	__u64 now;
+
+	if (!m)
+		return 0;
+	now = bpf_ktime_get_boot_ns();
+	if (now - m->time > (__u64)MEMORY_SECONDS * NS_PER_SECOND)
+		return 0;
+	if (now - m->time > (__u64)MEMORY_REFRESH_SECONDS * NS_PER_SECOND)
+		m->time = now;
+	*stale = m->epoch != s->epoch;
+	return m->kind;
+}
+
+static __always_inline void remember(const struct memory_key *key, __u32 kind, const struct settings *s)
+{
+	struct memory m = { .time = bpf_ktime_get_boot_ns(), .epoch = s->epoch, .kind = kind };
+
+	if (bpf_map_update_elem(&memories, key, &m, BPF_ANY))
+		count(FULL_MEMORY);
+}
+
+static __always_inline void remember_asked(__u32 workload, __u16 port, __u8 protocol)
+{
+	struct asked_key key = { .workload = workload, .port = port, .protocol = protocol };
+	__u64 now = bpf_ktime_get_boot_ns();
+
+	bpf_map_update_elem(&asked, &key, &now, BPF_ANY);
+}
+
+static __always_inline int was_asked(__u32 workload, __u16 port, __u8 protocol)
+{
+	struct asked_key key = { .workload = workload, .port = port, .protocol = protocol };
+	__u64 *time = bpf_map_lookup_elem(&asked, &key);
+
+	return time && bpf_ktime_get_boot_ns() - *time < (__u64)MEMORY_SECONDS * NS_PER_SECOND;
+}
+
+#endif

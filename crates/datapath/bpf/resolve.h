@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Who is that? From sockets, addresses and the directory of listeners to a party. */
+#ifndef COFFERDAM_RESOLVE_H
+#define COFFERDAM_RESOLVE_H
+
+#include "judge.h"
+
+/* === addresses === */
+
+static __always_inline void address_v4(struct address *a, __be32 v4)
+{
+	__u32 *w = (__u32 *)a->bytes;
+
+	w[0] = 0;
+	w[1] = 0;
+	w[2] = bpf_htonl(0xffff);
+	w[3] = v4;
+}
+
+static __always_inline int is_v4(const struct address *a)
+{
+	const __u32 *w = (const __u32 *)a->bytes;
+
+	return w[0] == 0 && w[1] == 0 && w[2] == bpf_htonl(0xffff);
+}
+
+/* "This host" addresses reach the caller's own namespace: 127/8, ::1 and the unspecified ones. */
+static __always_inline int is_own_loopback(const struct address *a)
+{
+	const __u32 *w = (const __u32 *)a->bytes;
+
+	if (is_v4(a))
+		return a->bytes[12] == 127 || w[3] == 0;
+	return w[0] == 0 && w[1] == 0 && w[2] == 0 && (w[3] == 0 || w[3] == bpf_htonl(1));
+}
+
+static __always_inline int is_multicast(const struct address *a)
+{
+	if (is_v4(a))
+		return (a->bytes[12] & 0xf0) == 0xe0 || *(const __u32 *)(a->bytes + 12) == 0xffffffff;
+	return a->bytes[0] == 0xff;
+}
+
+static __always_inline __u32 port_index(__u8 protocol, __u16 port)
+{
+	return (protocol == IPPROTO_TCP ? 0 : 1 << 16) | port;
+}
+
+static __always_inline __u32 port_count(void *array, __u8 protocol, __u16 port)
+{
+	__u32 index = port_index(protocol, port);
+	__u32 *n = bpf_map_lookup_elem(array, &index);
+
+	return n ? *n : 0;
+}
+
+/* === sockets === */
+
+/* Verifier pointers to sockets take no arithmetic. Newer kernels cast them to typed memory (bpf_rdonly_cast, 6.2), which
+ * costs nothing; on older ones the pointer is read back from the stack as a number for bpf_probe_read_kernel. */
+extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
+
+static __always_inline struct sock *sock_by_number(const void *sk)
+{
+	struct sock *number = NULL;
+
+	if (bpf_probe_read_kernel(&number, sizeof(number), &sk))
+		count(FAILED_READ);
+	return number;
+}
+
+static __always_inline __u64 cgroup_of(const void *sk)
+{
+	struct sock *s;
+
+	if (bpf_ksym_exists(bpf_rdonly_cast)) {
+		s = bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct sock));
+		return s->sk_cgrp_data.cgroup->kn->id;
+	}
+	s = sock_by_number(sk);
+	return BPF_CORE_READ(s, sk_cgrp_data.cgroup, kn, id);
+}
+
+static __always_inline __u64 netns_of(const void *sk)
+{
+	struct sock *s;
+
+	if (bpf_ksym_exists(bpf_rdonly_cast)) {
+		s = bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct sock));
+		return s->__sk_common.skc_net.net->net_cookie;
+	}
+	s = sock_by_number(sk);
+	return BPF_CORE_READ(s, __sk_common.skc_net.net, net_cookie);
+}
+
+/* === parties === */
+
+/* A pending cgroup is one for PENDING_SECONDS at most; after that nobody vouches for it and it is a stranger. */
+static __always_inline int is_pending(const struct entry *e)
+{
+	const struct settings *s = get_settings();
+
+	if (s && s->on_dead_closed && !daemon_alive())
+		return 1;
+	return bpf_ktime_get_boot_ns() - e->since < (__u64)PENDING_SECONDS * NS_PER_SECOND;
+}
+
+static __always_inline void party_stranger(struct party *p, __u32 class)
+{
+	p->cgroup = 0;
+	p->peer = class;
+	p->class = class;
+	p->workload = 0;
+	p->subject = 0;
+	p->flags = 0;
+}
+
+/* 1 if that cgroup is protected or pending; else the party is a stranger of class `host`. */
+static __always_inline int party_of_cgroup(struct party *p, __u64 cgroup)
+{
+	const struct entry *e = bpf_map_lookup_elem(&entries, &cgroup);
+
+	party_stranger(p, CLASS_HOST);
+	p->cgroup = cgroup;
+	if (!e)
+		return 0;
+	if (e->flags & ENTRY_PENDING) {
+		if (!is_pending(e))
+			return 0;
+		p->peer = CLASS_PENDING;
+		p->class = CLASS_PENDING;
+		p->flags = e->flags;
+		return 1;
+	}
+	p->peer = e->identity;
+	p->class = CLASS_WORKLOAD;
+	p->workload = e->workload;
+	p->subject = e->subject;
+	p->flags = e->flags;
+	return 1;
+}
+
+static __always_inline void party_of_address(struct party *p, const struct address *a)
+{
+	struct prefix_key key = { .bits = 128 };
+	const struct prefix_value *v;
+
+	__builtin_memcpy(key.addr, a->bytes, sizeof(key.addr));
+	party_stranger(p, CLASS_WORLD);
+	v = bpf_map_lookup_elem(&prefixes, &key);
+	if (v) {
+		p->peer = v->peer;
+		p->class = v->class;
+	}
+}
+
+/* === the directory === */
+
+static __always_inline const struct listener *find_listener(__u64 netns, const struct address *a, __u8 protocol,
+							    __u16 port)
+{
+	struct listener_key key = { .netns = netns, .addr = *a, .port = port, .protocol = protocol };
+	const struct listener *l;
+
+	l = bpf_map_lookup_elem(&listeners, &key);
+	if (l)
+		return l;
+	if (is_v4(a)) {
+		address_v4(&key.addr, 0);
+		l = bpf_map_lookup_elem(&listeners, &key);
+		if (l)
+			return l;
+	}
+	__builtin_memset(&key.addr, 0, sizeof(key.addr));
+	l = bpf_map_lookup_elem(&listeners, &key);
+	if (l && is_v4(a) && !(l->flags & LISTENER_DUAL))
+		return NULL;
+	return l;
+}
+
+struct target {
+	struct address addr;
+	__u64 netns; /* 0: not on this host, as far as we know */
+	__u16 port;
+	__u8 protocol;
+	__u8 published; /* reached through DNAT or docker-proxy */
+};
+
+/* Follows a published port to the container behind it: otherwise docker-proxy would launder the caller (dataplane 8). */
+static __always_inline void follow_published(struct target *t)
+{
+	struct published_key key = { .addr = t->addr, .port = t->port, .protocol = t->protocol };
+	const struct published *p;
+
+	p = bpf_map_lookup_elem(&published_ports, &key);
+	if (!p) {
+		__builtin_memset(&key.addr, 0, sizeof(key.addr));
+		p = bpf_map_lookup_elem(&published_ports, &key);
+	}
+	if (!p)
+		return;
+	t->netns = p->netns;
+	t->addr = p->addr;
+	t->port = p->port;
+	t->published = 1;
+}
+
+/* Which namespace of this host that address is in. */
+static __always_inline void locate(struct target *t, __u64 own_netns, __u64 host_netns)
+{
+	const __u64 *ns;
+
+	if (is_own_loopback(&t->addr)) {
+		t->netns = own_netns;
+	} else {
+		ns = bpf_map_lookup_elem(&addresses, &t->addr);
+		t->netns = ns ? *ns : 0;
+	}
+	if (t->netns == host_netns && port_count(&port_published, t->protocol, t->port))
+		follow_published(t);
+}
+
+/* 1 if a protected workload listens there. */
+static __always_inline int party_of_target(struct party *p, const struct target *t)
+{
+	const struct listener *l;
+
+	if (!t->netns || !port_count(&port_listeners, t->protocol, t->port))
+		return 0;
+	l = find_listener(t->netns, &t->addr, t->protocol, t->port);
+	return l && party_of_cgroup(p, l->cgroup);
+}
+
+/* === records === */
+
+struct flow {
+	struct party from;
+	struct party to;
+	struct address source;
+	struct address destination;
+	__u16 source_port;
+	__u16 destination_port;
+	__u8 protocol;
+	__u8 hook;
+};
+
+static __always_inline void endpoint(struct endpoint *e, const struct party *p)
+{
+	e->cgroup = p->cgroup;
+	e->peer = p->peer;
+	e->workload = p->workload;
+}
+
+static __noinline int record(const struct flow *f, const struct verdict *v)
+{
+	struct flow_event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+
+	if (!e) {
+		count(LOST_EVENT);
+		return 0;
+	}
+	__builtin_memset(e, 0, sizeof(*e));
+	e->type = EVENT_FLOW;
+	e->action = v->action;
+	e->reason = v->reason;
+	e->direction = v->direction;
+	e->hook = f->hook;
+	e->time = bpf_ktime_get_boot_ns();
+	endpoint(&e->from, &f->from);
+	endpoint(&e->to, &f->to);
+	e->source = f->source;
+	e->destination = f->destination;
+	e->source_port = f->source_port;
+	e->destination_port = f->destination_port;
+	e->protocol = f->protocol;
+	e->observed = v->observed;
+	e->rule = v->rule;
+	if (f->hook == HOOK_CONNECT || f->hook == HOOK_SENDMSG || f->hook == HOOK_BIND) {
+		e->pid = bpf_get_current_pid_tgid() >> 32;
+		bpf_get_current_comm(e->comm, sizeof(e->comm));
+	}
+	bpf_ringbuf_submit(e, 0);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* connect() and sendmsg(): the caller is known, the peer is looked up, a denial answers at once. */
+#ifndef COFFERDAM_SOCKET_H
+#define COFFERDAM_SOCKET_H
+
+#include "memory.h"
+
+enum { PROCEED = 1, REFUSE = 0 };
+
+/* Is the peer the socket's owner says it is? A protected process on a stranger's socket is judged as itself. */
+static __always_inline int caller(struct party *from, const void *sk, int *foreign)
+{
+	__u64 owner = cgroup_of(sk);
+	__u64 current = bpf_get_current_cgroup_id();
+	struct party task;
+
+	if (party_of_cgroup(from, owner)) {
+		if (owner != current && party_of_cgroup(&task, current))
+			*foreign = task.workload != from->workload;
+		return 1;
+	}
+	return owner != current && party_of_cgroup(from, current);
+}
+
+/* Who really has that address and port in the caller's own namespace: the kernel's answer beats the directory's, which
+ * does not know unprotected listeners. -1: nobody. */
+static __always_inline int ask_kernel(struct bpf_sock_addr *ctx, const struct target *t, struct party *to)
+{
+	struct bpf_sock_tuple tuple = {};
+	struct bpf_sock *sk;
+	__u32 size = sizeof(tuple.ipv6);
+	int found;
+
+	if (is_v4(&t->addr)) {
+		size = sizeof(tuple.ipv4);
+		tuple.ipv4.daddr = *(const __u32 *)(t->addr.bytes + 12);
+		if (!tuple.ipv4.daddr)
+			tuple.ipv4.daddr = bpf_htonl(0x7f000001);
+		tuple.ipv4.saddr = tuple.ipv4.daddr;
+		tuple.ipv4.dport = bpf_htons(t->port);
+	} else {
+		__builtin_memcpy(tuple.ipv6.daddr, t->addr.bytes, 16);
+		if (is_own_loopback(&t->addr))
+			tuple.ipv6.daddr[3] = bpf_htonl(1);
+		__builtin_memcpy(tuple.ipv6.saddr, tuple.ipv6.daddr, 16);
+		tuple.ipv6.dport = bpf_htons(t->port);
+	}
+	if (t->protocol == IPPROTO_TCP)
+		sk = bpf_sk_lookup_tcp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+	else
+		sk = bpf_sk_lookup_udp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+	if (!sk)
+		return -1;
+	found = party_of_cgroup(to, cgroup_of(sk));
+	bpf_sk_release(sk);
+	return found;
+}
+
+/* Fills `to`. 1: protected, 0: not, -1: nobody listens there. */
+static __always_inline int callee(struct bpf_sock_addr *ctx, struct party *to, const struct target *t, __u64 own_netns,
+				  int from_protected)
+{
+	int found = party_of_target(to, t);
+
+	if (t->netns == own_netns && !t->published && (found || from_protected) &&
+	    (t->protocol == IPPROTO_TCP || t->protocol == IPPROTO_UDP)) {
+		found = ask_kernel(ctx, t, to);
+		/* A datagram socket may be bound to the client's own address only; the packet hook will see. */
+		if (found == -1 && t->protocol != IPPROTO_TCP)
+			found = 0;
+	}
+	if (found != 1)
+		party_of_address(to, &t->addr);
+	return found;
+}
+
+static __always_inline int waits_for_labels(const struct flow *f)
+{
+	__u32 from = f->from.flags, to = f->to.flags;
+
+	/* Dropped rather than refused, so that the retransmission connects once the labels are known; only where a
+	 * packet hook is there to drop. */
+	return f->protocol == IPPROTO_TCP && (((from & ENTRY_PENDING) && (from & ENTRY_HOOKED)) ||
+					      ((to & ENTRY_PENDING) && (to & ENTRY_HOOKED)));
+}
+
+static __always_inline void refuse_with(int error)
+{
+	bpf_set_retval(-error);
+}
+
+static __always_inline int settle(struct flow *f, struct verdict *v, int listener, int from_protected)
+{
+	if (v->action == ACT_DENY && v->reason == WHY_PENDING && waits_for_labels(f))
+		return PROCEED;
+	/* Nobody is there to be denied: answer as an empty port does, so that clients that wait for it go on. */
+	if (listener == -1 && refused(v)) {
+		refuse_with(ECONNREFUSED);
+		return REFUSE;
+	}
+	/* The receiver's packet hook records what it lets in from strangers. */
+	if (from_protected || v->action == ACT_DENY)
+		record(f, v);
+	return refused(v) ? REFUSE : PROCEED;
+}
+
+/* The answer to something that came in under an older policy: may it still come in? */
+static __always_inline int may_still_answer(struct flow *f, const struct memory_key *key, __u16 own_port,
+					    const struct settings *s)
+{
+	struct verdict v;
+
+	judge(&f->to, &f->from, f->protocol, own_port, &v);
+	if (refused(&v))
+		return 0;
+	remember(key, MEMORY_RECEIVED, s);
+	return 1;
+}
+
+static __always_inline int reach(struct bpf_sock_addr *ctx, const struct address *dst, __u8 hook)
+{
+	const struct settings *s = get_settings();
+	struct flow f = { .destination = *dst, .hook = hook, .protocol = ctx->protocol };
+	struct target t = { .addr = *dst, .port = bpf_ntohs(ctx->user_port), .protocol = ctx->protocol };
+	struct memory_key key;
+	struct verdict v;
+	int from_protected, listener, foreign = 0, stale = 0;
+	__u32 kind = 0;
+	__u64 netns;
+
+	if (!s || s->off || !ctx->sk)
+		return PROCEED;
+	from_protected = caller(&f.from, ctx->sk, &foreign);
+	if (!from_protected && !port_count(&port_listeners, t.protocol, t.port) &&
+	    !port_count(&port_published, t.protocol, t.port))
+		return PROCEED;
+	f.destination_port = t.port;
+	key = memory_key(bpf_get_socket_cookie(ctx), dst, t.port, t.protocol);
+	if (from_protected && is_datagram(t.protocol))
+		kind = recall(&key, s, &stale);
+	if (kind && !stale)
+		return PROCEED;
+	netns = bpf_get_netns_cookie(ctx);
+	locate(&t, netns, s->host_netns);
+	if (t.netns == netns && netns != s->host_netns)
+		return PROCEED; /* loopback inside a namespace of its own: whoever joined it shares it */
+	listener = callee(ctx, &f.to, &t, netns, from_protected);
+	if (!from_protected && listener != 1)
+		return PROCEED;
+	if (is_datagram(t.protocol) && !from_protected && was_asked(f.to.workload, ctx->sk->src_port, t.protocol))
+		return PROCEED; /* may be an answer; the receiver's packet hook knows exactly */
+	if (kind == MEMORY_RECEIVED && may_still_answer(&f, &key, ctx->sk->src_port, s))
+		return PROCEED;
+	judge(&f.from, &f.to, t.protocol, t.port, &v);
+	if (foreign && v.action == ACT_ALLOW) {
+		v.action = ACT_DENY;
+		v.reason = WHY_FOREIGN_SOCKET;
+		v.observed = s->observe || (f.from.flags & ENTRY_OBSERVE);
+	}
+	if (settle(&f, &v, listener, from_protected) == REFUSE)
+		return REFUSE;
+	if (from_protected && is_datagram(t.protocol)) {
+		remember(&key, MEMORY_SENT, s);
+		remember_asked(f.from.workload, t.port, t.protocol);
+	}
+	return PROCEED;
+}
+
+static __always_inline int reach_v4(struct bpf_sock_addr *ctx, __u8 hook)
+{
+	struct address dst;
+
+	address_v4(&dst, ctx->user_ip4);
+	return reach(ctx, &dst, hook);
+}
+
+static __always_inline int reach_v6(struct bpf_sock_addr *ctx, __u8 hook)
+{
+	struct address dst;
+	__u32 *w = (__u32 *)dst.bytes;
+
+	w[0] = ctx->user_ip6[0];
+	w[1] = ctx->user_ip6[1];
+	w[2] = ctx->user_ip6[2];
+	w[3] = ctx->user_ip6[3];
+	return reach(ctx, &dst, hook);
+}
+
+#endif

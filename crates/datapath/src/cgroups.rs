@@ -1,0 +1,195 @@
+//! Which cgroup is which workload: announcements, bindings, watched parents and the packet hooks on them.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use cofferdam_policy::Peer;
+use libbpf_rs::{MapCore, MapFlags};
+
+use crate::abi::{bytes, read, types};
+use crate::load::boot_time;
+use crate::{Datapath, Error, Result};
+
+/// What runs in a cgroup, as the kernel knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Number of the workload, not 0.
+    pub workload: u32,
+    /// What its peers see.
+    pub identity: Peer,
+    /// Whose compiled policy applies.
+    pub subject: u32,
+    /// Denials are only recorded.
+    pub observe: bool,
+}
+
+const PACKET_PROGRAMS: [&str; 2] = ["on_egress", "on_ingress"];
+
+// === impl Datapath ===
+
+impl Datapath {
+    /// The cgroup that will be made for this container gets `entry` at once, before anything can run in it.
+    ///
+    /// # Errors
+    /// [`Error::ContainerId`]; [`Error::Map`] when the map is full.
+    pub fn announce(&mut self, container_id: &str, entry: &Entry) -> Result<()> {
+        let key = container_key(container_id)?;
+        let map = &self.skel.maps.announcements;
+        let old: Option<types::announcement> = map
+            .lookup(bytes(&key), MapFlags::ANY)
+            .map_err(Error::map("announcements", "read"))?
+            .and_then(|b| read(&b));
+        let value = types::announcement { entry: abi_entry(entry, 0), cgroup: old.map_or(0, |o| o.cgroup) };
+        map.update(bytes(&key), bytes(&value), MapFlags::ANY).map_err(Error::map("announcements", "write"))
+    }
+
+    /// Forgets an announcement; the container's cgroup, if it exists, keeps its entry.
+    pub fn withdraw(&mut self, container_id: &str) -> Result<()> {
+        let key = container_key(container_id)?;
+        ignore_absent(self.skel.maps.announcements.delete(bytes(&key)))
+            .map_err(Error::map("announcements", "remove"))
+    }
+
+    /// New container cgroups below `dir` are bound to their announcement or pending. A folder that only holds
+    /// containers gets the packet hooks itself, so that even a restart under a dead daemon is filtered; a systemd
+    /// slice is shared with services that must not pay for it, so there each container gets its own.
+    pub fn watch_parent(&mut self, dir: &Path) -> Result<()> {
+        fs::create_dir_all(dir).map_err(Error::file("create", dir))?;
+        let id = cgroup_id(dir)?;
+        let shared = dir == self.settings.cgroup_root || dir.extension().is_some_and(|e| e == "slice");
+        let flags = if shared { 0 } else { types::entry_flag::ENTRY_HOOKED.0 };
+        if !shared {
+            self.hook(dir)?;
+        }
+        self.skel
+            .maps
+            .watched_parents
+            .update(bytes(&id), bytes(&flags), MapFlags::ANY)
+            .map_err(Error::map("watched_parents", "write"))
+    }
+
+    /// Makes the existing cgroup `dir`, and all below it, the workload `entry`; or changes what it is.
+    pub fn bind(&mut self, dir: &Path, entry: &Entry) -> Result<()> {
+        self.hook(dir)?;
+        let value = abi_entry(entry, types::entry_flag::ENTRY_HOOKED.0);
+        self.write_entries(dir, &value)?;
+        self.new_epoch()
+    }
+
+    /// `dir` and all below become strangers. A folder that is gone is fine.
+    pub fn unbind(&mut self, dir: &Path) -> Result<()> {
+        let mut failed = None;
+        each_below(dir, &mut |below| {
+            if let Ok(id) = cgroup_id(below) {
+                failed = ignore_absent(self.skel.maps.entries.delete(bytes(&id))).err().or(failed.take());
+            }
+        });
+        if let Some(source) = failed {
+            return Err(Error::map("entries", "remove")(source));
+        }
+        if let Ok(id) = cgroup_id(dir) {
+            if !self.is_watched(id)? {
+                self.drop_links(id);
+                self.hooked.retain(|h| h != dir);
+            }
+        }
+        self.new_epoch()
+    }
+
+    /// Every cgroup that has an entry. Pending ones have workload 0 and subject 0.
+    pub fn entries(&self) -> Result<Vec<(u64, Entry)>> {
+        let map = &self.skel.maps.entries;
+        let mut found = Vec::new();
+        for key in map.keys() {
+            let Some(id) = read::<u64>(&key) else { continue };
+            let value = map.lookup(&key, MapFlags::ANY).map_err(Error::map("entries", "read"))?;
+            if let Some(e) = value.and_then(|b| read::<types::entry>(&b)) {
+                found.push((id, entry_back(&e)));
+            }
+        }
+        Ok(found)
+    }
+
+    fn is_watched(&self, cgroup: u64) -> Result<bool> {
+        let found = self.skel.maps.watched_parents.lookup(bytes(&cgroup), MapFlags::ANY);
+        Ok(found.map_err(Error::map("watched_parents", "read"))?.is_some())
+    }
+
+    /// Attaches the packet hooks unless this folder or one above has them.
+    fn hook(&mut self, dir: &Path) -> Result<()> {
+        // A folder that was removed and made again has lost its programs although the path is the same.
+        self.hooked.retain(|h| h.exists());
+        if self.hooked.iter().any(|h| dir.starts_with(h)) {
+            return Ok(());
+        }
+        for program in PACKET_PROGRAMS {
+            self.attach_cgroup(program, dir)?;
+        }
+        self.hooked.push(dir.to_owned());
+        Ok(())
+    }
+
+    /// The folder first, so that whatever is made below from then on inherits; then what is below already.
+    fn write_entries(&mut self, dir: &Path, value: &types::entry) -> Result<()> {
+        let mut failed = None;
+        each_below(dir, &mut |below| {
+            if let Ok(id) = cgroup_id(below) {
+                let done = self.skel.maps.entries.update(bytes(&id), bytes(value), MapFlags::ANY);
+                failed = done.err().or(failed.take());
+            }
+        });
+        failed.map_or(Ok(()), |source| Err(Error::map("entries", "write")(source)))
+    }
+}
+
+/// A cgroup's id is the inode number of its folder.
+pub(crate) fn cgroup_id(dir: &Path) -> Result<u64> {
+    fs::metadata(dir).map(|m| m.ino()).map_err(Error::file("read", dir))
+}
+
+/// Calls `visit` for `dir` and every folder below, parents first.
+fn each_below(dir: &Path, visit: &mut dyn FnMut(&Path)) {
+    visit(dir);
+    // Folders vanish while we walk; what is gone needs no visit.
+    for child in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if child.file_type().is_ok_and(|t| t.is_dir()) {
+            each_below(&child.path(), visit);
+        }
+    }
+}
+
+fn container_key(id: &str) -> Result<types::container_key> {
+    let wrong = || Error::ContainerId(id.to_owned());
+    if !id.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase()) {
+        return Err(wrong());
+    }
+    read(id.as_bytes()).filter(|_| id.len() == size_of::<types::container_key>()).ok_or_else(wrong)
+}
+
+fn abi_entry(entry: &Entry, flags: u32) -> types::entry {
+    let observe = if entry.observe { types::entry_flag::ENTRY_OBSERVE.0 } else { 0 };
+    types::entry {
+        workload: entry.workload,
+        identity: entry.identity.0,
+        subject: entry.subject,
+        flags: flags | observe,
+        since: boot_time(),
+    }
+}
+
+fn entry_back(e: &types::entry) -> Entry {
+    Entry {
+        workload: e.workload,
+        identity: Peer(e.identity),
+        subject: e.subject,
+        observe: e.flags & types::entry_flag::ENTRY_OBSERVE.0 != 0,
+    }
+}
+
+pub(crate) fn ignore_absent(done: libbpf_rs::Result<()>) -> libbpf_rs::Result<()> {
+    match done {
+        Err(e) if e.kind() == libbpf_rs::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}

@@ -1,0 +1,87 @@
+//! The compiled decision in the kernel, without hooks: the second engine of the scenario table.
+
+use std::mem::MaybeUninit;
+
+use cofferdam_policy::{Compiled, Direction, Peer, PeerClass, PortValue, Protocol, Reason, Step};
+use libbpf_rs::skel::{OpenSkel, SkelBuilder};
+use libbpf_rs::ProgramInput;
+
+use crate::abi::{self, bytes, read, types};
+use crate::rows::PolicyMaps;
+use crate::skel::decide::{DecideSkel, DecideSkelBuilder};
+use crate::{Error, Result};
+
+/// The decision program with maps of its own.
+pub struct Decider {
+    skel: DecideSkel<'static>,
+}
+
+/// What the kernel answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The verdict, `None` where no row was found.
+    pub verdict: Option<PortValue>,
+    /// `Rule`, or `NoPolicy` where nothing was found.
+    pub reason: Reason,
+}
+
+const ETHERNET_HEADER: usize = 14;
+
+// === impl Decider ===
+
+impl Decider {
+    /// Loads the program. Needs root, attaches nothing.
+    pub fn open() -> Result<Self> {
+        // One a test process; see `load.rs`.
+        let object = Box::leak(Box::new(MaybeUninit::uninit()));
+        let open = DecideSkelBuilder::default().open(object).map_err(Error::Load)?;
+        Ok(Self { skel: open.load().map_err(Error::Load)? })
+    }
+
+    /// Makes the maps hold exactly `compiled`.
+    pub fn load(&mut self, compiled: &Compiled) -> Result<()> {
+        let maps = &self.skel.maps;
+        let maps = PolicyMaps { rows: &maps.rows, ports: &maps.ports, prefixes: &maps.prefixes };
+        let now = maps.read()?;
+        let gone = (now.rows.into_keys().map(Step::DropRow))
+            .chain(now.ports.into_keys().map(Step::DropPort))
+            .chain(now.prefixes.into_keys().map(Step::DropPrefix));
+        let new = (compiled.ports.iter().map(|(k, v)| Step::SetPort(*k, *v)))
+            .chain(compiled.rows.iter().map(|(k, v)| Step::SetRow(*k, *v)))
+            .chain(compiled.prefixes.iter().map(|(k, v)| Step::SetPrefix(*k, *v)));
+        for step in gone.chain(new) {
+            maps.apply(&step)?;
+        }
+        Ok(())
+    }
+
+    /// Asks the program.
+    pub fn decide(
+        &self,
+        subject: u32,
+        direction: Direction,
+        (peer, class): (Peer, PeerClass),
+        protocol: Protocol,
+        port: u16,
+    ) -> Result<Answer> {
+        let args = types::decide_args {
+            subject,
+            direction: direction as u32,
+            peer: peer.0,
+            class: class as u32,
+            port,
+            protocol: protocol.0,
+            ..types::decide_args::default()
+        };
+        let mut packet = vec![0_u8; ETHERNET_HEADER];
+        packet.extend_from_slice(bytes(&args));
+        let mut out = packet.clone();
+        let input = ProgramInput { data_in: Some(&packet), data_out: Some(&mut out), ..ProgramInput::default() };
+        self.skel.progs.decide.test_run(input).map_err(Error::map("decide", "run"))?;
+        let answer: types::decide_args = read(&out[ETHERNET_HEADER..]).unwrap_or_default();
+        Ok(Answer {
+            verdict: (answer.found != 0).then(|| abi::verdict_back(&answer.verdict)).flatten(),
+            reason: abi::reason(answer.reason).unwrap_or(Reason::Malformed),
+        })
+    }
+}

@@ -1,0 +1,44 @@
+//! The same hooks with empty programs: the floor that the benchmark measures against.
+
+use std::fs::File;
+use std::mem::MaybeUninit;
+use std::os::fd::AsRawFd;
+use std::path::Path;
+
+use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
+use libbpf_rs::Link;
+
+use crate::skel::empty::EmptySkelBuilder;
+use crate::{Error, Result};
+
+/// Empty programs on real hooks; dropping it detaches them.
+pub struct Empty {
+    _links: Vec<Link>,
+}
+
+// === impl Empty ===
+
+impl Empty {
+    /// Attaches the socket hooks to `root` and the packet hooks to each of `protected`.
+    pub fn attach(root: &Path, protected: &[&Path]) -> Result<Self> {
+        let object = Box::leak(Box::new(MaybeUninit::uninit()));
+        let open = EmptySkelBuilder::default().open(object).map_err(Error::Load)?;
+        let mut skel = open.load().map_err(Error::Load)?;
+        let mut links = Vec::new();
+        for program in skel.object_mut().progs_mut() {
+            let name = program.name().to_string_lossy().into_owned();
+            let packet = name.ends_with("gress");
+            let dirs = if packet { protected } else { &[root][..] };
+            for dir in dirs {
+                let folder = File::open(dir).map_err(Error::file("open", *dir))?;
+                let link = program.attach_cgroup(folder.as_raw_fd());
+                links.push(link.map_err(|source| Error::Attach {
+                    program: name.clone(),
+                    to: dir.display().to_string(),
+                    source,
+                })?);
+            }
+        }
+        Ok(Self { _links: links })
+    }
+}

@@ -1,0 +1,218 @@
+//! Records from the kernel: what was decided about whom, and which cgroups came and went.
+
+use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use cofferdam_policy::{Peer, Protocol, Verdict};
+use libbpf_rs::{MapCore, MapFlags, RingBuffer, RingBufferBuilder};
+
+use crate::abi::{self, bytes, types};
+use crate::{Datapath, Error, Result};
+
+/// Where a flow was judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hook {
+    /// `connect()`, the caller got the answer.
+    Connect,
+    /// `sendmsg()`, the caller got the answer.
+    Sendmsg,
+    /// A packet on its way out.
+    Egress,
+    /// A packet on its way in.
+    Ingress,
+    /// `bind()`.
+    Bind,
+}
+
+/// One end of a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndPoint {
+    /// Identity, class or prefix number.
+    pub peer: Peer,
+    /// Workload number; 0 is not protected.
+    pub workload: u32,
+    /// cgroup id; 0 is unknown.
+    pub cgroup: u64,
+}
+
+/// A verdict that fell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FlowEvent {
+    /// Nanoseconds of CLOCK_BOOTTIME.
+    pub time_ns: u64,
+    /// What was decided and why.
+    pub verdict: Verdict,
+    /// A denial that was only recorded.
+    pub observed: bool,
+    /// Where.
+    pub hook: Hook,
+    /// Who started it.
+    pub from: EndPoint,
+    /// Who was reached.
+    pub to: EndPoint,
+    /// Transport protocol.
+    pub protocol: Protocol,
+    /// Source; unspecified where the socket had none yet.
+    pub source: SocketAddr,
+    /// Destination, as the caller named it.
+    pub destination: SocketAddr,
+    /// Calling process; 0 where a packet was judged.
+    pub pid: u32,
+    /// Its name, at most 15 bytes.
+    pub comm: String,
+}
+
+/// A cgroup that came or went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CgroupEvent {
+    /// Its id.
+    pub id: u64,
+    /// Id of the folder it is in.
+    pub parent: u64,
+    /// Its name.
+    pub name: String,
+    /// Whether an announcement was waiting for it; if not, it is pending.
+    pub bound: bool,
+}
+
+/// A record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A verdict.
+    Flow(FlowEvent),
+    /// A container's cgroup was made.
+    CgroupCreated(CgroupEvent),
+    /// A cgroup with an entry was removed.
+    CgroupRemoved(CgroupEvent),
+}
+
+/// What was lost since the maps were made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Losses {
+    /// Records that the ring had no room for. Their verdicts stand.
+    pub events: u64,
+    /// Listeners that the directory had no room for.
+    pub listeners: u64,
+    /// cgroups that got no entry.
+    pub entries: u64,
+    /// Exchanges of datagrams that could not be remembered.
+    pub memories: u64,
+    /// Kernel structures that could not be read.
+    pub reads: u64,
+}
+
+/// The one consumer of the ring.
+pub(crate) struct Ring {
+    buffer: RingBuffer<'static>,
+    seen: Arc<Mutex<Vec<Event>>>,
+}
+
+// === impl Ring ===
+
+impl Ring {
+    pub(crate) fn open(map: &dyn MapCore) -> Result<Self> {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&seen);
+        let mut builder = RingBufferBuilder::new();
+        builder
+            .add(map, move |record| {
+                if let Some(event) = decode(record) {
+                    sink.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+                }
+                0
+            })
+            .map_err(Error::map("events", "read"))?;
+        let buffer = builder.build().map_err(Error::map("events", "read"))?;
+        Ok(Self { buffer, seen })
+    }
+}
+
+// === impl Datapath ===
+
+impl Datapath {
+    /// Readable when records wait.
+    #[must_use]
+    pub fn event_fd(&self) -> BorrowedFd<'_> {
+        // SAFETY: the descriptor belongs to the ring buffer, which lives as long as `self`.
+        unsafe { BorrowedFd::borrow_raw(self.ring.buffer.epoll_fd()) }
+    }
+
+    /// Appends all waiting records to `into`; returns how many.
+    pub fn drain(&mut self, into: &mut Vec<Event>) -> Result<usize> {
+        self.ring.buffer.poll(Duration::ZERO).map_err(Error::map("events", "read"))?;
+        let mut seen = self.ring.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = seen.len();
+        into.append(&mut seen);
+        Ok(count)
+    }
+
+    /// Counters over all CPUs.
+    pub fn losses(&self) -> Result<Losses> {
+        let sum = |counter: types::counter| -> Result<u64> {
+            let per_cpu = self
+                .skel
+                .maps
+                .counters
+                .lookup_percpu(bytes(&counter.0), MapFlags::ANY)
+                .map_err(Error::map("counters", "read"))?;
+            Ok(per_cpu.unwrap_or_default().iter().filter_map(|v| abi::read::<u64>(v)).sum())
+        };
+        Ok(Losses {
+            events: sum(types::counter::LOST_EVENT)?,
+            listeners: sum(types::counter::FULL_LISTENERS)?,
+            entries: sum(types::counter::FULL_ENTRIES)?,
+            memories: sum(types::counter::FULL_MEMORY)?,
+            reads: sum(types::counter::FAILED_READ)?,
+        })
+    }
+}
+
+// === decoding ===
+
+fn decode(record: &[u8]) -> Option<Event> {
+    match types::event_type(abi::read::<u32>(record)?) {
+        types::event_type::EVENT_FLOW => flow(&abi::read(record)?).map(Event::Flow),
+        types::event_type::EVENT_CGROUP_CREATED => Some(Event::CgroupCreated(cgroup(&abi::read(record)?))),
+        types::event_type::EVENT_CGROUP_REMOVED => Some(Event::CgroupRemoved(cgroup(&abi::read(record)?))),
+        _ => None,
+    }
+}
+
+fn flow(e: &types::flow_event) -> Option<FlowEvent> {
+    let hook = match types::hook(u32::from(e.hook)) {
+        types::hook::HOOK_CONNECT => Hook::Connect,
+        types::hook::HOOK_SENDMSG => Hook::Sendmsg,
+        types::hook::HOOK_EGRESS => Hook::Egress,
+        types::hook::HOOK_INGRESS => Hook::Ingress,
+        types::hook::HOOK_BIND => Hook::Bind,
+        _ => return None,
+    };
+    Some(FlowEvent {
+        time_ns: e.time,
+        verdict: Verdict {
+            action: abi::action(e.action)?,
+            reason: abi::reason(e.reason)?,
+            direction: abi::direction(u32::from(e.direction)),
+            rule: e.rule,
+        },
+        observed: e.observed != 0,
+        hook,
+        from: end_point(&e.from),
+        to: end_point(&e.to),
+        protocol: Protocol(e.protocol),
+        source: SocketAddr::new(abi::ip(&e.source), e.source_port),
+        destination: SocketAddr::new(abi::ip(&e.destination), e.destination_port),
+        pid: e.pid,
+        comm: abi::text(&e.comm),
+    })
+}
+
+fn end_point(e: &types::endpoint) -> EndPoint {
+    EndPoint { peer: Peer(e.peer), workload: e.workload, cgroup: e.cgroup }
+}
+
+fn cgroup(e: &types::cgroup_event) -> CgroupEvent {
+    CgroupEvent { id: e.id, parent: e.parent, name: abi::text(&e.name), bound: e.bound != 0 }
+}

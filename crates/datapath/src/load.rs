@@ -1,0 +1,320 @@
+//! Loads the programs, adopts what an earlier daemon pinned, and attaches the hooks that everybody passes.
+//!
+//! Layout below the bpffs folder: `v<ABI>/maps/<map>` and `v<ABI>/links/<generation>/<link>`. A new daemon attaches its
+//! own generation of links beside the old one (any program's deny wins, and both read the same maps), and only
+//! [`Datapath::settle`] drops the old one: no packet is ever unjudged in between.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::mem::MaybeUninit;
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+
+use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
+use libbpf_rs::{Link, MapCore, MapFlags, MapHandle, ProgramMut};
+
+use crate::abi::{bytes, read, types};
+use crate::events::Ring;
+use crate::skel::cofferdam::{CofferdamSkel, CofferdamSkelBuilder};
+use crate::{Error, Result};
+
+/// Where the data plane lives.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Folder in bpffs that is ours alone, e.g. `/sys/fs/bpf/cofferdam`. Created if absent.
+    pub bpffs: PathBuf,
+    /// cgroup2 folder whose subtree is subject to the hooks; normally the root of the hierarchy.
+    pub cgroup_root: PathBuf,
+    /// Unannounced containers stay pending while no daemon lives, instead of becoming strangers.
+    pub on_dead_closed: bool,
+}
+
+/// Switches that hold for every workload at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Global {
+    /// Every program allows at once.
+    pub off: bool,
+    /// Denials are recorded, not carried out.
+    pub observe: bool,
+    /// Cookie of the namespace whose loopback is shared by the host.
+    pub host_netns: u64,
+}
+
+/// The loaded programs with their maps and links. Dropping it leaves everything pinned and in force.
+pub struct Datapath {
+    pub(crate) settings: Settings,
+    pub(crate) skel: CofferdamSkel<'static>,
+    pub(crate) links: Vec<Link>,
+    pub(crate) ring: Ring,
+    /// Folders that have packet hooks of this generation: themselves and all below are filtered.
+    pub(crate) hooked: Vec<PathBuf>,
+    pub(crate) published_indexes: BTreeSet<u32>,
+    generation: String,
+    adopted: bool,
+}
+
+const ROOT_PROGRAMS: [&str; 7] = [
+    "on_connect4", "on_connect6", "on_sendmsg4", "on_sendmsg6", "on_bind4", "on_bind6", "on_release",
+];
+
+// === impl Datapath ===
+
+impl Datapath {
+    /// Loads and attaches. Maps that an earlier daemon pinned are adopted with their content.
+    ///
+    /// # Errors
+    /// [`Error::Load`] where the kernel refuses, [`Error::Attach`], [`Error::Pin`]; nothing stays attached then but what
+    /// was before.
+    pub fn open(settings: &Settings) -> Result<Self> {
+        let home = home(&settings.bpffs);
+        let maps = home.join("maps");
+        fs::create_dir_all(&maps).map_err(Error::file("create", &maps))?;
+        let adopted = maps.join("settings").exists();
+        let mut skel = load(&maps)?;
+        pin_maps(&mut skel, &maps)?;
+        let ring = Ring::open(&skel.maps.events)?;
+        let generation = new_generation(&home)?;
+        let mut datapath = Self {
+            settings: settings.clone(),
+            skel,
+            links: Vec::new(),
+            ring,
+            hooked: Vec::new(),
+            published_indexes: BTreeSet::new(),
+            generation,
+            adopted,
+        };
+        if !adopted {
+            datapath.set_global(Global { off: false, observe: false, host_netns: 0 })?;
+        }
+        datapath.heartbeat()?;
+        datapath.attach_root()?;
+        Ok(datapath)
+    }
+
+    /// Whether maps of an earlier daemon were found and taken over.
+    #[must_use]
+    pub fn adopted(&self) -> bool {
+        self.adopted
+    }
+
+    /// What this kernel gives us, by name, for the start line and `doctor`.
+    #[must_use]
+    pub fn features(&self) -> Vec<(String, bool)> {
+        let btf = |name: &str| kernel_has(name);
+        vec![
+            ("connect".into(), true),
+            ("sendmsg".into(), true),
+            ("bind".into(), true),
+            ("packet".into(), true),
+            ("cgroup-birth".into(), true),
+            ("socket-scan".into(), true),
+            ("typed-sockets".into(), btf("bpf_rdonly_cast")),
+            ("lsm".into(), fs::read_to_string("/sys/kernel/security/lsm").is_ok_and(|l| l.contains("bpf"))),
+        ]
+    }
+
+    /// Sets the switches. `off` set by another process is overwritten, so read [`Datapath::global`] first.
+    pub fn set_global(&mut self, global: Global) -> Result<()> {
+        let old = read_settings(&self.skel.maps.settings)?;
+        let new = types::settings {
+            abi: types::abi_version::ABI_VERSION.0,
+            off: u32::from(global.off),
+            observe: u32::from(global.observe),
+            on_dead_closed: u32::from(self.settings.on_dead_closed),
+            host_netns: global.host_netns,
+            epoch: old.epoch.wrapping_add(1),
+            pad: 0,
+        };
+        write_settings(&self.skel.maps.settings, &new)
+    }
+
+    /// The switches as they are in the kernel.
+    pub fn global(&self) -> Result<Global> {
+        let now = read_settings(&self.skel.maps.settings)?;
+        Ok(Global { off: now.off != 0, observe: now.observe != 0, host_netns: now.host_netns })
+    }
+
+    /// Tells the programs that a daemon lives; call it at least every second.
+    pub fn heartbeat(&self) -> Result<()> {
+        self.skel
+            .maps
+            .heartbeat
+            .update(bytes(&0_u32), bytes(&boot_time()), MapFlags::ANY)
+            .map_err(Error::map("heartbeat", "write"))
+    }
+
+    /// Exchanges of datagrams that were judged before now are judged again.
+    pub(crate) fn new_epoch(&mut self) -> Result<()> {
+        let mut now = read_settings(&self.skel.maps.settings)?;
+        now.epoch = now.epoch.wrapping_add(1);
+        write_settings(&self.skel.maps.settings, &now)
+    }
+
+    /// Drops the links of earlier daemons. Call it once every workload is bound again.
+    pub fn settle(&mut self) -> Result<()> {
+        drop_generations(&self.settings.bpffs, Some(&self.generation))
+    }
+
+    /// Ends enforcement: detaches, unpins and leaves nothing behind.
+    pub fn remove(mut self) -> Result<()> {
+        self.links.clear();
+        remove_all(&self.settings.bpffs)
+    }
+
+    fn attach_root(&mut self) -> Result<()> {
+        let root = self.settings.cgroup_root.clone();
+        for name in ROOT_PROGRAMS {
+            self.attach_cgroup(name, &root)?;
+        }
+        for (program, tracepoint) in [("on_mkdir", "cgroup_mkdir"), ("on_rmdir", "cgroup_rmdir")] {
+            let link = self.program(program)?.attach_raw_tracepoint(tracepoint);
+            let link = link.map_err(attach_error(program, tracepoint))?;
+            self.keep(link, program)?;
+        }
+        Ok(())
+    }
+
+    /// Attaches one program to a cgroup folder and pins the link.
+    pub(crate) fn attach_cgroup(&mut self, program: &str, dir: &Path) -> Result<()> {
+        let folder = File::open(dir).map_err(Error::file("open", dir))?;
+        let link = self.program(program)?.attach_cgroup(folder.as_raw_fd());
+        let link = link.map_err(attach_error(program, &dir.display().to_string()))?;
+        let id = crate::cgroups::cgroup_id(dir)?;
+        self.keep(link, &format!("{id}-{program}"))
+    }
+
+    pub(crate) fn drop_links(&mut self, cgroup: u64) {
+        let start = format!("{cgroup}-");
+        self.links.retain_mut(|link| {
+            let ours = link
+                .pin_path()
+                .and_then(|p| p.file_name().map(|n| n.to_string_lossy().starts_with(&start)))
+                .unwrap_or(false);
+            if ours {
+                // A pin that is gone already is what we want.
+                let _ = link.unpin();
+            }
+            !ours
+        });
+    }
+
+    fn keep(&mut self, mut link: Link, name: &str) -> Result<()> {
+        let path = home(&self.settings.bpffs).join("links").join(&self.generation).join(name);
+        link.pin(&path).map_err(|source| Error::Pin { path, source })?;
+        self.links.push(link);
+        Ok(())
+    }
+
+    fn program(&mut self, name: &str) -> Result<ProgramMut<'_>> {
+        let found = self.skel.object_mut().progs_mut().find(|p| p.name() == name);
+        found.ok_or_else(|| Error::Load(libbpf_rs::Error::from_raw_os_error(nix::libc::ENOENT)))
+    }
+}
+
+/// Switches enforcement off or on without a daemon, alive or not.
+///
+/// # Errors
+/// [`Error::NotLoaded`] where nothing is pinned.
+pub fn set_off(bpffs: &Path, off: bool) -> Result<()> {
+    let path = home(bpffs).join("maps/settings");
+    let map = MapHandle::from_pinned_path(&path).map_err(|_| Error::NotLoaded(bpffs.to_owned()))?;
+    let mut now = read_settings(&map)?;
+    now.off = u32::from(off);
+    write_settings(&map, &now)
+}
+
+// === pins and generations ===
+
+fn home(bpffs: &Path) -> PathBuf {
+    bpffs.join(format!("v{}", types::abi_version::ABI_VERSION.0))
+}
+
+fn load(maps: &Path) -> Result<CofferdamSkel<'static>> {
+    // One a process, and its programs must outlive every borrow: leaked on purpose.
+    let object = Box::leak(Box::new(MaybeUninit::uninit()));
+    let mut open = CofferdamSkelBuilder::default().open(object).map_err(Error::Load)?;
+    for mut map in open.open_object_mut().maps_mut() {
+        let pin = maps.join(map.name());
+        if pin.exists() {
+            map.reuse_pinned_map(&pin).map_err(|source| Error::Pin { path: pin, source })?;
+        }
+    }
+    open.load().map_err(Error::Load)
+}
+
+fn pin_maps(skel: &mut CofferdamSkel<'_>, maps: &Path) -> Result<()> {
+    for mut map in skel.object_mut().maps_mut() {
+        let pin = maps.join(map.name());
+        // Constant data belongs to one build of the programs.
+        if !pin.exists() && !map.name().to_string_lossy().contains('.') {
+            map.pin(&pin).map_err(|source| Error::Pin { path: pin, source })?;
+        }
+    }
+    Ok(())
+}
+
+fn new_generation(home: &Path) -> Result<String> {
+    let name = boot_time().to_string();
+    let dir = home.join("links").join(&name);
+    fs::create_dir_all(&dir).map_err(Error::file("create", &dir))?;
+    Ok(name)
+}
+
+/// Removes every generation of links but `keep`, of every ABI version but ours.
+fn drop_generations(bpffs: &Path, keep: Option<&str>) -> Result<()> {
+    let home = home(bpffs);
+    for version in entries_of(bpffs)? {
+        if version != home {
+            remove_tree(&version)?;
+        }
+    }
+    for generation in entries_of(&home.join("links"))? {
+        if keep.is_none_or(|k| !generation.ends_with(k)) {
+            remove_tree(&generation)?;
+        }
+    }
+    Ok(())
+}
+
+fn remove_all(bpffs: &Path) -> Result<()> {
+    drop_generations(bpffs, None)?;
+    remove_tree(bpffs)
+}
+
+fn entries_of(dir: &Path) -> Result<Vec<PathBuf>> {
+    let list = fs::read_dir(dir).map_err(Error::file("read", dir))?;
+    Ok(list.filter_map(|e| e.ok().map(|e| e.path())).collect())
+}
+
+/// bpffs has no recursive removal that knows its files are objects; this is the usual one, said to be so.
+fn remove_tree(dir: &Path) -> Result<()> {
+    fs::remove_dir_all(dir).map_err(Error::file("remove", dir))
+}
+
+// === settings ===
+
+fn read_settings(map: &impl MapCore) -> Result<types::settings> {
+    let found = map.lookup(bytes(&0_u32), MapFlags::ANY).map_err(Error::map("settings", "read"))?;
+    Ok(found.and_then(|b| read(&b)).unwrap_or_default())
+}
+
+fn write_settings(map: &impl MapCore, value: &types::settings) -> Result<()> {
+    map.update(bytes(&0_u32), bytes(value), MapFlags::ANY).map_err(Error::map("settings", "write"))
+}
+
+fn attach_error(program: &str, to: &str) -> impl FnOnce(libbpf_rs::Error) -> Error {
+    let (program, to) = (program.to_owned(), to.to_owned());
+    move |source| Error::Attach { program, to, source }
+}
+
+/// Nanoseconds since boot, the clock of every time in the maps.
+pub(crate) fn boot_time() -> u64 {
+    nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME)
+        .map(|t| t.tv_sec().cast_unsigned() * 1_000_000_000 + t.tv_nsec().cast_unsigned())
+        .unwrap_or_default()
+}
+
+fn kernel_has(symbol: &str) -> bool {
+    fs::read_to_string("/proc/kallsyms").is_ok_and(|all| all.lines().any(|l| l.ends_with(&format!(" {symbol}"))))
+}

@@ -1,0 +1,140 @@
+//! The compiled policy in the kernel: applies a plan's steps and reads everything back.
+
+use std::net::IpAddr;
+
+use cofferdam_policy::{Compiled, Peer, PortKey, PrefixValue, Protocol, RowValue, Step};
+use ipnet::IpNet;
+use libbpf_rs::{MapCore, MapFlags};
+
+use crate::abi::{self, bytes, read, types};
+use crate::cgroups::ignore_absent;
+use crate::{Datapath, Error, Result};
+
+/// The maps that hold a [`Compiled`]; the tests' decider has its own.
+pub(crate) struct PolicyMaps<'a, M: MapCore> {
+    pub(crate) rows: &'a M,
+    pub(crate) ports: &'a M,
+    pub(crate) prefixes: &'a M,
+}
+
+// === impl Datapath ===
+
+impl Datapath {
+    /// Carries out steps in order. A full map fails with `E2BIG` or `ENOSPC` and leaves the earlier steps done; `install`
+    /// steps change nothing that is in use.
+    pub fn apply(&mut self, steps: &[Step]) -> Result<()> {
+        let maps = self.policy_maps();
+        for step in steps {
+            maps.apply(step)?;
+        }
+        if steps.is_empty() { Ok(()) } else { self.new_epoch() }
+    }
+
+    /// What the kernel holds now; `rules` is empty, since texts never go there.
+    pub fn compiled(&self) -> Result<Compiled> {
+        self.policy_maps().read()
+    }
+
+    fn policy_maps(&self) -> PolicyMaps<'_, libbpf_rs::MapMut<'static>> {
+        let maps = &self.skel.maps;
+        PolicyMaps { rows: &maps.rows, ports: &maps.ports, prefixes: &maps.prefixes }
+    }
+}
+
+// === impl PolicyMaps ===
+
+impl<M: MapCore> PolicyMaps<'_, M> {
+    pub(crate) fn apply(&self, step: &Step) -> Result<()> {
+        let write = |map: &M, name, key: &[u8], value: &[u8]| {
+            map.update(key, value, MapFlags::ANY).map_err(Error::map(name, "write"))
+        };
+        let remove = |map: &M, name, key: &[u8]| ignore_absent(map.delete(key)).map_err(Error::map(name, "remove"));
+        match step {
+            Step::SetPort(key, value) => write(self.ports, "ports", bytes(&port_key(key)), bytes(&abi::verdict(value))),
+            Step::SetRow(key, value) => write(self.rows, "rows", bytes(&abi::row_key(key)), bytes(&abi::row(value))),
+            Step::SetPrefix(net, value) => {
+                write(self.prefixes, "prefixes", bytes(&prefix_key(net)), bytes(&prefix_value(value)))
+            }
+            Step::DropPrefix(net) => remove(self.prefixes, "prefixes", bytes(&prefix_key(net))),
+            Step::DropRow(key) => remove(self.rows, "rows", bytes(&abi::row_key(key))),
+            Step::DropPort(key) => remove(self.ports, "ports", bytes(&port_key(key))),
+        }
+    }
+
+    pub(crate) fn read(&self) -> Result<Compiled> {
+        let mut found = Compiled::default();
+        each(self.rows, "rows", |k: types::row_key, v: types::row| {
+            if let (Some(key), Some(verdict)) = (abi::row_key_back(&k), abi::verdict_back(&v.verdict)) {
+                found.rows.insert(key, RowValue { verdict, table: v.table });
+            }
+        })?;
+        each(self.ports, "ports", |k: types::port_key, v: types::port_verdict| {
+            if let (Some(key), Some(verdict)) = (port_key_back(&k), abi::verdict_back(&v)) {
+                found.ports.insert(key, verdict);
+            }
+        })?;
+        each(self.prefixes, "prefixes", |k: types::prefix_key, v: types::prefix_value| {
+            if let (Some(net), Some(class)) = (prefix_back(&k), abi::class(v.class)) {
+                found.prefixes.insert(net, PrefixValue { peer: Peer(v.peer), class });
+            }
+        })?;
+        Ok(found)
+    }
+}
+
+fn each<K: abi::Plain, V: abi::Plain>(
+    map: &impl MapCore,
+    name: &'static str,
+    mut visit: impl FnMut(K, V),
+) -> Result<()> {
+    for key in map.keys() {
+        let value = map.lookup(&key, MapFlags::ANY).map_err(Error::map(name, "read"))?;
+        if let (Some(k), Some(v)) = (read(&key), value.and_then(|b| read(&b))) {
+            visit(k, v);
+        }
+    }
+    Ok(())
+}
+
+// === keys ===
+
+fn port_key(key: &PortKey) -> types::port_key {
+    types::port_key {
+        bits: types::port_bits::PORT_BITS_TABLE.0 + u32::from(key.bits),
+        table: key.table,
+        protocol: key.protocol.0,
+        port: key.port.to_be_bytes(),
+        pad: 0,
+    }
+}
+
+fn port_key_back(key: &types::port_key) -> Option<PortKey> {
+    let bits = key.bits.checked_sub(types::port_bits::PORT_BITS_TABLE.0)?;
+    Some(PortKey {
+        table: key.table,
+        protocol: Protocol(key.protocol),
+        port: u16::from_be_bytes(key.port),
+        bits: u8::try_from(bits).ok()?,
+    })
+}
+
+const V4_IN_V6: u8 = 96;
+
+fn prefix_key(net: &IpNet) -> types::prefix_key {
+    let mapped = if net.addr().is_ipv4() { V4_IN_V6 } else { 0 };
+    types::prefix_key {
+        bits: u32::from(mapped + net.prefix_len()),
+        addr: abi::mapped(net.network()).octets(),
+    }
+}
+
+fn prefix_back(key: &types::prefix_key) -> Option<IpNet> {
+    let v6 = std::net::Ipv6Addr::from(key.addr);
+    let bits = u8::try_from(key.bits).ok()?;
+    let ip = if bits >= V4_IN_V6 { IpAddr::V6(v6).to_canonical() } else { IpAddr::V6(v6) };
+    IpNet::new(ip, if ip.is_ipv4() { bits - V4_IN_V6 } else { bits }).ok()
+}
+
+fn prefix_value(value: &PrefixValue) -> types::prefix_value {
+    types::prefix_value { peer: value.peer.0, class: value.class as u32 }
+}
