@@ -1,0 +1,325 @@
+//! The command line as data: parser, help, man pages and completions come from these types.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::failure::{Failure, RUN_REFUSED};
+
+mod daemon;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use daemon::{DaemonArgs, DaemonCommand};
+
+/// Labels, not addresses, decide who may talk to whom on this host
+#[derive(Debug, Parser)]
+#[command(name = "cofferdam", version, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    /// The daemon's socket
+    #[arg(
+        long,
+        global = true,
+        value_name = "PATH",
+        env = "COFFERDAM_SOCKET",
+        hide_env_values = true
+    )]
+    #[arg(default_value = cofferdam_api::DEFAULT_SOCKET, help_heading = "Global options")]
+    pub(crate) socket: PathBuf,
+    /// Print JSON instead of text
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Enforce: run the daemon in the foreground, or stop it
+    Daemon(DaemonArgs),
+    /// Run a command under labels
+    Run(RunArgs),
+    /// List workloads: labels, identity, protection, listening ports
+    Ps(PsArgs),
+    /// Show verdicts: who, to whom, by which rule, and how to allow it
+    Flows(FlowsArgs),
+    /// Show how the daemon and the data plane are
+    Status,
+    /// Check what this host needs, with or without a daemon
+    Doctor,
+    /// Carry out the denials of workloads
+    Enforce(EnforceArgs),
+    /// Keep what `enforce --for` began
+    Confirm,
+    /// Only record the denials of workloads
+    Observe(ObserveArgs),
+    /// Protect a workload, and give it labels
+    Protect(ProtectArgs),
+    /// Take back what `protect` gave
+    Unprotect(UnprotectArgs),
+    /// Switch enforcement off for the whole host, also when the daemon is dead
+    Off(SwitchArgs),
+    /// Switch enforcement on again
+    On(SwitchArgs),
+    /// Say what would happen to a connection, and by which rule
+    Explain(ExplainArgs),
+    /// Show policies
+    Policy(PolicyArgs),
+    /// Check the configuration
+    Config(ConfigArgs),
+    /// Print the versions of this command and of the daemon
+    Version,
+    /// Print the completions of a shell
+    Completions(CompletionsArgs),
+    /// Write the man pages
+    #[command(hide = true)]
+    Man(DirectoryArgs),
+    /// Print the OpenAPI document of the socket
+    #[command(hide = true)]
+    Openapi,
+    /// Write man pages, completions, `docs/cli.md` and `docs/openapi.json` below a folder
+    #[command(hide = true)]
+    Generate(DirectoryArgs),
+}
+
+/// Run a command under labels: it talks to peers with the same labels, to the public Internet, and to whom it was
+/// opened.
+///
+/// The command takes the place of this process once the daemon has moved it into its cgroup: terminal, signals and
+/// exit status are its own, and all its children inherit the policy. Without a daemon it does not start.
+///
+/// A `--` may stand before the command, or right after it: there, one `--` is dropped if none stood before
+/// (`cofferdam run --label app=web curl -- http://127.0.0.1`).
+///
+/// Exit status: the command's; 125 where it was not tried, 126 where it cannot be executed, 127 where it is not found.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Name of the workload; made from the command's otherwise
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Policy namespace: only workloads of one namespace are peers
+    #[arg(long, value_name = "NAMESPACE")]
+    pub(crate) namespace: Option<String>,
+    /// A label of the workload; may be repeated
+    #[arg(short, long = "label", value_name = "KEY=VALUE")]
+    pub(crate) labels: Vec<String>,
+    /// The command and its arguments
+    #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PsArgs {
+    /// `wide`: every column, nothing cut
+    #[arg(short, long, value_enum, value_name = "FORMAT")]
+    pub(crate) output: Option<Format>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Every column, nothing cut
+    Wide,
+}
+
+/// Show verdicts: who, to whom, by which rule, and how to allow it.
+///
+/// FROM and TO are labels (`app=web`, several with commas), a workload's name, or a class: workload, host, lan,
+/// metadata, multicast, world, pending.
+#[derive(Debug, Args)]
+pub(crate) struct FlowsArgs {
+    /// Go on with what happens; with `--json` one object a line
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// Who started
+    #[arg(long)]
+    pub(crate) from: Option<String>,
+    /// Who was to be reached
+    #[arg(long)]
+    pub(crate) to: Option<String>,
+    /// Only denials
+    #[arg(long)]
+    pub(crate) denied: bool,
+    /// Only what was allowed
+    #[arg(long)]
+    pub(crate) allowed: bool,
+    /// Not older: `10m`, `10:00`, `2026-03-01T10:00:00Z`
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Port that was to be reached
+    #[arg(long)]
+    pub(crate) port: Option<u16>,
+    /// `tcp`, `udp`, …
+    #[arg(long)]
+    pub(crate) protocol: Option<String>,
+    /// The newest so many of the past; 0 is all. 100 by default, 10 with `-f`
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) limit: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EnforceArgs {
+    /// Names or ids of workloads
+    #[arg(value_name = "NAME", required_unless_present = "all")]
+    pub(crate) names: Vec<String>,
+    /// Every protected workload
+    #[arg(long, conflicts_with = "names")]
+    pub(crate) all: bool,
+    /// Fall back after this time unless `cofferdam confirm` comes first: `5m`, `90s`
+    #[arg(long = "for", value_name = "TIME", value_parser = crate::when::seconds)]
+    pub(crate) for_seconds: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ObserveArgs {
+    /// Names or ids of workloads
+    #[arg(value_name = "NAME", required_unless_present = "all")]
+    pub(crate) names: Vec<String>,
+    /// Every protected workload
+    #[arg(long, conflicts_with = "names")]
+    pub(crate) all: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProtectArgs {
+    /// Name or id of a workload
+    pub(crate) name: String,
+    /// A label that says who it is; may be repeated
+    #[arg(short, long = "label", value_name = "KEY=VALUE")]
+    pub(crate) labels: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UnprotectArgs {
+    /// Name or id of a workload
+    pub(crate) name: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SwitchArgs {
+    /// The daemon's folder of pins, for when no daemon answers
+    #[arg(long, value_name = "DIR", default_value = cofferdam_daemon::Options::BPFFS)]
+    pub(crate) bpffs: PathBuf,
+}
+
+/// Say what would happen to a connection, and by which rule. Exit status 1 where it would be denied.
+///
+/// FROM and TO are a workload's name or id, labels (`app=web`), a class (`host`, `lan`, …) or an address.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// Who starts
+    pub(crate) from: String,
+    /// Who is reached
+    pub(crate) to: String,
+    /// The port that is reached, `/udp` behind it for another protocol than TCP
+    #[arg(value_parser = crate::explain::port, value_name = "PORT[/PROTOCOL]")]
+    pub(crate) port: crate::explain::Port,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicyArgs {
+    #[command(subcommand)]
+    pub(crate) command: PolicyCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Print a built-in policy document
+    Show {
+        /// `default` is the one in force
+        #[arg(value_enum)]
+        name: PolicyName,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PolicyName {
+    /// The default profile in force
+    Default,
+    /// Same labels talk; the world is reachable
+    SameLabels,
+    /// Same labels talk; the world is denied too
+    Strict,
+    /// Only explicit policies deny
+    Allow,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    #[command(subcommand)]
+    pub(crate) command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Say whether a configuration file is valid
+    Check {
+        /// The file
+        #[arg(default_value = cofferdam_daemon::Options::CONFIG)]
+        path: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// Which shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DirectoryArgs {
+    /// An existing folder
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: PathBuf,
+}
+
+/// Parses a whole command line, the program's name included.
+pub(crate) fn parse(raw: &[OsString]) -> Result<Cli, Failure> {
+    Cli::try_parse_from(raw).map_err(|error| {
+        if matches!(
+            error.kind(),
+            ErrorKind::DisplayHelp
+                | ErrorKind::DisplayVersion
+                | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+        ) {
+            let wanted = error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+            let _ = error.print();
+            return Failure::silent(if wanted { crate::OK } else { crate::ERROR });
+        }
+        usage_failure(&error.to_string(), raw)
+    })
+}
+
+/// The parser's several lines as one line and a hint.
+fn usage_failure(text: &str, raw: &[OsString]) -> Failure {
+    let mut paragraphs = text.split("\n\n");
+    let first = paragraphs.next().unwrap_or_default();
+    let words: Vec<&str> = first.split_whitespace().collect();
+    let message = words.join(" ");
+    let message = message.strip_prefix("error: ").unwrap_or(&message).to_owned();
+    let tip = text.lines().find_map(|line| line.trim().strip_prefix("tip: "));
+    let command = raw
+        .iter()
+        .skip(1)
+        .filter_map(|word| word.to_str())
+        .find(|word| !word.starts_with('-'));
+    let command = command.filter(|word| {
+        <Cli as clap::CommandFactory>::command()
+            .find_subcommand(word)
+            .is_some()
+    });
+    let hint = match (tip, command) {
+        (Some(tip), _) => tip.to_owned(),
+        (None, Some(command)) => format!("`cofferdam {command} --help` shows the usage"),
+        (None, None) => "`cofferdam --help` lists the commands".to_owned(),
+    };
+    // A wrapper around `run` must be able to tell its own mistakes from the command's exit status.
+    let code = if command == Some("run") {
+        RUN_REFUSED
+    } else {
+        crate::ERROR
+    };
+    Failure::new(message).hint(hint).code(code)
+}

@@ -1,0 +1,104 @@
+//! `cofferdam doctor`: one line a check, a hint below what is not well. Needs no daemon and no root.
+
+use cofferdam_api::VERSION;
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::output::{BAD, Call, GOOD, ODD, styled};
+
+mod host;
+mod service;
+#[cfg(test)]
+mod tests;
+
+/// All checks, as `--json` prints them.
+#[derive(Serialize)]
+struct Checks {
+    version: u32,
+    checks: Vec<Check>,
+}
+
+/// One check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Check {
+    name: &'static str,
+    result: Outcome,
+    /// What was seen.
+    observed: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+}
+
+/// How a check ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Outcome {
+    /// As it should be.
+    Ok,
+    /// Something is missing that the daemon can do without.
+    Warn,
+    /// The daemon cannot work.
+    Fail,
+}
+
+/// Prints the checks; 1 where one failed.
+pub(crate) fn doctor(call: &Call) -> Result<u8, Failure> {
+    let mut checks = host::checks(&host::Facts::read());
+    checks.extend(service::checks(call.ask(call.client.status())?));
+    let answer = Checks {
+        version: VERSION,
+        checks,
+    };
+    call.print(&answer, text)?;
+    let failed = answer.checks.iter().any(|check| check.result == Outcome::Fail);
+    Ok(if failed { crate::FINDINGS } else { crate::OK })
+}
+
+fn text(answer: &Checks) -> String {
+    answer.checks.iter().map(Check::lines).collect()
+}
+
+// === impl Check ===
+
+impl Check {
+    fn ok(name: &'static str, observed: impl Into<String>) -> Self {
+        Self {
+            name,
+            result: Outcome::Ok,
+            observed: observed.into(),
+            hint: None,
+        }
+    }
+
+    fn warn(name: &'static str, observed: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            name,
+            result: Outcome::Warn,
+            observed: observed.into(),
+            hint: Some(hint.into()),
+        }
+    }
+
+    fn fail(name: &'static str, observed: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            name,
+            result: Outcome::Fail,
+            observed: observed.into(),
+            hint: Some(hint.into()),
+        }
+    }
+
+    fn lines(&self) -> String {
+        let (style, word) = match self.result {
+            Outcome::Ok => (GOOD, "ok"),
+            Outcome::Warn => (ODD, "warn"),
+            Outcome::Fail => (BAD, "fail"),
+        };
+        let head = styled(style, format_args!("{word:<5}"));
+        let mut text = format!("{head} {:<11} {}\n", self.name, self.observed);
+        if let Some(hint) = &self.hint {
+            text.push_str(&format!("      {:<11} hint: {hint}\n", ""));
+        }
+        text
+    }
+}

@@ -1,0 +1,177 @@
+//! `cofferdam flows`: verdicts, one or two lines each.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
+use cofferdam_api::{Class, ClientError, FlowEnd, FlowQuery, FlowView, Flows, Mode, Verdict};
+use jiff::Zoned;
+
+use crate::args::FlowsArgs;
+use crate::failure::Failure;
+use crate::output::{BAD, Call, FAINT, GOOD, ODD, labels, print, runtime, styled};
+use crate::when;
+
+#[cfg(test)]
+mod tests;
+
+/// Columns of a line that is not cut: names are never lost, a long line continues below.
+const WIDTH: usize = 80;
+/// Columns of `FROM → TO`, so that the rules stand below each other.
+const ENDS: usize = 38;
+/// Past flows without and with `-f`.
+const PAST: usize = 100;
+const PAST_FOLLOWED: usize = 10;
+
+/// Prints flows; with `-f` for ever.
+pub(crate) fn flows(call: &Call, args: &FlowsArgs) -> Result<u8, Failure> {
+    let now = when::now();
+    let query = query(args, &now)?;
+    if args.follow {
+        return follow(call, &query);
+    }
+    let answer = call.wait(call.client.flows(&query))?;
+    call.print(&answer, |answer| text(answer, &now))?;
+    Ok(crate::OK)
+}
+
+fn query(args: &FlowsArgs, now: &Zoned) -> Result<FlowQuery, Failure> {
+    let since = args
+        .since
+        .as_deref()
+        .map(|text| when::since(text, now))
+        .transpose()
+        .map_err(Failure::new)?;
+    let limit = match args.limit {
+        Some(0) => None,
+        Some(limit) => Some(limit),
+        None if since.is_some() => None,
+        None => Some(if args.follow { PAST_FOLLOWED } else { PAST }),
+    };
+    Ok(FlowQuery {
+        from: args.from.clone(),
+        to: args.to.clone(),
+        denied: args.denied,
+        allowed: args.allowed,
+        since,
+        port: args.port,
+        protocol: args.protocol.clone(),
+        follow: args.follow,
+        limit,
+    })
+}
+
+fn follow(call: &Call, query: &FlowQuery) -> Result<u8, Failure> {
+    let runtime = runtime()?;
+    let mut stream = runtime.block_on(call.client.follow(query))?;
+    loop {
+        match runtime.block_on(stream.next()) {
+            Ok(Some(flow)) if call.json => print(&compact(&flow)?)?,
+            Ok(Some(flow)) => print(&lines(&flow, &when::now()))?,
+            // A daemon that stops ends the answer, one that is killed breaks it off.
+            Ok(None) | Err(ClientError::Broken(_)) => {
+                return Err(Failure::new("the daemon has ended")
+                    .hint("enforcement stays in the kernel; follow again when a daemon runs"));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn compact(flow: &FlowView) -> Result<String, Failure> {
+    // `output::json` indents for people; this is for programs, one object a line.
+    let text = serde_json::to_string(flow).map_err(|error| Failure::new(error.to_string()))?;
+    Ok(text + "\n")
+}
+
+fn text(answer: &Flows, now: &Zoned) -> String {
+    if answer.flows.is_empty() {
+        return "no flows\n".to_owned();
+    }
+    answer.flows.iter().map(|flow| lines(flow, now)).collect()
+}
+
+/// `TIME VERDICT FROM → TO  RULE`, and below a denial the line that would allow it.
+fn lines(flow: &FlowView, now: &Zoned) -> String {
+    let time = when::clock(flow.time, now);
+    let (style, verdict) = match (flow.verdict, flow.mode) {
+        (Verdict::Allow, _) => (GOOD, "allow"),
+        (Verdict::Deny, Mode::Enforce) => (BAD, "deny"),
+        (Verdict::Deny, Mode::Observe) => (ODD, "would deny"),
+    };
+    let ends = format!("{} → {}", from(flow), to(flow));
+    let mut rule = flow
+        .rule
+        .as_ref()
+        .map_or_else(|| flow.reason.clone(), |rule| rule.name.clone());
+    if flow.repeats > 1 {
+        let _ = write!(rule, " (×{})", flow.repeats);
+    }
+    let indent = " ".repeat(time.len() + 1);
+    let shown = styled(style, format_args!("{verdict:<10}"));
+    // Everything before the ends.
+    let lead = time.len() + 1 + 10 + 1;
+    let mut text = if lead + ENDS.max(ends.chars().count()) + 1 + rule.chars().count() <= WIDTH {
+        format!("{time} {shown} {ends:<ENDS$} {rule}\n")
+    } else {
+        format!("{time} {shown} {ends}\n{indent}by: {rule}\n")
+    };
+    if flow.verdict == Verdict::Deny {
+        if let Some(source) = flow
+            .rule
+            .as_ref()
+            .map(|rule| rule.source.as_str())
+            .filter(|source| *source != "built-in")
+        {
+            let _ = writeln!(text, "{indent}written in: {source}");
+        }
+        if let Some(allow) = &flow.allow_with {
+            let _ = writeln!(text, "{indent}{} {allow}", styled(FAINT, "allow with:"));
+        }
+    }
+    text
+}
+
+fn from(flow: &FlowView) -> String {
+    let who = who(&flow.from);
+    // The process that acted is at this end: no program can name the receiving one.
+    match (flow.from.class, &flow.comm, flow.source) {
+        (Class::Lan | Class::World | Class::Metadata | Class::Multicast, _, Some(source)) => {
+            format!("{who} {}", source.ip())
+        }
+        (_, Some(comm), _) if flow.from.name.as_ref() != Some(comm) => format!("{who} ({comm})"),
+        _ => who,
+    }
+}
+
+fn to(flow: &FlowView) -> String {
+    let protocol = if flow.protocol == "tcp" {
+        String::new()
+    } else {
+        format!("/{}", flow.protocol)
+    };
+    let who = who(&flow.to);
+    if flow.to.class == Class::Workload {
+        format!("{who}:{}{protocol}", flow.destination.port())
+    } else {
+        format!("{who} {}{protocol}", without_port_zero(flow.destination))
+    }
+}
+
+/// An address with its port, or alone where the protocol has none.
+fn without_port_zero(address: SocketAddr) -> String {
+    if address.port() == 0 {
+        address.ip().to_string()
+    } else {
+        address.to_string()
+    }
+}
+
+/// A workload's name, else its labels, else the class; a name of no protected workload stands with its class.
+fn who(end: &FlowEnd) -> String {
+    match (&end.name, end.class) {
+        (Some(name), Class::Workload) => name.clone(),
+        (Some(name), class) => format!("{name} ({class})"),
+        (None, Class::Workload) if !end.labels.is_empty() => labels(&end.labels),
+        (None, class) => class.to_string(),
+    }
+}

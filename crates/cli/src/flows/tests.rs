@@ -1,0 +1,142 @@
+use cofferdam_api::{Direction, RuleView};
+
+use super::*;
+
+fn now() -> Zoned {
+    "2026-03-01T12:00:00Z"
+        .parse::<jiff::Timestamp>()
+        .unwrap()
+        .to_zoned(jiff::tz::TimeZone::UTC)
+}
+
+fn workload(name: &str) -> FlowEnd {
+    FlowEnd {
+        class: Class::Workload,
+        name: Some(name.into()),
+        namespace: Some("default".into()),
+        labels: [("app".to_owned(), name.to_owned())].into(),
+    }
+}
+
+fn denied() -> FlowView {
+    FlowView {
+        time: "2026-03-01T10:02:31Z".parse().unwrap(),
+        verdict: Verdict::Deny,
+        reason: "rule".into(),
+        rule: Some(RuleView {
+            name: "default/ingress".into(),
+            source: "built-in".into(),
+        }),
+        hook: "connect4".into(),
+        mode: Mode::Enforce,
+        from: FlowEnd::class(Class::Host),
+        to: workload("nginx"),
+        direction: Some(Direction::Ingress),
+        protocol: "tcp".into(),
+        source: None,
+        destination: "127.0.0.1:80".parse().unwrap(),
+        pid: Some(4711),
+        comm: Some("curl".into()),
+        repeats: 1,
+        allow_with: Some("label on nginx: cofferdam.ingress=host:80".into()),
+    }
+}
+
+fn all() -> Vec<FlowView> {
+    let allowed = FlowView {
+        verdict: Verdict::Allow,
+        reason: "same-workload".into(),
+        rule: None,
+        from: workload("curl"),
+        comm: Some("curl".into()),
+        repeats: 12,
+        allow_with: None,
+        ..denied()
+    };
+    let observed = FlowView {
+        time: "2026-02-28T23:00:00Z".parse().unwrap(),
+        mode: Mode::Observe,
+        from: workload("home-assistant"),
+        to: FlowEnd::class(Class::Lan),
+        destination: "[fd00::1]:1900".parse().unwrap(),
+        protocol: "udp".into(),
+        comm: Some("python3".into()),
+        rule: Some(RuleView {
+            name: "label/egress".into(),
+            source: "label cofferdam.egress=lan:53".into(),
+        }),
+        allow_with: Some("label on home-assistant: cofferdam.egress=lan:53,lan:1900/udp".into()),
+        ..denied()
+    };
+    let from_afar = FlowView {
+        from: FlowEnd::class(Class::World),
+        source: Some("203.0.113.7:40000".parse().unwrap()),
+        comm: None,
+        pid: None,
+        protocol: "icmp".into(),
+        destination: "192.0.2.1:0".parse().unwrap(),
+        to: FlowEnd::class(Class::Host),
+        reason: "pending".into(),
+        rule: None,
+        allow_with: None,
+        ..denied()
+    };
+    let stranger = FlowEnd {
+        class: Class::Host,
+        ..workload("plain")
+    };
+    let named = FlowView {
+        from: stranger.clone(),
+        comm: None,
+        to: stranger,
+        ..denied()
+    };
+    vec![denied(), allowed, observed, from_afar, named]
+}
+
+#[test]
+fn a_line_says_who_whom_and_why() {
+    let text = text(&Flows::new(all()), &now());
+    let text = anstream::adapter::strip_str(&text).to_string();
+    assert_eq!(text, include_str!("lines.txt"), "\n{text}");
+    let long = text.lines().filter(|line| line.chars().count() > 80);
+    assert!(
+        long.into_iter().all(|line| line.contains("allow with:")),
+        "{text}"
+    );
+}
+
+#[test]
+fn nothing_is_said_in_words() {
+    assert_eq!(text(&Flows::new(vec![]), &now()), "no flows\n");
+}
+
+#[test]
+fn a_followed_flow_is_one_line_of_json() {
+    let line = compact(&denied()).unwrap();
+    assert_eq!(line.matches('\n').count(), 1);
+    assert_eq!(serde_json::from_str::<FlowView>(&line).unwrap(), denied());
+}
+
+#[test]
+fn the_past_is_bounded_unless_a_time_or_a_limit_is_given() {
+    let limit = |follow, since: Option<&str>, limit| {
+        let args = FlowsArgs {
+            follow,
+            from: None,
+            to: None,
+            denied: false,
+            allowed: false,
+            since: since.map(str::to_owned),
+            port: None,
+            protocol: None,
+            limit,
+        };
+        query(&args, &now()).unwrap().limit
+    };
+    assert_eq!(limit(false, None, None), Some(100));
+    assert_eq!(limit(true, None, None), Some(10));
+    assert_eq!(limit(true, Some("5m"), None), None);
+    assert_eq!(limit(false, Some("5m"), Some(3)), Some(3));
+    assert_eq!(limit(false, None, Some(0)), None);
+}

@@ -1,0 +1,96 @@
+//! What is derived from the code: man pages, completions, `docs/cli.md`, `docs/openapi.json`. `cargo xtask gen` calls
+//! this and compares the result with what is committed.
+
+use std::fs;
+use std::path::Path;
+
+use clap::{Command, CommandFactory};
+use clap_complete::Shell;
+
+use crate::args::Cli;
+use crate::failure::Failure;
+use crate::output::{json, print};
+
+#[cfg(test)]
+mod tests;
+
+/// The hand-written beginning of `docs/cli.md`.
+const INTRODUCTION: &str = include_str!("generate/introduction.md");
+
+const SHELLS: [(Shell, &str); 3] = [
+    (Shell::Bash, "cofferdam.bash"),
+    (Shell::Zsh, "_cofferdam"),
+    (Shell::Fish, "cofferdam.fish"),
+];
+
+/// Prints the completions of one shell.
+pub(crate) fn completions(shell: Shell) -> Result<u8, Failure> {
+    print(&String::from_utf8_lossy(&completion(shell)))?;
+    Ok(crate::OK)
+}
+
+/// Writes the man pages into a folder.
+pub(crate) fn man(directory: &Path) -> Result<u8, Failure> {
+    clap_mangen::generate_to(Cli::command(), directory).map_err(|error| cannot_write(directory, &error))?;
+    Ok(crate::OK)
+}
+
+/// Prints the OpenAPI document.
+pub(crate) fn openapi() -> Result<u8, Failure> {
+    print(&json(&cofferdam_api::openapi())?)?;
+    Ok(crate::OK)
+}
+
+/// Writes everything below a folder, where the repository keeps it.
+pub(crate) fn generate(directory: &Path) -> Result<u8, Failure> {
+    let folder = |name: &str| {
+        let folder = directory.join(name);
+        fs::create_dir_all(&folder).map_err(|error| cannot_write(&folder, &error))?;
+        Ok::<_, Failure>(folder)
+    };
+    man(&folder("dist/man")?)?;
+    let completions = folder("dist/completions")?;
+    for (shell, name) in SHELLS {
+        write(&completions.join(name), &completion(shell))?;
+    }
+    let docs = folder("docs")?;
+    write(
+        &docs.join("openapi.json"),
+        json(&cofferdam_api::openapi())?.as_bytes(),
+    )?;
+    write(&docs.join("cli.md"), reference().as_bytes())?;
+    Ok(crate::OK)
+}
+
+fn completion(shell: Shell) -> Vec<u8> {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "cofferdam", &mut text);
+    text
+}
+
+/// `docs/cli.md`: the introduction, then the help of each command.
+fn reference() -> String {
+    let mut text = INTRODUCTION.to_owned();
+    let mut root = Cli::command();
+    root.build();
+    append(&mut text, &mut root);
+    text
+}
+
+fn append(text: &mut String, command: &mut Command) {
+    let title = command.get_bin_name().unwrap_or(command.get_name()).to_owned();
+    let help = command.render_long_help().to_string();
+    let lines: Vec<&str> = help.trim_end().lines().map(str::trim_end).collect();
+    text.push_str(&format!("\n## `{title}`\n\n```text\n{}\n```\n", lines.join("\n")));
+    for sub in command.get_subcommands_mut().filter(|sub| !sub.is_hide_set()) {
+        append(text, sub);
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    fs::write(path, bytes).map_err(|error| cannot_write(path, &error))
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(format!("cannot write {}: {error}", path.display()))
+}

@@ -1,0 +1,79 @@
+use cofferdam_api::{Counts, Docker, Feature, Losses, Mode, Profile, VERSION};
+
+use super::*;
+
+fn status_now() -> Status {
+    Status {
+        version: VERSION,
+        daemon: "0.1.0".into(),
+        kernel: "6.18.1".into(),
+        cgroup_root: "/sys/fs/cgroup".into(),
+        bpffs: "/sys/fs/bpf/cofferdam".into(),
+        features: vec![
+            Feature {
+                name: "cgroup/connect4".into(),
+                present: true,
+            },
+            Feature {
+                name: "lsm".into(),
+                present: false,
+            },
+        ],
+        mode: Mode::Enforce,
+        default_profile: Profile::SameLabels,
+        off: false,
+        adopted: true,
+        rollback_at: None,
+        docker: Docker {
+            state: DockerState::Connected,
+            engine: Some("20.10.24".into()),
+            api: Some("1.41".into()),
+            socket: "/var/run/docker.sock".into(),
+            error: None,
+        },
+        workloads: Counts {
+            total: 7,
+            containers: 5,
+            processes: 2,
+            protected: 4,
+            enforced: 3,
+            observed: 1,
+            ..Counts::default()
+        },
+        losses: Losses::default(),
+        heartbeat_age_ms: 12,
+        uptime_seconds: 3700,
+        rss_bytes: 13 << 20,
+        warnings: vec![],
+    }
+}
+
+fn plain(status: &Status) -> String {
+    anstream::adapter::strip_str(&text(status)).to_string()
+}
+
+#[test]
+fn a_healthy_status_reads_like_this() {
+    let text = plain(&status_now());
+    assert_eq!(text, include_str!("status.txt"), "\n{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+}
+
+#[test]
+fn off_and_absent_are_loud() {
+    let mut status = status_now();
+    status.off = true;
+    status.docker.state = DockerState::Absent;
+    status.docker.error = Some("no such file".into());
+    status.losses.flows = 3;
+    let text = plain(&status);
+    assert!(
+        text.starts_with("enforcement  OFF: every workload is open until `cofferdam on`\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("absent: /var/run/docker.sock (no such file)"),
+        "{text}"
+    );
+    assert!(text.contains("3 flow records, 0 full maps"), "{text}");
+}
