@@ -59,9 +59,9 @@ enum entry_flag {
 struct entry {
 	__u32 workload; /* number of the workload; nested cgroups share it */
 	__u32 identity; /* what peers see */
-	__u32 subject;	/* whose compiled policy applies; 0 only while pending */
-	__u32 flags;	/* enum entry_flag */
-	__u64 since;	/* when the entry was made */
+	__u32 subject;  /* whose compiled policy applies; 0: pending, or a known stranger */
+	__u32 flags;    /* enum entry_flag */
+	__u64 since;    /* when the entry was made */
 };
 
 /* A container id, as 64 hex digits. */
@@ -89,7 +89,7 @@ struct port_verdict {
 
 struct row {
 	struct port_verdict verdict; /* for ports that `table` does not know */
-	__u32 table;		     /* 0: none */
+	__u32 table;                 /* 0: none */
 };
 
 /* Longest prefix over table 32, protocol 8, port 16 (network order). */
@@ -192,27 +192,27 @@ struct asked_key {
 };
 
 struct settings {
-	__u32 abi;	      /* enum abi_version */
-	__u32 off;	      /* 1: every program allows at once */
-	__u32 observe;	      /* 1: nothing is denied, only recorded */
+	__u32 abi;            /* enum abi_version */
+	__u32 off;            /* 1: every program allows at once */
+	__u32 observe;        /* 1: nothing is denied, only recorded */
 	__u32 on_dead_closed; /* 1: unannounced containers stay pending under a dead daemon */
 	__u64 host_netns;     /* cookie of the namespace whose loopback is not private */
-	__u32 epoch;	      /* counts policy changes */
+	__u32 epoch;          /* counts policy changes */
 	__u32 pad;
 };
 
 enum limits {
 	NS_PER_SECOND = 1000000000,
-	DEAD_AFTER_SECONDS = 5,	    /* without a heartbeat */
-	PENDING_SECONDS = 10,	    /* at most, then a stranger */
-	MEMORY_SECONDS = 180,	    /* of an exchange of datagrams */
+	DEAD_AFTER_SECONDS = 5,     /* without a heartbeat */
+	PENDING_SECONDS = 10,       /* at most, then a stranger */
+	MEMORY_SECONDS = 180,       /* of an exchange of datagrams */
 	MEMORY_REFRESH_SECONDS = 1, /* how exact its age is */
 	HANDSHAKE_SECONDS = 130,    /* longer than Linux retransmits a SYN */
 };
 
 struct endpoint {
 	__u64 cgroup;
-	__u32 peer;	/* identity, class or prefix number */
+	__u32 peer;     /* identity, class or prefix number */
 	__u32 workload; /* 0: not protected */
 };
 
@@ -250,9 +250,9 @@ struct cgroup_event {
 
 /* Per-CPU counters: what was lost or failed. */
 enum counter {
-	LOST_EVENT = 0,	   /* ring full: the record is lost, the verdict stands */
+	LOST_EVENT = 0,     /* ring full: the record is lost, the verdict stands */
 	FULL_LISTENERS = 1, /* directory full: no instant refusal, packets are still judged */
-	FULL_ENTRIES = 2,  /* no room for a cgroup: connects of that cgroup are judged as a stranger's */
+	FULL_ENTRIES = 2,   /* no room for a cgroup: connects of that cgroup are judged as a stranger's */
 	FULL_MEMORY = 3,
 	FAILED_READ = 4, /* a kernel structure could not be read */
 	COUNTERS = 5,

@@ -26,7 +26,7 @@ static __always_inline int is_taken(const struct listener_key *key, __u64 cgroup
 	other = l->cgroup;
 	holder = bpf_map_lookup_elem(&entries, &other);
 	mine = bpf_map_lookup_elem(&entries, &cgroup);
-	return holder && (!mine || holder->workload != mine->workload);
+	return holder && holder->workload && (!mine || holder->workload != mine->workload);
 }
 
 static __always_inline void add_listener(const struct listener_key *key, __u64 cookie, __u64 cgroup, int dual)
@@ -123,8 +123,9 @@ static __always_inline void seen(struct sock *sk, __u64 cookie, __u8 protocol)
 {
 	__u64 cgroup = cgroup_of(sk);
 	struct listener_key key;
+	struct party owner;
 
-	if (bpf_map_lookup_elem(&entries, &cgroup) && listener_key_of(&key, sk, protocol))
+	if (party_of_cgroup(&owner, cgroup) && listener_key_of(&key, sk, protocol))
 		add_listener(&key, cookie, cgroup, is_dual(sk));
 }
 

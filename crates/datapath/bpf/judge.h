@@ -8,11 +8,11 @@
 /* One end of an attempt. */
 struct party {
 	__u64 cgroup;
-	__u32 peer;	/* identity, class or prefix number */
-	__u32 class;	/* enum peer_class, asked where `peer` has no row */
+	__u32 peer;     /* identity, class or prefix number */
+	__u32 class;    /* enum peer_class, asked where `peer` has no row */
 	__u32 workload; /* 0: not protected */
-	__u32 subject;	/* 0: not protected */
-	__u32 flags;	/* enum entry_flag */
+	__u32 subject;  /* 0: not protected */
+	__u32 flags;    /* enum entry_flag */
 };
 
 struct verdict {
@@ -35,8 +35,8 @@ static __always_inline int is_protected(const struct party *p)
  *   3. no row: NULL, the caller fails closed
  * and inside a row: the longest port block, else the row's own verdict.
  */
-static __always_inline const struct port_verdict *lookup_verdict(__u32 subject, __u32 direction, __u32 peer, __u32 class,
-								 __u8 protocol, __u16 port)
+static __always_inline const struct port_verdict *lookup_verdict(__u32 subject, __u32 direction, __u32 peer,
+								 __u32 class, __u8 protocol, __u16 port)
 {
 	struct row_key key = { .subject = subject, .peer = peer, .direction = direction };
 	struct port_key block = {};
@@ -64,8 +64,8 @@ static __always_inline const struct port_verdict *lookup_verdict(__u32 subject, 
 }
 
 /* The subject's own answer. Returns 1 if the flow ends here. */
-static __always_inline int judge_end(const struct party *subject, const struct party *peer, __u32 direction, __u8 protocol,
-				     __u16 port, struct verdict *out)
+static __always_inline int judge_end(const struct party *subject, const struct party *peer, __u32 direction,
+				     __u8 protocol, __u16 port, struct verdict *out)
 {
 	const struct port_verdict *v;
 

@@ -95,17 +95,17 @@ struct bpf_iter__udp {
 
 #pragma clang attribute pop
 
-#define AF_INET 2
-#define AF_INET6 10
-#define SOCK_DGRAM 2
-#define SOCK_RAW 3
-#define IPPROTO_ICMP 1
-#define IPPROTO_TCP 6
-#define IPPROTO_UDP 17
-#define IPPROTO_ICMPV6 58
+#define AF_INET         2
+#define AF_INET6        10
+#define SOCK_DGRAM      2
+#define SOCK_RAW        3
+#define IPPROTO_ICMP    1
+#define IPPROTO_TCP     6
+#define IPPROTO_UDP     17
+#define IPPROTO_ICMPV6  58
 #define IPPROTO_UDPLITE 136
-#define EPERM 1
-#define ECONNREFUSED 111
-#define TCP_LISTEN 10
+#define EPERM           1
+#define ECONNREFUSED    111
+#define TCP_LISTEN      10
 
 #endif

@@ -153,8 +153,7 @@ static __always_inline int is_plain_tcp(struct __sk_buff *skb)
 		return 0;
 	if (ip4->version_length == 0x45 && ip4->protocol == IPPROTO_TCP && !(ip4->fragment & bpf_htons(0x1fff)))
 		tcp = data + sizeof(*ip4);
-	else if (data + sizeof(*ip6) + sizeof(*tcp) <= end && ip4->version_length >> 4 == 6 &&
-		 ip6->next == IPPROTO_TCP)
+	else if (data + sizeof(*ip6) + sizeof(*tcp) <= end && ip4->version_length >> 4 == 6 && ip6->next == IPPROTO_TCP)
 		tcp = data + sizeof(*ip6);
 	return tcp && !(tcp->flags & TCP_SYN);
 }
@@ -204,8 +203,7 @@ static __always_inline int sender_by_record(const struct packet *p, struct party
 
 	if (p->protocol == IPPROTO_TCP) {
 		left = bpf_map_lookup_elem(&handshakes, &p->sequence);
-		if (!left ||
-		    bpf_ktime_get_boot_ns() - left->time > (__u64)HANDSHAKE_SECONDS * NS_PER_SECOND)
+		if (!left || bpf_ktime_get_boot_ns() - left->time > (__u64)HANDSHAKE_SECONDS * NS_PER_SECOND)
 			return 0;
 		return party_of_cgroup(from, left->cgroup);
 	}

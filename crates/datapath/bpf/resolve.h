@@ -115,6 +115,12 @@ static __always_inline void party_stranger(struct party *p, __u32 class)
 	p->flags = 0;
 }
 
+/* Announced without a policy: an unprotected container, which must not be pending when it starts. */
+static __always_inline int is_known_stranger(const struct entry *e)
+{
+	return !e->subject && !(e->flags & ENTRY_PENDING);
+}
+
 /* 1 if that cgroup is protected or pending; else the party is a stranger of class `host`. */
 static __always_inline int party_of_cgroup(struct party *p, __u64 cgroup)
 {
@@ -122,7 +128,7 @@ static __always_inline int party_of_cgroup(struct party *p, __u64 cgroup)
 
 	party_stranger(p, CLASS_HOST);
 	p->cgroup = cgroup;
-	if (!e)
+	if (!e || is_known_stranger(e))
 		return 0;
 	if (e->flags & ENTRY_PENDING) {
 		if (!is_pending(e))

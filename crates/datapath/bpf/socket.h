@@ -80,8 +80,8 @@ static __always_inline int waits_for_labels(const struct flow *f)
 
 	/* Dropped rather than refused, so that the retransmission connects once the labels are known; only where a
 	 * packet hook is there to drop. */
-	return f->protocol == IPPROTO_TCP && (((from & ENTRY_PENDING) && (from & ENTRY_HOOKED)) ||
-					      ((to & ENTRY_PENDING) && (to & ENTRY_HOOKED)));
+	return f->protocol == IPPROTO_TCP &&
+	       (((from & ENTRY_PENDING) && (from & ENTRY_HOOKED)) || ((to & ENTRY_PENDING) && (to & ENTRY_HOOKED)));
 }
 
 static __always_inline void refuse_with(int error)

@@ -22,8 +22,24 @@ macro_rules! plain {
 }
 
 plain!(
-    settings, entry, container_key, announcement, row_key, row, port_key, port_verdict, prefix_key, prefix_value,
-    address, published_key, published, listener_key, listener, flow_event, cgroup_event, decide_args,
+    settings,
+    entry,
+    container_key,
+    announcement,
+    row_key,
+    row,
+    port_key,
+    port_verdict,
+    prefix_key,
+    prefix_value,
+    address,
+    published_key,
+    published,
+    listener_key,
+    listener,
+    flow_event,
+    cgroup_event,
+    decide_args,
 );
 // SAFETY: plain integers.
 unsafe impl Plain for u32 {}
@@ -42,7 +58,9 @@ pub(crate) fn read<T: Plain>(bytes: &[u8]) -> Option<T> {
 }
 
 pub(crate) fn address(ip: IpAddr) -> types::address {
-    types::address { bytes: mapped(ip).octets() }
+    types::address {
+        bytes: mapped(ip).octets(),
+    }
 }
 
 pub(crate) fn mapped(ip: IpAddr) -> Ipv6Addr {
@@ -57,11 +75,19 @@ pub(crate) fn ip(address: &types::address) -> IpAddr {
 }
 
 pub(crate) fn row_key(key: &RowKey) -> types::row_key {
-    types::row_key { subject: key.subject, peer: key.peer.0, direction: key.direction as u32 }
+    types::row_key {
+        subject: key.subject,
+        peer: key.peer.0,
+        direction: key.direction as u32,
+    }
 }
 
 pub(crate) fn row_key_back(key: &types::row_key) -> Option<RowKey> {
-    Some(RowKey { subject: key.subject, peer: Peer(key.peer), direction: direction(key.direction)? })
+    Some(RowKey {
+        subject: key.subject,
+        peer: Peer(key.peer),
+        direction: direction(key.direction)?,
+    })
 }
 
 pub(crate) fn verdict(value: &PortValue) -> types::port_verdict {
@@ -83,30 +109,49 @@ pub(crate) fn verdict_back(value: &types::port_verdict) -> Option<PortValue> {
 }
 
 pub(crate) fn row(value: &RowValue) -> types::row {
-    types::row { verdict: verdict(&value.verdict), table: value.table }
+    types::row {
+        verdict: verdict(&value.verdict),
+        table: value.table,
+    }
 }
 
 pub(crate) fn direction(number: u32) -> Option<Direction> {
-    [Direction::Ingress, Direction::Egress].into_iter().find(|d| *d as u32 == number)
+    [Direction::Ingress, Direction::Egress]
+        .into_iter()
+        .find(|d| *d as u32 == number)
 }
 
 pub(crate) fn action(number: u8) -> Option<Action> {
-    [Action::Allow, Action::Deny].into_iter().find(|a| *a as u8 == number)
+    [Action::Allow, Action::Deny]
+        .into_iter()
+        .find(|a| *a as u8 == number)
 }
 
 pub(crate) fn class(number: u32) -> Option<PeerClass> {
     use PeerClass::{Host, Lan, Metadata, Multicast, Pending, Workload, World};
-    [Host, Lan, Metadata, Multicast, World, Pending, Workload].into_iter().find(|c| *c as u32 == number)
+    [Host, Lan, Metadata, Multicast, World, Pending, Workload]
+        .into_iter()
+        .find(|c| *c as u32 == number)
 }
 
 pub(crate) fn reason(number: u8) -> Option<Reason> {
     use Reason::{
-        ForeignSocket, Loopback, Malformed, NoPolicy, Off, Pending, PortTaken, Protocol, Reply, Rule, SameWorkload,
-        Unprotected,
+        ForeignSocket, Loopback, Malformed, NoPolicy, Off, Pending, PortTaken, Protocol, Reply, Rule,
+        SameWorkload, Unprotected,
     };
     [
-        Rule, SameWorkload, Loopback, Reply, Unprotected, Pending, NoPolicy, Protocol, Malformed, PortTaken,
-        ForeignSocket, Off,
+        Rule,
+        SameWorkload,
+        Loopback,
+        Reply,
+        Unprotected,
+        Pending,
+        NoPolicy,
+        Protocol,
+        Malformed,
+        PortTaken,
+        ForeignSocket,
+        Off,
     ]
     .into_iter()
     .find(|r| *r as u8 == number)
@@ -114,7 +159,11 @@ pub(crate) fn reason(number: u8) -> Option<Reason> {
 
 /// A NUL-terminated C string.
 pub(crate) fn text(chars: &[i8]) -> String {
-    let bytes: Vec<u8> = chars.iter().map(|c| c.cast_unsigned()).take_while(|c| *c != 0).collect();
+    let bytes: Vec<u8> = chars
+        .iter()
+        .map(|c| c.cast_unsigned())
+        .take_while(|c| *c != 0)
+        .collect();
     String::from_utf8_lossy(&bytes).into_owned()
 }
 

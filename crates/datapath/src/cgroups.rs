@@ -40,8 +40,12 @@ impl Datapath {
             .lookup(bytes(&key), MapFlags::ANY)
             .map_err(Error::map("announcements", "read"))?
             .and_then(|b| read(&b));
-        let value = types::announcement { entry: abi_entry(entry, 0), cgroup: old.map_or(0, |o| o.cgroup) };
-        map.update(bytes(&key), bytes(&value), MapFlags::ANY).map_err(Error::map("announcements", "write"))
+        let value = types::announcement {
+            entry: abi_entry(entry, 0),
+            cgroup: old.map_or(0, |o| o.cgroup),
+        };
+        map.update(bytes(&key), bytes(&value), MapFlags::ANY)
+            .map_err(Error::map("announcements", "write"))
     }
 
     /// Forgets an announcement; the container's cgroup, if it exists, keeps its entry.
@@ -58,7 +62,11 @@ impl Datapath {
         fs::create_dir_all(dir).map_err(Error::file("create", dir))?;
         let id = cgroup_id(dir)?;
         let shared = dir == self.settings.cgroup_root || dir.extension().is_some_and(|e| e == "slice");
-        let flags = if shared { 0 } else { types::entry_flag::ENTRY_HOOKED.0 };
+        let flags = if shared {
+            0
+        } else {
+            types::entry_flag::ENTRY_HOOKED.0
+        };
         if !shared {
             self.hook(dir)?;
         }
@@ -82,7 +90,9 @@ impl Datapath {
         let mut failed = None;
         each_below(dir, &mut |below| {
             if let Ok(id) = cgroup_id(below) {
-                failed = ignore_absent(self.skel.maps.entries.delete(bytes(&id))).err().or(failed.take());
+                failed = ignore_absent(self.skel.maps.entries.delete(bytes(&id)))
+                    .err()
+                    .or(failed.take());
             }
         });
         if let Some(source) = failed {
@@ -103,7 +113,9 @@ impl Datapath {
         let mut found = Vec::new();
         for key in map.keys() {
             let Some(id) = read::<u64>(&key) else { continue };
-            let value = map.lookup(&key, MapFlags::ANY).map_err(Error::map("entries", "read"))?;
+            let value = map
+                .lookup(&key, MapFlags::ANY)
+                .map_err(Error::map("entries", "read"))?;
             if let Some(e) = value.and_then(|b| read::<types::entry>(&b)) {
                 found.push((id, entry_back(&e)));
             }
@@ -112,7 +124,11 @@ impl Datapath {
     }
 
     fn is_watched(&self, cgroup: u64) -> Result<bool> {
-        let found = self.skel.maps.watched_parents.lookup(bytes(&cgroup), MapFlags::ANY);
+        let found = self
+            .skel
+            .maps
+            .watched_parents
+            .lookup(bytes(&cgroup), MapFlags::ANY);
         Ok(found.map_err(Error::map("watched_parents", "read"))?.is_some())
     }
 
@@ -135,7 +151,11 @@ impl Datapath {
         let mut failed = None;
         each_below(dir, &mut |below| {
             if let Ok(id) = cgroup_id(below) {
-                let done = self.skel.maps.entries.update(bytes(&id), bytes(value), MapFlags::ANY);
+                let done = self
+                    .skel
+                    .maps
+                    .entries
+                    .update(bytes(&id), bytes(value), MapFlags::ANY);
                 failed = done.err().or(failed.take());
             }
         });
@@ -145,7 +165,9 @@ impl Datapath {
 
 /// A cgroup's id is the inode number of its folder.
 pub(crate) fn cgroup_id(dir: &Path) -> Result<u64> {
-    fs::metadata(dir).map(|m| m.ino()).map_err(Error::file("read", dir))
+    fs::metadata(dir)
+        .map(|m| m.ino())
+        .map_err(Error::file("read", dir))
 }
 
 /// Calls `visit` for `dir` and every folder below, parents first.
@@ -161,14 +183,23 @@ fn each_below(dir: &Path, visit: &mut dyn FnMut(&Path)) {
 
 fn container_key(id: &str) -> Result<types::container_key> {
     let wrong = || Error::ContainerId(id.to_owned());
-    if !id.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase()) {
+    if !id
+        .bytes()
+        .all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase())
+    {
         return Err(wrong());
     }
-    read(id.as_bytes()).filter(|_| id.len() == size_of::<types::container_key>()).ok_or_else(wrong)
+    read(id.as_bytes())
+        .filter(|_| id.len() == size_of::<types::container_key>())
+        .ok_or_else(wrong)
 }
 
 fn abi_entry(entry: &Entry, flags: u32) -> types::entry {
-    let observe = if entry.observe { types::entry_flag::ENTRY_OBSERVE.0 } else { 0 };
+    let observe = if entry.observe {
+        types::entry_flag::ENTRY_OBSERVE.0
+    } else {
+        0
+    };
     types::entry {
         workload: entry.workload,
         identity: entry.identity.0,

@@ -3,8 +3,8 @@
 use std::mem::MaybeUninit;
 
 use cofferdam_policy::{Compiled, Direction, Peer, PeerClass, PortValue, Protocol, Reason, Step};
-use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::ProgramInput;
+use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 
 use crate::abi::{self, bytes, read, types};
 use crate::rows::PolicyMaps;
@@ -35,13 +35,19 @@ impl Decider {
         // One a test process; see `load.rs`.
         let object = Box::leak(Box::new(MaybeUninit::uninit()));
         let open = DecideSkelBuilder::default().open(object).map_err(Error::Load)?;
-        Ok(Self { skel: open.load().map_err(Error::Load)? })
+        Ok(Self {
+            skel: open.load().map_err(Error::Load)?,
+        })
     }
 
     /// Makes the maps hold exactly `compiled`.
     pub fn load(&mut self, compiled: &Compiled) -> Result<()> {
         let maps = &self.skel.maps;
-        let maps = PolicyMaps { rows: &maps.rows, ports: &maps.ports, prefixes: &maps.prefixes };
+        let maps = PolicyMaps {
+            rows: &maps.rows,
+            ports: &maps.ports,
+            prefixes: &maps.prefixes,
+        };
         let now = maps.read()?;
         let gone = (now.rows.into_keys().map(Step::DropRow))
             .chain(now.ports.into_keys().map(Step::DropPort))
@@ -76,11 +82,21 @@ impl Decider {
         let mut packet = vec![0_u8; ETHERNET_HEADER];
         packet.extend_from_slice(bytes(&args));
         let mut out = packet.clone();
-        let input = ProgramInput { data_in: Some(&packet), data_out: Some(&mut out), ..ProgramInput::default() };
-        self.skel.progs.decide.test_run(input).map_err(Error::map("decide", "run"))?;
+        let input = ProgramInput {
+            data_in: Some(&packet),
+            data_out: Some(&mut out),
+            ..ProgramInput::default()
+        };
+        self.skel
+            .progs
+            .decide
+            .test_run(input)
+            .map_err(Error::map("decide", "run"))?;
         let answer: types::decide_args = read(&out[ETHERNET_HEADER..]).unwrap_or_default();
         Ok(Answer {
-            verdict: (answer.found != 0).then(|| abi::verdict_back(&answer.verdict)).flatten(),
+            verdict: (answer.found != 0)
+                .then(|| abi::verdict_back(&answer.verdict))
+                .flatten(),
             reason: abi::reason(answer.reason).unwrap_or(Reason::Malformed),
         })
     }

@@ -76,8 +76,12 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Load(_) => Some("Cofferdam needs root and Linux 6.1 or newer with BTF (/sys/kernel/btf/vmlinux)"),
-            Self::Attach { .. } => Some("is this a cgroup2 folder, and does the kernel have CONFIG_CGROUP_BPF?"),
+            Self::Load(_) => {
+                Some("Cofferdam needs root and Linux 6.1 or newer with BTF (/sys/kernel/btf/vmlinux)")
+            }
+            Self::Attach { .. } => {
+                Some("is this a cgroup2 folder, and does the kernel have CONFIG_CGROUP_BPF?")
+            }
             Self::Pin { .. } => Some("is bpffs mounted? `mount -t bpf bpf /sys/fs/bpf`"),
             Self::NotLoaded(_) => Some("nothing is enforced there; was the daemon ever started?"),
             _ => None,

@@ -141,7 +141,10 @@ impl Datapath {
 
     /// Appends all waiting records to `into`; returns how many.
     pub fn drain(&mut self, into: &mut Vec<Event>) -> Result<usize> {
-        self.ring.buffer.poll(Duration::ZERO).map_err(Error::map("events", "read"))?;
+        self.ring
+            .buffer
+            .poll(Duration::ZERO)
+            .map_err(Error::map("events", "read"))?;
         let mut seen = self.ring.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let count = seen.len();
         into.append(&mut seen);
@@ -157,7 +160,11 @@ impl Datapath {
                 .counters
                 .lookup_percpu(bytes(&counter.0), MapFlags::ANY)
                 .map_err(Error::map("counters", "read"))?;
-            Ok(per_cpu.unwrap_or_default().iter().filter_map(|v| abi::read::<u64>(v)).sum())
+            Ok(per_cpu
+                .unwrap_or_default()
+                .iter()
+                .filter_map(|v| abi::read::<u64>(v))
+                .sum())
         };
         Ok(Losses {
             events: sum(types::counter::LOST_EVENT)?,
@@ -210,9 +217,18 @@ fn flow(e: &types::flow_event) -> Option<FlowEvent> {
 }
 
 fn end_point(e: &types::endpoint) -> EndPoint {
-    EndPoint { peer: Peer(e.peer), workload: e.workload, cgroup: e.cgroup }
+    EndPoint {
+        peer: Peer(e.peer),
+        workload: e.workload,
+        cgroup: e.cgroup,
+    }
 }
 
 fn cgroup(e: &types::cgroup_event) -> CgroupEvent {
-    CgroupEvent { id: e.id, parent: e.parent, name: abi::text(&e.name), bound: e.bound != 0 }
+    CgroupEvent {
+        id: e.id,
+        parent: e.parent,
+        name: abi::text(&e.name),
+        bound: e.bound != 0,
+    }
 }

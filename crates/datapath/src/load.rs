@@ -54,7 +54,13 @@ pub struct Datapath {
 }
 
 const ROOT_PROGRAMS: [&str; 7] = [
-    "on_connect4", "on_connect6", "on_sendmsg4", "on_sendmsg6", "on_bind4", "on_bind6", "on_release",
+    "on_connect4",
+    "on_connect6",
+    "on_sendmsg4",
+    "on_sendmsg6",
+    "on_bind4",
+    "on_bind6",
+    "on_release",
 ];
 
 // === impl Datapath ===
@@ -85,7 +91,11 @@ impl Datapath {
             adopted,
         };
         if !adopted {
-            datapath.set_global(Global { off: false, observe: false, host_netns: 0 })?;
+            datapath.set_global(Global {
+                off: false,
+                observe: false,
+                host_netns: 0,
+            })?;
         }
         datapath.heartbeat()?;
         datapath.attach_root()?;
@@ -110,7 +120,10 @@ impl Datapath {
             ("cgroup-birth".into(), true),
             ("socket-scan".into(), true),
             ("typed-sockets".into(), btf("bpf_rdonly_cast")),
-            ("lsm".into(), fs::read_to_string("/sys/kernel/security/lsm").is_ok_and(|l| l.contains("bpf"))),
+            (
+                "lsm".into(),
+                fs::read_to_string("/sys/kernel/security/lsm").is_ok_and(|l| l.contains("bpf")),
+            ),
         ]
     }
 
@@ -132,7 +145,11 @@ impl Datapath {
     /// The switches as they are in the kernel.
     pub fn global(&self) -> Result<Global> {
         let now = read_settings(&self.skel.maps.settings)?;
-        Ok(Global { off: now.off != 0, observe: now.observe != 0, host_netns: now.host_netns })
+        Ok(Global {
+            off: now.off != 0,
+            observe: now.observe != 0,
+            host_netns: now.host_netns,
+        })
     }
 
     /// Tells the programs that a daemon lives; call it at least every second.
@@ -200,7 +217,10 @@ impl Datapath {
     }
 
     fn keep(&mut self, mut link: Link, name: &str) -> Result<()> {
-        let path = home(&self.settings.bpffs).join("links").join(&self.generation).join(name);
+        let path = home(&self.settings.bpffs)
+            .join("links")
+            .join(&self.generation)
+            .join(name);
         link.pin(&path).map_err(|source| Error::Pin { path, source })?;
         self.links.push(link);
         Ok(())
@@ -233,11 +253,14 @@ fn home(bpffs: &Path) -> PathBuf {
 fn load(maps: &Path) -> Result<CofferdamSkel<'static>> {
     // One a process, and its programs must outlive every borrow: leaked on purpose.
     let object = Box::leak(Box::new(MaybeUninit::uninit()));
-    let mut open = CofferdamSkelBuilder::default().open(object).map_err(Error::Load)?;
+    let mut open = CofferdamSkelBuilder::default()
+        .open(object)
+        .map_err(Error::Load)?;
     for mut map in open.open_object_mut().maps_mut() {
         let pin = maps.join(map.name());
         if pin.exists() {
-            map.reuse_pinned_map(&pin).map_err(|source| Error::Pin { path: pin, source })?;
+            map.reuse_pinned_map(&pin)
+                .map_err(|source| Error::Pin { path: pin, source })?;
         }
     }
     open.load().map_err(Error::Load)
@@ -295,12 +318,15 @@ fn remove_tree(dir: &Path) -> Result<()> {
 // === settings ===
 
 fn read_settings(map: &impl MapCore) -> Result<types::settings> {
-    let found = map.lookup(bytes(&0_u32), MapFlags::ANY).map_err(Error::map("settings", "read"))?;
+    let found = map
+        .lookup(bytes(&0_u32), MapFlags::ANY)
+        .map_err(Error::map("settings", "read"))?;
     Ok(found.and_then(|b| read(&b)).unwrap_or_default())
 }
 
 fn write_settings(map: &impl MapCore, value: &types::settings) -> Result<()> {
-    map.update(bytes(&0_u32), bytes(value), MapFlags::ANY).map_err(Error::map("settings", "write"))
+    map.update(bytes(&0_u32), bytes(value), MapFlags::ANY)
+        .map_err(Error::map("settings", "write"))
 }
 
 fn attach_error(program: &str, to: &str) -> impl FnOnce(libbpf_rs::Error) -> Error {
@@ -316,5 +342,6 @@ pub(crate) fn boot_time() -> u64 {
 }
 
 fn kernel_has(symbol: &str) -> bool {
-    fs::read_to_string("/proc/kallsyms").is_ok_and(|all| all.lines().any(|l| l.ends_with(&format!(" {symbol}"))))
+    fs::read_to_string("/proc/kallsyms")
+        .is_ok_and(|all| all.lines().any(|l| l.ends_with(&format!(" {symbol}"))))
 }

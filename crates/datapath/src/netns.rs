@@ -33,7 +33,12 @@ pub(crate) fn inside<T: Send>(namespace: &File, ask: impl FnOnce() -> io::Result
 pub fn netns_cookie(namespace: &File) -> Result<u64> {
     inside(namespace, || {
         // Any socket will do; it is asked about its namespace and never used.
-        let socket = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
+        let socket = socket(
+            AddressFamily::Inet,
+            SockType::Datagram,
+            SockFlag::SOCK_CLOEXEC,
+            None,
+        )?;
         let mut cookie = 0_u64;
         let mut size: libc::socklen_t = 8;
         // SAFETY: the kernel writes at most `size` bytes into `cookie`, which is that large.
@@ -46,6 +51,10 @@ pub fn netns_cookie(namespace: &File) -> Result<u64> {
                 &mut size,
             )
         };
-        if done == 0 { Ok(cookie) } else { Err(io::Error::last_os_error()) }
+        if done == 0 {
+            Ok(cookie)
+        } else {
+            Err(io::Error::last_os_error())
+        }
     })
 }

@@ -34,21 +34,28 @@ const UDP_OFFSET: u32 = 1 << 16;
 impl Datapath {
     /// Replaces the whole set of addresses of this host and its containers with the namespaces they are in.
     pub fn set_namespace_addresses(&mut self, all: &[(IpAddr, u64)]) -> Result<()> {
-        let wanted = all.iter().map(|(ip, netns)| (bytes(&address(*ip)).to_vec(), bytes(netns).to_vec()));
+        let wanted = all
+            .iter()
+            .map(|(ip, netns)| (bytes(&address(*ip)).to_vec(), bytes(netns).to_vec()));
         replace(&self.skel.maps.addresses, "addresses", &wanted.collect())
     }
 
     /// Replaces the whole set of published ports.
     pub fn set_published(&mut self, all: &[Published]) -> Result<()> {
-        let wanted = all.iter().map(|p| (bytes(&key(p)).to_vec(), bytes(&value(p)).to_vec())).collect();
+        let wanted = all
+            .iter()
+            .map(|p| (bytes(&key(p)).to_vec(), bytes(&value(p)).to_vec()))
+            .collect();
         replace(&self.skel.maps.published_ports, "published_ports", &wanted)?;
         let indexes: BTreeSet<u32> = all.iter().map(index).collect();
         let map = &self.skel.maps.port_published;
         for gone in self.published_indexes.difference(&indexes) {
-            map.update(bytes(gone), bytes(&0_u32), MapFlags::ANY).map_err(Error::map("port_published", "write"))?;
+            map.update(bytes(gone), bytes(&0_u32), MapFlags::ANY)
+                .map_err(Error::map("port_published", "write"))?;
         }
         for new in &indexes {
-            map.update(bytes(new), bytes(&1_u32), MapFlags::ANY).map_err(Error::map("port_published", "write"))?;
+            map.update(bytes(new), bytes(&1_u32), MapFlags::ANY)
+                .map_err(Error::map("port_published", "write"))?;
         }
         self.published_indexes = indexes;
         Ok(())
@@ -56,9 +63,14 @@ impl Datapath {
 }
 
 /// Makes `map` hold exactly `wanted`: writes first, so that nothing that stays is ever missing.
-pub(crate) fn replace(map: &impl MapCore, name: &'static str, wanted: &BTreeMap<Vec<u8>, Vec<u8>>) -> Result<()> {
+pub(crate) fn replace(
+    map: &impl MapCore,
+    name: &'static str,
+    wanted: &BTreeMap<Vec<u8>, Vec<u8>>,
+) -> Result<()> {
     for (key, value) in wanted {
-        map.update(key, value, MapFlags::ANY).map_err(Error::map(name, "write"))?;
+        map.update(key, value, MapFlags::ANY)
+            .map_err(Error::map(name, "write"))?;
     }
     let old: Vec<Vec<u8>> = map.keys().filter(|k| !wanted.contains_key(k)).collect();
     for key in old {
@@ -69,7 +81,11 @@ pub(crate) fn replace(map: &impl MapCore, name: &'static str, wanted: &BTreeMap<
 
 fn key(p: &Published) -> types::published_key {
     types::published_key {
-        addr: p.host_ip.filter(|ip| !ip.is_unspecified()).map(address).unwrap_or_default(),
+        addr: p
+            .host_ip
+            .filter(|ip| !ip.is_unspecified())
+            .map(address)
+            .unwrap_or_default(),
         port: p.host_port,
         protocol: p.protocol.0,
         pad: 0,
@@ -86,5 +102,10 @@ fn value(p: &Published) -> types::published {
 }
 
 fn index(p: &Published) -> u32 {
-    u32::from(p.host_port) | if p.protocol == Protocol::TCP { 0 } else { UDP_OFFSET }
+    u32::from(p.host_port)
+        | if p.protocol == Protocol::TCP {
+            0
+        } else {
+            UDP_OFFSET
+        }
 }

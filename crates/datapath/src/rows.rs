@@ -27,7 +27,11 @@ impl Datapath {
         for step in steps {
             maps.apply(step)?;
         }
-        if steps.is_empty() { Ok(()) } else { self.new_epoch() }
+        if steps.is_empty() {
+            Ok(())
+        } else {
+            self.new_epoch()
+        }
     }
 
     /// What the kernel holds now; `rules` is empty, since texts never go there.
@@ -37,7 +41,11 @@ impl Datapath {
 
     fn policy_maps(&self) -> PolicyMaps<'_, libbpf_rs::MapMut<'static>> {
         let maps = &self.skel.maps;
-        PolicyMaps { rows: &maps.rows, ports: &maps.ports, prefixes: &maps.prefixes }
+        PolicyMaps {
+            rows: &maps.rows,
+            ports: &maps.ports,
+            prefixes: &maps.prefixes,
+        }
     }
 }
 
@@ -46,15 +54,30 @@ impl Datapath {
 impl<M: MapCore> PolicyMaps<'_, M> {
     pub(crate) fn apply(&self, step: &Step) -> Result<()> {
         let write = |map: &M, name, key: &[u8], value: &[u8]| {
-            map.update(key, value, MapFlags::ANY).map_err(Error::map(name, "write"))
+            map.update(key, value, MapFlags::ANY)
+                .map_err(Error::map(name, "write"))
         };
-        let remove = |map: &M, name, key: &[u8]| ignore_absent(map.delete(key)).map_err(Error::map(name, "remove"));
+        let remove =
+            |map: &M, name, key: &[u8]| ignore_absent(map.delete(key)).map_err(Error::map(name, "remove"));
         match step {
-            Step::SetPort(key, value) => write(self.ports, "ports", bytes(&port_key(key)), bytes(&abi::verdict(value))),
-            Step::SetRow(key, value) => write(self.rows, "rows", bytes(&abi::row_key(key)), bytes(&abi::row(value))),
-            Step::SetPrefix(net, value) => {
-                write(self.prefixes, "prefixes", bytes(&prefix_key(net)), bytes(&prefix_value(value)))
-            }
+            Step::SetPort(key, value) => write(
+                self.ports,
+                "ports",
+                bytes(&port_key(key)),
+                bytes(&abi::verdict(value)),
+            ),
+            Step::SetRow(key, value) => write(
+                self.rows,
+                "rows",
+                bytes(&abi::row_key(key)),
+                bytes(&abi::row(value)),
+            ),
+            Step::SetPrefix(net, value) => write(
+                self.prefixes,
+                "prefixes",
+                bytes(&prefix_key(net)),
+                bytes(&prefix_value(value)),
+            ),
             Step::DropPrefix(net) => remove(self.prefixes, "prefixes", bytes(&prefix_key(net))),
             Step::DropRow(key) => remove(self.rows, "rows", bytes(&abi::row_key(key))),
             Step::DropPort(key) => remove(self.ports, "ports", bytes(&port_key(key))),
@@ -65,19 +88,39 @@ impl<M: MapCore> PolicyMaps<'_, M> {
         let mut found = Compiled::default();
         each(self.rows, "rows", |k: types::row_key, v: types::row| {
             if let (Some(key), Some(verdict)) = (abi::row_key_back(&k), abi::verdict_back(&v.verdict)) {
-                found.rows.insert(key, RowValue { verdict, table: v.table });
+                found.rows.insert(
+                    key,
+                    RowValue {
+                        verdict,
+                        table: v.table,
+                    },
+                );
             }
         })?;
-        each(self.ports, "ports", |k: types::port_key, v: types::port_verdict| {
-            if let (Some(key), Some(verdict)) = (port_key_back(&k), abi::verdict_back(&v)) {
-                found.ports.insert(key, verdict);
-            }
-        })?;
-        each(self.prefixes, "prefixes", |k: types::prefix_key, v: types::prefix_value| {
-            if let (Some(net), Some(class)) = (prefix_back(&k), abi::class(v.class)) {
-                found.prefixes.insert(net, PrefixValue { peer: Peer(v.peer), class });
-            }
-        })?;
+        each(
+            self.ports,
+            "ports",
+            |k: types::port_key, v: types::port_verdict| {
+                if let (Some(key), Some(verdict)) = (port_key_back(&k), abi::verdict_back(&v)) {
+                    found.ports.insert(key, verdict);
+                }
+            },
+        )?;
+        each(
+            self.prefixes,
+            "prefixes",
+            |k: types::prefix_key, v: types::prefix_value| {
+                if let (Some(net), Some(class)) = (prefix_back(&k), abi::class(v.class)) {
+                    found.prefixes.insert(
+                        net,
+                        PrefixValue {
+                            peer: Peer(v.peer),
+                            class,
+                        },
+                    );
+                }
+            },
+        )?;
         Ok(found)
     }
 }
@@ -88,7 +131,9 @@ fn each<K: abi::Plain, V: abi::Plain>(
     mut visit: impl FnMut(K, V),
 ) -> Result<()> {
     for key in map.keys() {
-        let value = map.lookup(&key, MapFlags::ANY).map_err(Error::map(name, "read"))?;
+        let value = map
+            .lookup(&key, MapFlags::ANY)
+            .map_err(Error::map(name, "read"))?;
         if let (Some(k), Some(v)) = (read(&key), value.and_then(|b| read(&b))) {
             visit(k, v);
         }
@@ -131,10 +176,17 @@ fn prefix_key(net: &IpNet) -> types::prefix_key {
 fn prefix_back(key: &types::prefix_key) -> Option<IpNet> {
     let v6 = std::net::Ipv6Addr::from(key.addr);
     let bits = u8::try_from(key.bits).ok()?;
-    let ip = if bits >= V4_IN_V6 { IpAddr::V6(v6).to_canonical() } else { IpAddr::V6(v6) };
+    let ip = if bits >= V4_IN_V6 {
+        IpAddr::V6(v6).to_canonical()
+    } else {
+        IpAddr::V6(v6)
+    };
     IpNet::new(ip, if ip.is_ipv4() { bits - V4_IN_V6 } else { bits }).ok()
 }
 
 fn prefix_value(value: &PrefixValue) -> types::prefix_value {
-    types::prefix_value { peer: value.peer.0, class: value.class as u32 }
+    types::prefix_value {
+        peer: value.peer.0,
+        class: value.class as u32,
+    }
 }

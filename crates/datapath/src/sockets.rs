@@ -45,15 +45,20 @@ impl Datapath {
         let maps = &self.skel.maps;
         let mut found = Vec::new();
         for key in maps.listeners.keys() {
-            let value = maps.listeners.lookup(&key, MapFlags::ANY).map_err(Error::map("listeners", "read"))?;
-            let (Some(k), Some(v)) =
-                (read::<types::listener_key>(&key), value.and_then(|b| read::<types::listener>(&b)))
-            else {
+            let value = maps
+                .listeners
+                .lookup(&key, MapFlags::ANY)
+                .map_err(Error::map("listeners", "read"))?;
+            let (Some(k), Some(v)) = (
+                read::<types::listener_key>(&key),
+                value.and_then(|b| read::<types::listener>(&b)),
+            ) else {
                 continue;
             };
             let entry = maps.entries.lookup(bytes(&v.cgroup), MapFlags::ANY);
-            let entry: Option<types::entry> =
-                entry.map_err(Error::map("entries", "read"))?.and_then(|b| read(&b));
+            let entry: Option<types::entry> = entry
+                .map_err(Error::map("entries", "read"))?
+                .and_then(|b| read(&b));
             found.extend(entry.map(|e| Listener {
                 workload: e.workload,
                 netns: k.netns,
@@ -67,7 +72,11 @@ impl Datapath {
 
     fn iterator(&self, name: &str) -> Result<Link> {
         let progs = &self.skel.progs;
-        let program = if name == "on_tcp_socket" { &progs.on_tcp_socket } else { &progs.on_udp_socket };
+        let program = if name == "on_tcp_socket" {
+            &progs.on_tcp_socket
+        } else {
+            &progs.on_udp_socket
+        };
         program.attach().map_err(|source| Error::Attach {
             program: name.to_owned(),
             to: "the socket iterator".to_owned(),

@@ -1,0 +1,204 @@
+//! The programs on real sockets of one host: who may reach whom, on both families, over TCP and UDP.
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use support::{Stage, identity, peer};
+
+#[test]
+fn peer_process() {
+    if let Ok(words) = std::env::var(peer::WORDS) {
+        peer::play(&words);
+    }
+}
+
+fn addresses() -> [&'static str; 2] {
+    ["127.0.0.1", "::1"]
+}
+
+/// G-SAME-LABELS, G-DENY-INSTANT: a friend connects; a stranger, another workload get EPERM at once.
+#[test]
+fn root_tcp_by_identity() {
+    let mut stage = Stage::new();
+    let server_dir = stage.workload("server", 1, &[identity(2)]);
+    let friend = stage.workload("friend", 2, &[]);
+    let other = stage.workload("other", 3, &[]);
+    let stranger = stage.folder("stranger");
+    for ip in addresses() {
+        let server = stage.serve(&server_dir, "tcp-serve", ip);
+        let to = format!("tcp {}", server.address);
+        assert!(stage.ask(&friend, &to).ok, "{ip}");
+        assert!(stage.ask(&server_dir, &to).ok, "a workload reaches itself");
+        for dir in [&other, &stranger] {
+            let outcome = stage.ask(dir, &to);
+            assert!(outcome.denied(), "{ip} {outcome:?}");
+            assert!(outcome.micros < 100_000, "{outcome:?}");
+        }
+    }
+    let flows = stage.flows();
+    assert!(
+        flows
+            .iter()
+            .any(|f| f.verdict.rule == 2 && f.to.workload == 1 && f.from.workload == 3)
+    );
+    assert!(
+        flows
+            .iter()
+            .any(|f| f.verdict.rule == 2 && f.from.peer.0 == 1 && f.pid != 0)
+    );
+}
+
+/// G-UDP: the same for datagrams, connected or not, and the answers come back.
+#[test]
+fn root_udp_by_identity() {
+    let mut stage = Stage::new();
+    let server_dir = stage.workload("server", 1, &[identity(2)]);
+    let friend = stage.workload("friend", 2, &[]);
+    let other = stage.workload("other", 3, &[]);
+    let stranger = stage.folder("stranger");
+    for ip in addresses() {
+        let server = stage.serve(&server_dir, "udp-serve", ip);
+        for kind in ["udp", "udp-connected"] {
+            let to = format!("{kind} {}", server.address);
+            let friendly = stage.ask(&friend, &to);
+            assert!(friendly.ok, "{to} {friendly:?} {:#?}", stage.flows());
+            for dir in [&other, &stranger] {
+                let outcome = stage.ask(dir, &to);
+                assert!(outcome.denied() && outcome.micros < 100_000, "{to} {outcome:?}");
+            }
+        }
+    }
+}
+
+/// A protected client on a port of its own choice gets its answer from an unprotected server.
+#[test]
+fn root_udp_answers_from_strangers() {
+    let mut stage = Stage::new();
+    let client = stage.workload("client", 1, &[]);
+    let server_dir = stage.folder("stranger");
+    let server = stage.serve(&server_dir, "udp-serve", "127.0.0.1");
+    for from in ["127.0.0.1:0", "0.0.0.0:0"] {
+        let outcome = stage.ask(&client, &format!("udp-from {from} {}", server.address));
+        assert!(outcome.ok, "{from} {outcome:?} {:#?}", stage.flows());
+    }
+}
+
+/// G-OLDER-SOCKETS: a listener that was there before the workload was bound is in the directory after a scan.
+#[test]
+fn root_older_listeners() {
+    let mut stage = Stage::new();
+    let dir = stage.folder("server");
+    let tcp = stage.serve(&dir, "tcp-serve", "::");
+    let udp = stage.serve(&dir, "udp-serve", "0.0.0.0");
+    stage.workload("server", 1, &[]);
+    let here = std::fs::File::open("/proc/self/ns/net").unwrap();
+    stage.datapath().scan_sockets(&here).unwrap();
+    let stranger = stage.folder("stranger");
+    for to in [
+        format!("tcp 127.0.0.1:{}", tcp.address.port()),
+        format!("tcp [::1]:{}", tcp.address.port()),
+        format!("tcp [::ffff:127.0.0.1]:{}", tcp.address.port()),
+        format!("udp 127.0.0.1:{}", udp.address.port()),
+    ] {
+        let outcome = stage.ask(&stranger, &to);
+        assert!(outcome.denied() && outcome.micros < 100_000, "{to} {outcome:?}");
+    }
+    assert_eq!(stage.datapath().listeners().unwrap().len(), 2);
+    drop((tcp, udp));
+    assert_eq!(
+        stage.datapath().listeners().unwrap(),
+        [],
+        "release empties the directory"
+    );
+}
+
+/// G-PACKET-NET: without the directory the packet hook still drops.
+#[test]
+fn root_packets_are_the_safety_net() {
+    let mut stage = Stage::new();
+    let dir = stage.folder("server");
+    let server = stage.serve(&dir, "tcp-serve", "127.0.0.1");
+    stage.workload("server", 1, &[identity(2)]);
+    let friend = stage.workload("friend", 2, &[]);
+    let stranger = stage.folder("stranger");
+    let to = format!("tcp {}", server.address);
+    let outcome = stage.ask(&stranger, &to);
+    assert!(
+        !outcome.ok && outcome.micros > 1_000_000,
+        "dropped, not refused: {outcome:?}"
+    );
+    assert!(stage.ask(&friend, &to).ok, "the sender's socket is found");
+}
+
+/// G-CRASH: a new daemon adopts; verdicts hold before, during and after.
+#[test]
+fn root_adoption_keeps_everything() {
+    let mut stage = Stage::new();
+    let server_dir = stage.workload("server", 1, &[identity(2)]);
+    let friend = stage.workload("friend", 2, &[]);
+    let stranger = stage.folder("stranger");
+    let server = stage.serve(&server_dir, "tcp-serve", "127.0.0.1");
+    let to = format!("tcp {}", server.address);
+    drop(stage.datapath.take());
+    assert!(
+        stage.ask(&stranger, &to).denied() && stage.ask(&friend, &to).ok,
+        "without a daemon"
+    );
+    stage.start();
+    assert!(stage.datapath().adopted());
+    assert!(
+        stage.ask(&stranger, &to).denied() && stage.ask(&friend, &to).ok,
+        "two generations of links"
+    );
+    stage.datapath().bind(&server_dir, &support::entry(1)).unwrap();
+    stage.datapath().bind(&friend, &support::entry(2)).unwrap();
+    stage.datapath().settle().unwrap();
+    assert!(
+        stage.ask(&stranger, &to).denied() && stage.ask(&friend, &to).ok,
+        "settled"
+    );
+    let bpffs = stage.bpffs.clone();
+    cofferdam_datapath::set_off(&bpffs, true).unwrap();
+    assert!(stage.ask(&stranger, &to).ok, "off opens everything");
+    cofferdam_datapath::set_off(&bpffs, false).unwrap();
+    assert!(stage.ask(&stranger, &to).denied());
+    stage.datapath.take().unwrap().remove().unwrap();
+    assert!(!bpffs.exists());
+    assert!(stage.ask(&stranger, &to).ok, "removed");
+}
+
+/// G-BIRTH: an announced container has its identity before its first instruction; an unannounced one is pending.
+#[test]
+fn root_cgroups_are_born_with_their_identity() {
+    let mut stage = Stage::new();
+    let server_dir = stage.workload("server", 1, &[identity(2)]);
+    let server = stage.serve(&server_dir, "tcp-serve", "127.0.0.1");
+    let to = format!("tcp {}", server.address);
+    let parent = stage.folder("docker");
+    stage.datapath().watch_parent(&parent).unwrap();
+    let (friend_id, unknown_id) = ("a".repeat(64), "b".repeat(64));
+    stage.datapath().announce(&friend_id, &support::entry(2)).unwrap();
+    let steps = support::rows(2, &[]);
+    stage.datapath().apply(&steps).unwrap();
+    let friend = stage.folder(&format!("docker/{friend_id}"));
+    assert!(stage.ask(&friend, &to).ok);
+    assert!(
+        stage
+            .ask(&stage.folder(&format!("docker/{friend_id}/nested")), &to)
+            .ok,
+        "nested is the same workload"
+    );
+    let imitation = stage.folder(&format!("elsewhere/{friend_id}"));
+    assert!(stage.ask(&imitation, &to).denied(), "only below a watched parent");
+    let unknown = stage.folder(&format!("docker/{unknown_id}"));
+    let outcome = stage.ask(&unknown, &to);
+    assert!(
+        !outcome.ok && outcome.micros > 1_000_000,
+        "pending is dropped, not refused: {outcome:?}"
+    );
+}

@@ -1,0 +1,270 @@
+//! A cgroup subtree with a data plane of its own, and peers that live in its folders.
+//!
+//! A peer is this very test binary, started again inside a cgroup with `COFFERDAM_PEER` set: a socket belongs to the
+//! cgroup of the process that made it, so threads of one process cannot play two workloads.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use cofferdam_datapath::{Datapath, Entry, Event, FlowEvent, Global, Settings, netns_cookie};
+use cofferdam_policy::{
+    Action, Compiled, Direction, Peer, PeerClass, PortValue, PrefixValue, RowKey, RowValue, Step,
+    base_prefixes,
+};
+
+pub(crate) mod peer;
+
+static COUNTER: AtomicU32 = AtomicU32::new(0);
+
+pub(crate) struct Stage {
+    pub datapath: Option<Datapath>,
+    pub root: PathBuf,
+    pub bpffs: PathBuf,
+}
+
+pub(crate) struct Server {
+    child: Child,
+    pub address: SocketAddr,
+    _out: BufReader<ChildStdout>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+impl Stage {
+    pub(crate) fn new() -> Self {
+        assert!(nix::unistd::geteuid().is_root(), "this test needs root");
+        let unified = Path::new("/sys/fs/cgroup/unified");
+        let hierarchy = if unified.exists() {
+            unified
+        } else {
+            Path::new("/sys/fs/cgroup")
+        };
+        let name = format!(
+            "cft-{}-{}",
+            std::process::id(),
+            COUNTER.fetch_add(1, Ordering::Relaxed)
+        );
+        let root = hierarchy.join(&name);
+        fs::create_dir(&root).unwrap();
+        if !Path::new("/sys/fs/bpf").join("..").exists() || !is_bpffs() {
+            let mounted = Command::new("mount")
+                .args(["-t", "bpf", "bpf", "/sys/fs/bpf"])
+                .status()
+                .unwrap();
+            assert!(mounted.success());
+        }
+        let mut stage = Self {
+            datapath: None,
+            root,
+            bpffs: Path::new("/sys/fs/bpf").join(name),
+        };
+        stage.start();
+        stage
+    }
+
+    pub(crate) fn start(&mut self) {
+        let settings = Settings {
+            bpffs: self.bpffs.clone(),
+            cgroup_root: self.root.clone(),
+            on_dead_closed: false,
+        };
+        let mut datapath = Datapath::open(&settings).unwrap();
+        let here = fs::File::open("/proc/self/ns/net").unwrap();
+        let host_netns = netns_cookie(&here).unwrap();
+        datapath
+            .set_global(Global {
+                off: false,
+                observe: false,
+                host_netns,
+            })
+            .unwrap();
+        self.datapath = Some(datapath);
+    }
+
+    pub(crate) fn datapath(&mut self) -> &mut Datapath {
+        self.datapath.as_mut().unwrap()
+    }
+
+    pub(crate) fn folder(&self, name: &str) -> PathBuf {
+        let dir = self.root.join(name);
+        fs::create_dir_all(&dir).unwrap();
+        dir
+    }
+
+    /// A workload `number` with identity 256+number, in a folder of its own; its egress to everybody is allowed, its
+    /// ingress only from `friends`.
+    pub(crate) fn workload(&mut self, name: &str, number: u32, friends: &[Peer]) -> PathBuf {
+        let dir = self.folder(name);
+        let steps = rows(number, friends);
+        self.datapath().apply(&steps).unwrap();
+        self.datapath().bind(&dir, &entry(number)).unwrap();
+        dir
+    }
+
+    pub(crate) fn serve(&self, dir: &Path, kind: &str, ip: &str) -> Server {
+        let mut child = peer_command(dir, &format!("{kind} {ip}"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let address = loop {
+            let mut line = String::new();
+            assert!(out.read_line(&mut line).unwrap() > 0, "the server ended early");
+            if let Some(address) = line.trim().strip_prefix("listening ") {
+                break address.parse().unwrap();
+            }
+        };
+        Server {
+            child,
+            address,
+            _out: out,
+        }
+    }
+
+    pub(crate) fn ask(&self, dir: &Path, words: &str) -> peer::Outcome {
+        let out = peer_command(dir, words).output().unwrap();
+        let text = String::from_utf8_lossy(&out.stdout).into_owned();
+        let line = text
+            .lines()
+            .find_map(|l| l.strip_prefix("outcome "))
+            .unwrap_or_else(|| panic!("{text}"));
+        serde_json::from_str(line).unwrap()
+    }
+
+    pub(crate) fn flows(&mut self) -> Vec<FlowEvent> {
+        let mut events = Vec::new();
+        self.datapath().drain(&mut events).unwrap();
+        events
+            .into_iter()
+            .filter_map(|e| if let Event::Flow(f) = e { Some(f) } else { None })
+            .collect()
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if let Some(datapath) = self.datapath.take() {
+            datapath.remove().ok();
+        }
+        for _ in 0..50 {
+            remove_folders(&self.root);
+            if !self.root.exists() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+fn remove_folders(dir: &Path) {
+    for child in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if child.file_type().is_ok_and(|t| t.is_dir()) {
+            remove_folders(&child.path());
+        }
+    }
+    fs::remove_dir(dir).ok();
+}
+
+fn is_bpffs() -> bool {
+    fs::read_to_string("/proc/mounts")
+        .unwrap()
+        .lines()
+        .any(|l| l.contains(" /sys/fs/bpf bpf "))
+}
+
+fn peer_command(dir: &Path, words: &str) -> Command {
+    let procs = dir.join("cgroup.procs");
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--exact", "peer_process", "--nocapture"])
+        .env(peer::WORDS, words);
+    // SAFETY: between fork and exec only a file is written.
+    unsafe { command.pre_exec(move || fs::write(&procs, "0")) };
+    command
+}
+
+pub(crate) fn entry(number: u32) -> Entry {
+    Entry {
+        workload: number,
+        identity: Peer(256 + number),
+        subject: number,
+        observe: false,
+    }
+}
+
+fn row(action: Action, rule: u32) -> RowValue {
+    RowValue {
+        verdict: PortValue {
+            action,
+            observe: false,
+            rule,
+            priority: 0,
+        },
+        table: 0,
+    }
+}
+
+pub(crate) fn rows(subject: u32, friends: &[Peer]) -> Vec<Step> {
+    let classes = [
+        PeerClass::Host,
+        PeerClass::Lan,
+        PeerClass::Metadata,
+        PeerClass::Multicast,
+        PeerClass::World,
+        PeerClass::Workload,
+    ];
+    let mut compiled = Compiled::default();
+    for class in classes {
+        let peer = Peer(class as u32);
+        compiled.rows.insert(
+            RowKey {
+                subject,
+                peer,
+                direction: Direction::Egress,
+            },
+            row(Action::Allow, 1),
+        );
+        compiled.rows.insert(
+            RowKey {
+                subject,
+                peer,
+                direction: Direction::Ingress,
+            },
+            row(Action::Deny, 2),
+        );
+    }
+    for peer in friends {
+        let key = RowKey {
+            subject,
+            peer: *peer,
+            direction: Direction::Ingress,
+        };
+        compiled.rows.insert(key, row(Action::Allow, 3));
+    }
+    let mut steps: Vec<Step> = compiled.rows.iter().map(|(k, v)| Step::SetRow(*k, *v)).collect();
+    for (net, class) in base_prefixes() {
+        steps.push(Step::SetPrefix(
+            net,
+            PrefixValue {
+                peer: Peer(class as u32),
+                class,
+            },
+        ));
+    }
+    steps
+}
+
+pub(crate) fn identity(number: u32) -> Peer {
+    Peer(256 + number)
+}

@@ -1,0 +1,115 @@
+//! What a peer process does: `tcp-serve IP`, `udp-serve IP`, `tcp ADDRESS`, `udp ADDRESS`, `udp-connected ADDRESS`,
+//! `udp-from SOURCE ADDRESS`.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+pub(crate) const WORDS: &str = "COFFERDAM_PEER";
+
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub ok: bool,
+    pub errno: i64,
+    pub micros: u64,
+}
+
+impl Outcome {
+    pub(crate) fn denied(&self) -> bool {
+        !self.ok && self.errno == i64::from(nix::libc::EPERM)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Outcome {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let v = serde_json::Value::deserialize(d)?;
+        Ok(Self {
+            ok: v["ok"].as_bool().unwrap_or_default(),
+            errno: v["errno"].as_i64().unwrap_or_default(),
+            micros: v["micros"].as_u64().unwrap_or_default(),
+        })
+    }
+}
+
+pub(crate) fn play(words: &str) {
+    let words: Vec<&str> = words.split(' ').collect();
+    match words[..] {
+        ["tcp-serve", ip] => tcp_serve(ip),
+        ["udp-serve", ip] => udp_serve(ip),
+        ["tcp", to] => report(|| tcp(to)),
+        ["udp", to] => report(|| udp(unspecified(to), to, false)),
+        ["udp-connected", to] => report(|| udp(unspecified(to), to, true)),
+        ["udp-from", from, to] => report(|| udp(from, to, false)),
+        _ => panic!("unknown words {words:?}"),
+    }
+}
+
+fn report(act: impl FnOnce() -> std::io::Result<()>) {
+    let start = Instant::now();
+    let done = act();
+    let micros = start.elapsed().as_micros();
+    let errno = done
+        .as_ref()
+        .err()
+        .and_then(std::io::Error::raw_os_error)
+        .unwrap_or_default();
+    println!(
+        "\noutcome {}",
+        json!({"ok": done.is_ok(), "errno": errno, "micros": u64::try_from(micros).unwrap()})
+    );
+}
+
+fn at(ip: &str) -> SocketAddr {
+    SocketAddr::new(ip.parse().unwrap(), 0)
+}
+
+fn tcp_serve(ip: &str) {
+    let listener = TcpListener::bind(at(ip)).unwrap();
+    println!("\nlistening {}", listener.local_addr().unwrap());
+    for stream in listener.incoming().flatten() {
+        let mut stream = stream;
+        stream.write_all(b"x").ok();
+    }
+}
+
+fn udp_serve(ip: &str) {
+    let socket = UdpSocket::bind(at(ip)).unwrap();
+    println!("\nlistening {}", socket.local_addr().unwrap());
+    let mut buffer = [0; 64];
+    while let Ok((n, from)) = socket.recv_from(&mut buffer) {
+        // A denial of the answer is part of what is tested.
+        socket.send_to(&buffer[..n], from).ok();
+    }
+}
+
+fn tcp(to: &str) -> std::io::Result<()> {
+    let mut stream = TcpStream::connect_timeout(&to.parse().unwrap(), Duration::from_secs(2))?;
+    let mut byte = [0];
+    stream.read_exact(&mut byte)
+}
+
+fn unspecified(to: &str) -> &'static str {
+    if to.starts_with('[') {
+        "[::]:0"
+    } else {
+        "0.0.0.0:0"
+    }
+}
+
+fn udp(from: &str, to: &str, connected: bool) -> std::io::Result<()> {
+    let socket = UdpSocket::bind(from)?;
+    socket.set_read_timeout(Some(Duration::from_millis(500)))?;
+    if connected {
+        socket.connect(to)?;
+        socket.send(b"x")?;
+    } else {
+        socket.send_to(b"x", to)?;
+    }
+    let mut buffer = [0; 64];
+    socket.recv(&mut buffer).map(drop).map_err(|e| match e.kind() {
+        ErrorKind::WouldBlock => std::io::Error::from_raw_os_error(nix::libc::ETIMEDOUT),
+        _ => e,
+    })
+}
