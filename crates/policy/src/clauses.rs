@@ -92,6 +92,11 @@ impl<'w> Index<'w> {
         Some((subject, *self.identities.get(&subject.identity)?))
     }
 
+    /// The class of an address.
+    pub(crate) fn class(&self, address: IpAddr) -> PeerClass {
+        class_of(&self.classes, address)
+    }
+
     /// How rules see an end. A subject that the world does not have is some workload.
     pub(crate) fn view(&self, end: End) -> View<'w> {
         match end {

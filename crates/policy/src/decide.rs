@@ -43,7 +43,8 @@ pub fn decide_with(world: &World, attempt: &Attempt, previous_rules: &[RuleText]
     verdict
 }
 
-const UNPROTECTED: Verdict = Verdict {
+/// The verdict where nobody is protected.
+pub(crate) const UNPROTECTED: Verdict = Verdict {
     action: Action::Allow,
     reason: Reason::Unprotected,
     direction: None,
@@ -111,7 +112,8 @@ fn first_match<'w>(
         .find(|clause| clause.matches_peer(own, view) && clause.matches_port(attempt.protocol, attempt.port))
 }
 
-fn no_policy(direction: Direction) -> Verdict {
+/// The verdict on a subject that nothing is known about.
+pub(crate) fn no_policy(direction: Direction) -> Verdict {
     Verdict {
         action: Action::Deny,
         reason: Reason::NoPolicy,

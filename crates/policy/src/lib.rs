@@ -26,6 +26,7 @@ pub use compile::{CompileError, compile, compile_with};
 pub use decide::{decide, decide_with};
 pub use document::default_profile_text;
 pub use explain::{EndExplanation, Explanation, RuleExplanation, explain};
+pub use lookup::Question;
 pub use plan::plan;
 pub use suggest::{Suggestion, suggest, suggestions};
 pub use types::*;

@@ -71,6 +71,17 @@ pub enum Direction {
     Egress = 2,
 }
 
+impl Direction {
+    /// The word for it in labels and documents.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ingress => "ingress",
+            Self::Egress => "egress",
+        }
+    }
+}
+
 /// A transport protocol by its IP number; `Protocol::ANY` in a rule matches all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]

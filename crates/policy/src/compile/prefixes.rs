@@ -1,7 +1,7 @@
 //! Nested prefixes, folded: what the longest prefix around an address says about all the others around it.
 //!
-//! A *region* is a set of addresses that no rule can tell apart: same class, same named prefixes around them. Each
-//! gets one number, so that one lookup of the longest prefix answers for the whole nest.
+//! A *region* is what is left of a prefix when the longer ones inside it are cut out. All its addresses have the same
+//! class and the same named prefixes around them, so one lookup of the longest prefix answers for the whole nest.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -14,15 +14,15 @@ use super::content_number;
 /// All regions of a world.
 pub(crate) struct Regions {
     regions: Vec<Region>,
-    /// Which region the addresses under each prefix belong to.
-    by_prefix: BTreeMap<IpNet, usize>,
-    /// The regions inside each named prefix.
+    /// The regions inside each named prefix, its own included.
     inside: HashMap<IpNet, Vec<usize>>,
 }
 
-/// Addresses that no rule can tell apart.
+/// What is left of one prefix.
 pub(crate) struct Region {
-    /// Its class's number if no rule names a prefix around it.
+    net: IpNet,
+    /// Its class's number if no rule names a prefix around it, else one that depends on the prefix alone: whatever
+    /// else is named or forgotten, rows of this prefix stay where they are.
     pub(crate) number: Peer,
     pub(crate) class: PeerClass,
     /// The named prefixes around it, widest first.
@@ -33,34 +33,33 @@ pub(crate) struct Region {
 
 impl Regions {
     pub(crate) fn new(classes: &BTreeMap<IpNet, PeerClass>, named: &BTreeSet<IpNet>) -> Self {
-        let mut numbering = Numbering::default();
-        let mut by_prefix = BTreeMap::new();
-        for (net, class, chain) in walk(classes, named) {
-            by_prefix.insert(net, numbering.region(class, chain));
-        }
-        let regions = numbering.regions;
+        let mut regions = walk(classes, named);
+        let mut taken = HashSet::new();
         let mut inside: HashMap<IpNet, Vec<usize>> = HashMap::new();
-        for (at, region) in regions.iter().enumerate() {
+        for (at, region) in regions
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, region)| !region.chain.is_empty())
+        {
+            let number = content_number(&region.net, PREFIX_MIN..u32::MAX, &taken);
+            taken.insert(number);
+            region.number = Peer(number);
             for net in &region.chain {
                 inside.entry(*net).or_default().push(at);
             }
         }
-        Self {
-            regions,
-            by_prefix,
-            inside,
-        }
+        Self { regions, inside }
     }
 
     /// The map that the kernel searches.
     pub(crate) fn values(&self) -> BTreeMap<IpNet, PrefixValue> {
-        let value = |at: usize| PrefixValue {
-            peer: self.regions[at].number,
-            class: self.regions[at].class,
+        let value = |region: &Region| PrefixValue {
+            peer: region.number,
+            class: region.class,
         };
-        self.by_prefix
+        self.regions
             .iter()
-            .map(|(net, at)| (*net, value(*at)))
+            .map(|region| (region.net, value(region)))
             .collect()
     }
 
@@ -75,65 +74,32 @@ impl Regions {
     }
 }
 
-#[derive(Default)]
-struct Numbering {
-    regions: Vec<Region>,
-    known: HashMap<(PeerClass, Vec<IpNet>), usize>,
-    taken: HashSet<u32>,
-}
-
-// === impl Numbering ===
-
-impl Numbering {
-    fn region(&mut self, class: PeerClass, chain: Vec<IpNet>) -> usize {
-        let content = (class, chain);
-        if let Some(at) = self.known.get(&content) {
-            return *at;
-        }
-        let number = if content.1.is_empty() {
-            class.peer()
-        } else {
-            let number = content_number(&content, PREFIX_MIN..u32::MAX, &self.taken);
-            self.taken.insert(number);
-            Peer(number)
-        };
-        let at = self.regions.len();
-        self.regions.push(Region {
-            number,
-            class,
-            chain: content.1.clone(),
-        });
-        self.known.insert(content, at);
-        at
-    }
-}
-
 /// Every prefix with its class and the named prefixes around it. Widest first within an address, so the enclosing
 /// prefixes of each are exactly those still on the stack.
-fn walk(
-    classes: &BTreeMap<IpNet, PeerClass>,
-    named: &BTreeSet<IpNet>,
-) -> Vec<(IpNet, PeerClass, Vec<IpNet>)> {
+fn walk(classes: &BTreeMap<IpNet, PeerClass>, named: &BTreeSet<IpNet>) -> Vec<Region> {
     let mut nets: Vec<IpNet> = classes.keys().chain(named).copied().collect();
     nets.sort_by_key(|net| (net.network(), net.prefix_len()));
     nets.dedup();
-    let mut stack: Vec<(IpNet, PeerClass, Vec<IpNet>)> = Vec::new();
-    let mut found = Vec::with_capacity(nets.len());
+    let mut regions: Vec<Region> = Vec::with_capacity(nets.len());
+    let mut around: Vec<usize> = Vec::new();
     for net in nets {
-        while stack.last().is_some_and(|(around, _, _)| !around.contains(&net)) {
-            stack.pop();
+        while around.last().is_some_and(|at| !regions[*at].net.contains(&net)) {
+            around.pop();
         }
-        let (inherited, mut chain) = stack
-            .last()
-            .map_or((PeerClass::World, Vec::new()), |(_, class, chain)| {
-                (*class, chain.clone())
-            });
+        let outer = around.last().map(|at| &regions[*at]);
+        let inherited = outer.map_or(PeerClass::World, |outer| outer.class);
         let class = classes.get(&net).copied().unwrap_or(inherited);
+        let mut chain = outer.map_or_else(Vec::new, |outer| outer.chain.clone());
         if named.contains(&net) {
             chain.push(net);
         }
-        stack.push((net, class, chain.clone()));
-        found.push((net, class, chain));
+        around.push(regions.len());
+        regions.push(Region {
+            net,
+            number: class.peer(),
+            class,
+            chain,
+        });
     }
-    found
+    regions
 }

@@ -161,6 +161,15 @@ fn labels(text: &str, at: usize) -> Result<Labels, Defect> {
                     hint,
                 });
             }
+            Ok((key, value)) if value.contains('*') => {
+                let what = format!("{key}={value}: there are no wildcards");
+                let hint = format!("write each value out, for example {key}=a, {key}=b");
+                return Err(Defect {
+                    at: offset,
+                    what,
+                    hint,
+                });
+            }
             Ok((key, value)) => {
                 if labels.insert(key.clone(), value).is_some() {
                     let what = format!("{key} cannot have two values at once");

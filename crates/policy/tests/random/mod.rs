@@ -1,0 +1,189 @@
+//! Random worlds from a small stock of labels, prefixes and ports, so that things meet.
+
+use std::net::IpAddr;
+
+use cofferdam_policy::{
+    Attempt, DefaultProfile, Direction, End, IDENTITY_MIN, Identity, Labels, Opening, OpeningPeer, Peer,
+    PeerClass, PortRange, Protocol, Subject, World,
+};
+use ipnet::IpNet;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+const NETS: [&str; 16] = [
+    "0.0.0.0/0",
+    "10.0.0.0/8",
+    "10.1.0.0/16",
+    "10.1.2.0/24",
+    "10.1.2.3/32",
+    "10.1.2.77/25",
+    "127.0.0.0/8",
+    "169.254.169.254/32",
+    "172.17.0.0/16",
+    "198.51.100.0/24",
+    "::/0",
+    "::ffff:10.1.0.0/112",
+    "2001:db8::/32",
+    "2001:db8:1::/48",
+    "fd00:ec2::254/128",
+    "fd00::/8",
+];
+
+const ADDRESSES: [&str; 16] = [
+    "10.1.2.3",
+    "10.1.2.4",
+    "10.1.2.200",
+    "10.1.3.3",
+    "10.200.0.1",
+    "127.0.0.1",
+    "169.254.169.254",
+    "172.17.0.9",
+    "198.51.100.7",
+    "9.9.9.9",
+    "224.0.0.251",
+    "::1",
+    "::ffff:10.1.2.3",
+    "2001:db8:1::5",
+    "2001:db8:2::5",
+    "fd00:ec2::254",
+];
+
+const PORTS: [u16; 10] = [0, 1, 53, 79, 80, 81, 90, 443, 1024, u16::MAX];
+const PROTOCOLS: [u8; 7] = [1, 6, 17, 47, 58, 132, 136];
+
+fn net() -> impl Strategy<Value = IpNet> {
+    select(NETS.as_slice()).prop_map(|text| text.parse().unwrap())
+}
+
+fn outside_class() -> impl Strategy<Value = PeerClass> {
+    select(
+        [
+            PeerClass::Host,
+            PeerClass::Lan,
+            PeerClass::Metadata,
+            PeerClass::Multicast,
+            PeerClass::World,
+        ]
+        .as_slice(),
+    )
+}
+
+fn labels(most: usize) -> impl Strategy<Value = Labels> {
+    let label = (select(["app", "role"].as_slice()), select(["a", "b"].as_slice()));
+    prop::collection::vec(label, 0..=most).prop_map(|pairs| {
+        pairs
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect()
+    })
+}
+
+fn identity(number: u32) -> impl Strategy<Value = Identity> {
+    (select(["default", "shop"].as_slice()), labels(2), labels(2)).prop_map(
+        move |(namespace, identity_labels, mut labels)| {
+            labels.extend(identity_labels.clone());
+            Identity {
+                number: Peer(number),
+                namespace: namespace.to_owned(),
+                identity_labels,
+                labels,
+            }
+        },
+    )
+}
+
+fn ports() -> impl Strategy<Value = Option<PortRange>> {
+    let protocol = prop_oneof![Just(0), select(PROTOCOLS.as_slice())].prop_map(Protocol);
+    let ends = (
+        select(PORTS.as_slice()),
+        select(PORTS.as_slice()),
+        any::<u16>(),
+        0..4,
+    );
+    let range = (protocol, ends).prop_map(|(protocol, (one, two, odd, pick))| {
+        let other = if pick == 0 { odd } else { two };
+        PortRange {
+            protocol,
+            first: one.min(other),
+            last: one.max(other),
+        }
+    });
+    prop_oneof![1 => Just(None), 4 => range.prop_map(Some)]
+}
+
+fn opening() -> impl Strategy<Value = Opening> {
+    let peer = prop_oneof![
+        labels(2).prop_map(OpeningPeer::Labels),
+        outside_class().prop_map(OpeningPeer::Class),
+        net().prop_map(OpeningPeer::Prefix),
+        net().prop_map(OpeningPeer::Prefix),
+    ];
+    let direction = select([Direction::Ingress, Direction::Egress].as_slice());
+    (direction, peer, ports()).prop_map(|(direction, peer, ports)| Opening {
+        direction,
+        source: format!("label {} {peer:?} {ports:?}", direction.name()),
+        peer,
+        ports,
+    })
+}
+
+/// The prefixes of a host.
+pub(crate) fn prefixes() -> impl Strategy<Value = Vec<(IpNet, PeerClass)>> {
+    prop::collection::vec((net(), outside_class()), 0..4)
+}
+
+fn profile() -> impl Strategy<Value = DefaultProfile> {
+    select(
+        [
+            DefaultProfile::SameLabels,
+            DefaultProfile::Strict,
+            DefaultProfile::Allow,
+        ]
+        .as_slice(),
+    )
+}
+
+/// A consistent world on a host with these prefixes. Subject numbers are 1 to 12, not all of them used.
+pub(crate) fn world_on(prefixes: Vec<(IpNet, PeerClass)>) -> impl Strategy<Value = World> {
+    let identities: Vec<_> = (0..6).map(|at| identity(IDENTITY_MIN + at)).collect();
+    let subject = (0..6_u32, prop::collection::vec(opening(), 0..5));
+    let subjects = prop::collection::btree_map(1..=12_u32, subject, 1..7);
+    (profile(), identities, subjects).prop_map(move |(profile, identities, subjects)| World {
+        profile,
+        identities,
+        subjects: subjects
+            .into_iter()
+            .map(|(number, (identity, openings))| Subject {
+                number,
+                identity: Peer(IDENTITY_MIN + identity),
+                openings,
+            })
+            .collect(),
+        prefixes: prefixes.clone(),
+    })
+}
+
+/// Any consistent world.
+pub(crate) fn world() -> impl Strategy<Value = World> {
+    prefixes().prop_flat_map(world_on)
+}
+
+fn end() -> impl Strategy<Value = End> {
+    let address = select(ADDRESSES.as_slice()).prop_map(|text| text.parse::<IpAddr>().unwrap());
+    prop_oneof![
+        10 => (1..=12_u32).prop_map(End::Subject),
+        5 => address.prop_map(End::Address),
+        1 => Just(End::Pending),
+    ]
+}
+
+/// Any attempt.
+pub(crate) fn attempt() -> impl Strategy<Value = Attempt> {
+    let port = prop_oneof![3 => select(PORTS.as_slice()), 1 => any::<u16>()];
+    (end(), end(), select(PROTOCOLS.as_slice()), port).prop_map(|(from, to, protocol, port)| Attempt {
+        from,
+        to,
+        protocol: Protocol(protocol),
+        port,
+    })
+}
