@@ -6,5 +6,7 @@
 pub mod binaries;
 pub mod image;
 pub mod lab;
+pub mod machine;
 pub mod probe;
+pub mod soak;
 pub mod walkthrough;

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod demo;
 mod generate;
 mod repo;
 mod setup;
@@ -36,6 +37,8 @@ enum Job {
     Gen(generate::Args),
     /// Set up, tidy, lint and run every test
     Test(test::Args),
+    /// Show the walkthrough on a real Docker Engine
+    Demo(demo::Args),
     /// Repeat what is rare: many starts, many daemon restarts
     Soak(soak::Args),
     /// Measure what a verdict costs
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Job::Tidy => tidy::run(),
         Job::Gen(args) => generate::run(&args),
         Job::Test(args) => test::run(&args),
+        Job::Demo(args) => demo::run(&args),
         Job::Soak(args) => soak::run(&args),
         Job::Bench(args) => bench::run(&args),
     };

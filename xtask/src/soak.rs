@@ -1,6 +1,7 @@
-//! Runs the tests that look for rare events, with counts that are too long for every commit.
+//! Runs what looks for rare events, with counts that are too long for every commit.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
+use cofferdam_tests::soak::{self, Report};
 use xshell::cmd;
 
 use crate::{repo, setup};
@@ -12,11 +13,33 @@ pub(crate) struct Args {
     rounds: u32,
 }
 
+type Run = fn(u32) -> Result<Report>;
+
+const RUNS: &[(&str, Run)] = &[
+    ("first act of a container", soak::first_act),
+    ("restarts of the daemon", soak::restarts),
+];
+
 pub(crate) fn run(args: &Args) -> Result<()> {
     setup::run()?;
     let shell = repo::shell()?;
-    let _rounds = shell.push_env("COFFERDAM_SOAK_ROUNDS", args.rounds.to_string());
-    cmd!(shell, "cargo test --quiet --package cofferdam-tests --test root_soak -- --ignored --nocapture --test-threads 1")
-        .run()?;
+    cmd!(
+        shell,
+        "cargo build --quiet --package cofferdam --package cofferdam-tests --bins"
+    )
+    .quiet()
+    .run()?;
+    let mut wrong = 0;
+    for (name, run) in RUNS {
+        let report = run(args.rounds)?;
+        println!("{name}: {} rounds, {} wrong", report.rounds, report.wrong.len());
+        for line in &report.wrong {
+            println!("  {line}");
+        }
+        wrong += report.wrong.len();
+    }
+    if wrong > 0 {
+        bail!("{wrong} wrong");
+    }
     Ok(())
 }

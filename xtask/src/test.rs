@@ -29,6 +29,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     counts.check("tidy", tidy::run());
     counts.check("clippy", clippy());
     counts.check("gen", generate::run(&generate::Args::check()));
+    counts.check("build", build());
     let ran = if has_nextest()? {
         nextest(args, &mut counts)
     } else {
@@ -52,6 +53,17 @@ fn clippy() -> Result<()> {
     cmd!(
         shell,
         "cargo clippy --workspace --all-targets --quiet -- -D warnings"
+    )
+    .run()?;
+    Ok(())
+}
+
+/// Labs start these programs; cargo builds a program for its own package's tests only.
+fn build() -> Result<()> {
+    let shell = repo::shell()?;
+    cmd!(
+        shell,
+        "cargo build --quiet --package cofferdam --package cofferdam-tests --bins"
     )
     .run()?;
     Ok(())
