@@ -93,7 +93,8 @@ impl Figure {
     }
 }
 
-fn median(mut values: Vec<f64>) -> Option<f64> {
+/// The middle of the values, or the mean of the two in the middle. `None` of nothing.
+pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     let upper = *values.get(middle)?;

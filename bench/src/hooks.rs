@@ -9,6 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use anyhow::Context;
+use cofferdam_datapath::stats::{self, ProgramTime};
 use serde::{Deserialize, Serialize};
 
 use crate::lab::command;
@@ -38,9 +39,9 @@ pub(crate) struct Hook {
     pub(crate) ns: f64,
 }
 
-/// The switch; it goes back to what it was.
+/// The switch; off again when it is dropped.
 pub(crate) struct Statistics {
-    before: String,
+    _guard: stats::Guard,
 }
 
 #[derive(Deserialize)]
@@ -49,19 +50,6 @@ struct Link {
     cgroup_id: Option<u64>,
 }
 
-#[derive(Clone, Deserialize)]
-struct Program {
-    id: u32,
-    #[serde(default)]
-    name: String,
-    // Absent until the first run.
-    #[serde(default)]
-    run_cnt: u64,
-    #[serde(default)]
-    run_time_ns: u64,
-}
-
-const SWITCH: &str = "/proc/sys/kernel/bpf_stats_enabled";
 /// Connections of one measurement.
 const CONNECTIONS: u32 = 3000;
 
@@ -69,9 +57,8 @@ const CONNECTIONS: u32 = 3000;
 
 impl Statistics {
     pub(crate) fn enable() -> anyhow::Result<Self> {
-        let before = fs::read_to_string(SWITCH).with_context(|| format!("cannot read {SWITCH}"))?;
-        fs::write(SWITCH, "1").with_context(|| format!("cannot write {SWITCH}"))?;
-        Ok(Self { before })
+        let guard = stats::enable().context("cannot switch the kernel's BPF statistics on")?;
+        Ok(Self { _guard: guard })
     }
 
     /// Runs one batch of `pair`, and says what the programs attached below `cgroup` spent on it.
@@ -83,20 +70,14 @@ impl Statistics {
     }
 }
 
-impl Drop for Statistics {
-    fn drop(&mut self) {
-        crate::lab::report(fs::write(SWITCH, &self.before).context(SWITCH));
-    }
-}
-
 // === impl Cost ===
 
 impl Cost {
     #[expect(clippy::cast_precision_loss, reason = "53 bits hold any of these exactly")]
     fn between(
         setting: Setting,
-        before: &BTreeMap<u32, Program>,
-        after: &BTreeMap<u32, Program>,
+        before: &BTreeMap<u32, ProgramTime>,
+        after: &BTreeMap<u32, ProgramTime>,
         connections: u32,
     ) -> Self {
         let connections = f64::from(connections);
@@ -104,8 +85,8 @@ impl Cost {
         let mut total_ns = 0.0;
         for (id, now) in after {
             let then = before.get(id);
-            let runs = now.run_cnt - then.map_or(0, |p| p.run_cnt);
-            let ns = now.run_time_ns - then.map_or(0, |p| p.run_time_ns);
+            let runs = now.runs - then.map_or(0, |p| p.runs);
+            let ns = now.nanoseconds - then.map_or(0, |p| p.nanoseconds);
             if runs == 0 {
                 continue;
             }
@@ -126,15 +107,16 @@ impl Cost {
 }
 
 /// Programs whose link is on a cgroup of the subtree, by id.
-fn programs(cgroup: &Path) -> anyhow::Result<BTreeMap<u32, Program>> {
+fn programs(cgroup: &Path) -> anyhow::Result<BTreeMap<u32, ProgramTime>> {
     let mut cgroups = Vec::new();
     collect(cgroup, &mut cgroups)?;
-    let links: Vec<Link> = listing("link")?;
-    let programs: Vec<Program> = listing("prog")?;
-    Ok(attached(&cgroups, &links, programs))
+    let text = command("bpftool", &["--json", "link", "show"])?;
+    let links: Vec<Link> =
+        serde_json::from_str(&text).context("cannot read what `bpftool link show` says")?;
+    Ok(attached(&cgroups, &links, stats::programs()))
 }
 
-fn attached(cgroups: &[u64], links: &[Link], programs: Vec<Program>) -> BTreeMap<u32, Program> {
+fn attached(cgroups: &[u64], links: &[Link], programs: Vec<ProgramTime>) -> BTreeMap<u32, ProgramTime> {
     let ours = |id| {
         links
             .iter()
@@ -145,11 +127,6 @@ fn attached(cgroups: &[u64], links: &[Link], programs: Vec<Program>) -> BTreeMap
         .filter(|p| ours(p.id))
         .map(|p| (p.id, p))
         .collect()
-}
-
-fn listing<T: for<'de> Deserialize<'de>>(kind: &str) -> anyhow::Result<Vec<T>> {
-    let text = command("bpftool", &["--json", kind, "show"])?;
-    serde_json::from_str(&text).with_context(|| format!("cannot read what `bpftool {kind} show` says"))
 }
 
 /// A cgroup's id is its directory's inode.

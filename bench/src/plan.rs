@@ -67,9 +67,9 @@ impl Setting {
         }
     }
 
-    /// Peers give orientation, no goal depends on them: every third round is enough.
+    /// Peers give orientation, no goal depends on them: every fourth round is enough.
     pub(crate) fn takes_part(self, round: usize) -> bool {
-        !matches!(self, Self::Nft10 | Self::Nft1000 | Self::Nfqueue) || round.is_multiple_of(3)
+        !matches!(self, Self::Nft10 | Self::Nft1000 | Self::Nfqueue) || round.is_multiple_of(4)
     }
 }
 
@@ -101,14 +101,20 @@ impl Measure {
         }
     }
 
-    /// Size of one batch, about 40 ms of work: a count for latencies, milliseconds for rates.
+    /// Size of one batch: a count for latencies, milliseconds for rates. Short, because what disturbs a machine
+    /// comes in bursts of tens of milliseconds, and a burst must fall on all settings of a round.
     pub(crate) fn batch(self) -> u32 {
         match self {
-            Self::Connect => 1500,
-            Self::Handshake => 3000,
-            Self::Rate | Self::Ping => 40,
-            Self::Bulk => 60,
+            Self::Connect => 400,
+            Self::Handshake => 800,
+            Self::Rate | Self::Ping => 8,
+            Self::Bulk => 40,
         }
+    }
+
+    /// A connection's window needs tens of milliseconds to open, so a batch of bulk is long, and rarer.
+    pub(crate) fn takes_part(self, round: usize) -> bool {
+        self != Self::Bulk || round.is_multiple_of(4)
     }
 
     /// What the raw number is divided by for the table.

@@ -17,6 +17,8 @@ pub(crate) struct Report {
     pub(crate) samples: Samples,
     pub(crate) costs: Vec<Cost>,
     pub(crate) daemon: Daemon,
+    /// A bare pair while programs are attached elsewhere, over the same while none is anywhere.
+    pub(crate) hooks_elsewhere: Option<Figure>,
     pub(crate) goals: Vec<Outcome>,
 }
 
@@ -37,6 +39,7 @@ struct Document<'a> {
     bench: Vec<Row>,
     hooks: &'a [Cost],
     daemon: &'a Daemon,
+    bare_beside_hooks: Option<Figure>,
     goals: &'a [Outcome],
 }
 
@@ -73,6 +76,7 @@ impl Report {
             bench,
             hooks: &self.costs,
             daemon: &self.daemon,
+            bare_beside_hooks: self.hooks_elsewhere,
             goals: &self.goals,
         };
         Ok(serde_json::to_string(&document)? + "\n")
@@ -95,6 +99,14 @@ impl Report {
                 line(&mut text, row.text().trim_end());
             }
         }
+        line(&mut text, "");
+        line(
+            &mut text,
+            &format!(
+                "bare beside hooks / bare alone, one thread: {}",
+                ratio(self.hooks_elsewhere)
+            ),
+        );
         self.hooks(&mut text);
         line(&mut text, "");
         line(

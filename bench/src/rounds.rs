@@ -58,7 +58,7 @@ pub(crate) fn take(
 fn warm(pairs: &mut [(Setting, Pair)]) -> anyhow::Result<()> {
     for (_, pair) in pairs {
         for measure in Measure::ALL {
-            pair.measure(measure, measure.batch() / 4)?;
+            pair.measure(measure, measure.batch())?;
         }
     }
     Ok(())
@@ -66,7 +66,10 @@ fn warm(pairs: &mut [(Setting, Pair)]) -> anyhow::Result<()> {
 
 fn one_round(pairs: &mut [(Setting, Pair)], round: usize, samples: &mut Samples) -> anyhow::Result<()> {
     let count = pairs.len();
-    for measure in Measure::ALL {
+    for measure in Measure::ALL
+        .into_iter()
+        .filter(|measure| measure.takes_part(round))
+    {
         for step in 0..count {
             // Every setting comes first, last and after every other one: what a batch leaves in the caches, and a
             // drift inside the round, fall on all alike.

@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
+use cofferdam_datapath::Empty;
 
+use crate::figures::{self, Figure};
 use crate::filters;
 use crate::goals;
 use crate::hooks::{Cost, Statistics};
 use crate::lab::Lab;
 use crate::pair::{Pair, Process, Seat};
-use crate::plan::Setting;
+use crate::plan::{Measure, Setting};
 use crate::product::{COFFERDAM, Product};
 use crate::report::{Daemon, Report};
 use crate::rounds::{self, Length};
@@ -39,10 +41,16 @@ const QUICK: Length = Length {
     run: Duration::from_secs(6),
 };
 
+/// Rounds of `beside`, about 20 ms each.
+const BESIDE_ROUNDS: usize = 60;
+
 /// Everything that stays for the whole benchmark. Dropped in this order: processes before what they run in.
 struct Stage {
     _queue: Process,
+    _empty: Empty,
     product: Product,
+    /// See `beside`.
+    hooks_elsewhere: Option<Figure>,
     namespaces: BTreeMap<Setting, PathBuf>,
     lab: Lab,
 }
@@ -62,6 +70,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<bool> {
         memory_at_start_mib: stage.product.memory_at_start,
         memory_at_end_mib: memory,
     };
+    let hooks_elsewhere = stage.hooks_elsewhere;
     drop(stage);
     let goals = goals::judge(&samples, Some(memory));
     let pass = goals.iter().all(|outcome| outcome.pass);
@@ -69,6 +78,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<bool> {
         samples,
         costs,
         daemon,
+        hooks_elsewhere,
         goals,
     };
     print!("{}", if args.json { report.json()? } else { report.table() });
@@ -81,6 +91,8 @@ impl Stage {
     fn set(binary: &Path) -> anyhow::Result<Self> {
         let lab = Lab::new()?;
         let host = lab.namespace("host")?;
+        let hooks_elsewhere = beside(&lab, &host)?;
+        let empty = attach(&lab)?;
         let product = Product::start(&lab, &host, binary)?;
         let mut namespaces = BTreeMap::new();
         for setting in [Setting::Nft10, Setting::Nft1000, Setting::Nfqueue] {
@@ -100,6 +112,8 @@ impl Stage {
         }
         Ok(Self {
             _queue: queue,
+            _empty: empty,
+            hooks_elsewhere,
             product,
             namespaces,
             lab,
@@ -114,8 +128,8 @@ impl Stage {
     fn pair(&self, setting: Setting, netns: &Path) -> anyhow::Result<Pair> {
         let seat = |end: &str| match setting {
             Setting::Protected => Ok(self.product.seat(end)),
-            Setting::Unprotected => self.seat(&format!("{COFFERDAM}/unprotected/{end}")),
-            _ => self.seat(&format!("{}/{end}", setting.name())),
+            Setting::Unprotected => seat_in(&self.lab, &format!("{COFFERDAM}/unprotected/{end}")),
+            _ => seat_in(&self.lab, &format!("{}/{end}", setting.name())),
         };
         Pair::start(
             &self.lab,
@@ -124,13 +138,6 @@ impl Stage {
             &seat("server")?,
             &seat("client")?,
         )
-    }
-
-    fn seat(&self, cgroup: &str) -> anyhow::Result<Seat> {
-        Ok(Seat {
-            prefix: Vec::new(),
-            cgroup: Some(self.lab.cgroup(cgroup)?),
-        })
     }
 
     fn costs(&self) -> anyhow::Result<Vec<Cost>> {
@@ -147,4 +154,45 @@ impl Stage {
         }
         Ok(costs)
     }
+}
+
+fn seat_in(lab: &Lab, cgroup: &str) -> anyhow::Result<Seat> {
+    Ok(Seat {
+        prefix: Vec::new(),
+        cgroup: Some(lab.cgroup(cgroup)?),
+    })
+}
+
+/// The empty programs where Cofferdam's would be: socket hooks on the root, packet hooks on both workloads.
+fn attach(lab: &Lab) -> anyhow::Result<Empty> {
+    let root = lab.cgroup(Setting::Empty.name())?;
+    let (server, client) = (root.join("server"), root.join("client"));
+    for directory in [&server, &client] {
+        std::fs::create_dir_all(directory)?;
+    }
+    Empty::attach(&root, &[&server, &client]).context("cannot attach the empty programs")
+}
+
+/// A bare pair while programs are attached to other cgroups, over the same pair while none is. The kernel switches
+/// its hooks on for the whole machine, so this is what `bare` itself already pays, whoever attaches.
+fn beside(lab: &Lab, netns: &Path) -> anyhow::Result<Option<Figure>> {
+    let seat = |end: &str| seat_in(lab, &format!("{}/{end}", Setting::Bare.name()));
+    let mut pair = Pair::start(lab, "alone", netns, &seat("server")?, &seat("client")?)?;
+    let measure = Measure::Handshake;
+    let mut ratios = Vec::new();
+    for round in 0..BESIDE_ROUNDS {
+        let mut times = [0.0; 2];
+        for attached in if round % 2 == 0 { [0, 1] } else { [1, 0] } {
+            let _programs = (attached == 1).then(|| attach(lab)).transpose()?;
+            #[expect(clippy::cast_precision_loss, reason = "53 bits hold any of these exactly")]
+            let time = pair.measure(measure, measure.batch())? as f64;
+            times[attached] = time;
+        }
+        ratios.push(times[1] / times[0]);
+    }
+    pair.stop()?;
+    let runs = ratios
+        .chunks(BESIDE_ROUNDS / 6)
+        .filter_map(|chunk| figures::median(chunk.to_vec()));
+    Ok(Figure::of(runs.collect()))
 }

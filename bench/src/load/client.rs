@@ -156,7 +156,7 @@ fn ping(echo: SocketAddrV4, milliseconds: u32) -> anyhow::Result<u64> {
     let mut stream = TcpStream::connect(echo)?;
     stream.set_nodelay(true)?;
     let mut byte = [7];
-    each_second(milliseconds, 50, || {
+    each_second(milliseconds, 20, || {
         stream.write_all(&byte)?;
         stream.read_exact(&mut byte)?;
         Ok(())

@@ -35,6 +35,7 @@ fn report() -> Report {
         samples,
         costs,
         daemon,
+        hooks_elsewhere: None,
         goals,
     }
 }
