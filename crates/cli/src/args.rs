@@ -16,7 +16,12 @@ pub(crate) use daemon::{DaemonArgs, DaemonCommand};
 
 /// Labels, not addresses, decide who may talk to whom on this host
 #[derive(Debug, Parser)]
-#[command(name = "cofferdam", version, disable_help_subcommand = true)]
+#[command(
+    name = "cofferdam",
+    version,
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
 pub(crate) struct Cli {
     /// The daemon's socket
     #[arg(
@@ -35,15 +40,13 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+/// A command without a doc comment here has a longer one at its arguments.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Enforce: run the daemon in the foreground, or stop it
     Daemon(DaemonArgs),
-    /// Run a command under labels
     Run(RunArgs),
     /// List workloads: labels, identity, protection, listening ports
     Ps(PsArgs),
-    /// Show verdicts: who, to whom, by which rule, and how to allow it
     Flows(FlowsArgs),
     /// Show how the daemon and the data plane are
     Status,
@@ -63,7 +66,6 @@ pub(crate) enum Command {
     Off(SwitchArgs),
     /// Switch enforcement on again
     On(SwitchArgs),
-    /// Say what would happen to a connection, and by which rule
     Explain(ExplainArgs),
     /// Show policies
     Policy(PolicyArgs),
@@ -84,8 +86,9 @@ pub(crate) enum Command {
     Generate(DirectoryArgs),
 }
 
-/// Run a command under labels: it talks to peers with the same labels, to the public Internet, and to whom it was
-/// opened.
+/// Run a command under labels
+///
+/// It talks to peers with the same labels, to the public Internet, and to whom it was opened; nobody else reaches it.
 ///
 /// The command takes the place of this process once the daemon has moved it into its cgroup: terminal, signals and
 /// exit status are its own, and all its children inherit the policy. Without a daemon it does not start.
@@ -123,7 +126,7 @@ pub(crate) enum Format {
     Wide,
 }
 
-/// Show verdicts: who, to whom, by which rule, and how to allow it.
+/// Show verdicts: who, to whom, by which rule, and how to allow it
 ///
 /// FROM and TO are labels (`app=web`, several with commas), a workload's name, or a class: workload, host, lan,
 /// metadata, multicast, world, pending.
@@ -203,7 +206,9 @@ pub(crate) struct SwitchArgs {
     pub(crate) bpffs: PathBuf,
 }
 
-/// Say what would happen to a connection, and by which rule. Exit status 1 where it would be denied.
+/// Say what would happen to a connection, and by which rule
+///
+/// The exit status is 1 where it would be denied.
 ///
 /// FROM and TO are a workload's name or id, labels (`app=web`), a class (`host`, `lan`, …) or an address.
 #[derive(Debug, Args)]

@@ -39,8 +39,7 @@ fn query(args: &FlowsArgs, now: &Zoned) -> Result<FlowQuery, Failure> {
         .since
         .as_deref()
         .map(|text| when::since(text, now))
-        .transpose()
-        .map_err(Failure::new)?;
+        .transpose()?;
     let limit = match args.limit {
         Some(0) => None,
         Some(limit) => Some(limit),

@@ -71,18 +71,25 @@ fn completion(shell: Shell) -> Vec<u8> {
 /// `docs/cli.md`: the introduction, then the help of each command.
 fn reference() -> String {
     let mut text = INTRODUCTION.to_owned();
-    let mut root = Cli::command();
+    // Not the terminal's: the same on every machine.
+    let mut root = Cli::command().term_width(100);
     root.build();
-    append(&mut text, &mut root);
+    append(&mut text, &root);
     text
 }
 
-fn append(text: &mut String, command: &mut Command) {
-    let title = command.get_bin_name().unwrap_or(command.get_name()).to_owned();
-    let help = command.render_long_help().to_string();
+fn append(text: &mut String, command: &Command) {
+    let title = command.get_bin_name().unwrap_or(command.get_name());
+    // The global options are described once, at the top.
+    let is_root = title == command.get_name();
+    let mut shown = command.clone().mut_args(|arg| {
+        let hide = !is_root && arg.is_global_set();
+        arg.hide(hide)
+    });
+    let help = shown.render_long_help().to_string();
     let lines: Vec<&str> = help.trim_end().lines().map(str::trim_end).collect();
     text.push_str(&format!("\n## `{title}`\n\n```text\n{}\n```\n", lines.join("\n")));
-    for sub in command.get_subcommands_mut().filter(|sub| !sub.is_hide_set()) {
+    for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
         append(text, sub);
     }
 }

@@ -4,6 +4,8 @@ use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{SpanRelativeTo, Timestamp, Zoned};
 
+use crate::failure::Failure;
+
 #[cfg(test)]
 mod tests;
 
@@ -21,13 +23,14 @@ pub(crate) fn seconds(text: &str) -> Result<u64, String> {
 }
 
 /// `10m` ago, `10:00` today, `2026-03-01T10:00` local time or RFC 3339 → an instant.
-pub(crate) fn since(text: &str, now: &Zoned) -> Result<Timestamp, String> {
+pub(crate) fn since(text: &str, now: &Zoned) -> Result<Timestamp, Failure> {
+    let wrong = |_| {
+        Failure::new(format!("`{text}` is no time"))
+            .hint("write for example `10m` (ago), `10:00` (today) or `2026-03-01T10:00:00Z`")
+    };
     if let Ok(seconds) = seconds(text) {
         let ago = jiff::SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
-        return now
-            .timestamp()
-            .checked_sub(ago)
-            .map_err(|error| error.to_string());
+        return now.timestamp().checked_sub(ago).map_err(wrong);
     }
     if let Ok(timestamp) = text.parse::<Timestamp>() {
         return Ok(timestamp);
@@ -38,9 +41,7 @@ pub(crate) fn since(text: &str, now: &Zoned) -> Result<Timestamp, String> {
     local
         .and_then(|local| local.to_zoned(now.time_zone().clone()))
         .map(|zoned| zoned.timestamp())
-        .map_err(|_| {
-            format!("`{text}` is no time; write for example `10m`, `10:00` or `2026-03-01T10:00:00Z`")
-        })
+        .map_err(wrong)
 }
 
 /// Local time: `10:02:31` today, else `2026-03-01 10:02:31`.

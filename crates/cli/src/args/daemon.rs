@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use cofferdam_daemon::{Kinds, Options};
 use cofferdam_policy as policy;
 
-/// Enforce: run the daemon in the foreground, or stop it.
+/// Enforce: run the daemon in the foreground, or stop it
 ///
 /// What is not given here, the configuration says. SIGTERM and Ctrl-C end the daemon and leave enforcement in the
 /// kernel; `cofferdam daemon stop --open` and `cofferdam off` end enforcement.

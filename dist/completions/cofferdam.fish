@@ -1,0 +1,160 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_cofferdam_global_optspecs
+    string join \n socket= json h/help V/version
+end
+
+function __fish_cofferdam_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_cofferdam_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_cofferdam_using_subcommand
+    set -l cmd (__fish_cofferdam_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c cofferdam -n "__fish_cofferdam_needs_command" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_needs_command" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_needs_command" -s h -l help -d 'Print help'
+complete -c cofferdam -n "__fish_cofferdam_needs_command" -s V -l version -d 'Print version'
+complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "daemon" -d 'Enforce: run the daemon in the foreground, or stop it'
+complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "run" -d 'Run a command under labels'
+complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "ps" -d 'List workloads: labels, identity, protection, listening ports'
+complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "flows" -d 'Show verdicts: who, to whom, by which rule, and how to allow it'
+complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "status" -d 'Show how the daemon and the data plane are'
+complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "doctor" -d 'Check what this host needs, with or without a daemon'
+complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "enforce" -d 'Carry out the denials of workloads'
+complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "confirm" -d 'Keep what `enforce --for` began'
+complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "observe" -d 'Only record the denials of workloads'
+complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "protect" -d 'Protect a workload, and give it labels'
+complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "unprotect" -d 'Take back what `protect` gave'
+complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "off" -d 'Switch enforcement off for the whole host, also when the daemon is dead'
+complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "on" -d 'Switch enforcement on again'
+complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "explain" -d 'Say what would happen to a connection, and by which rule'
+complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "policy" -d 'Show policies'
+complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "config" -d 'Check the configuration'
+complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "version" -d 'Print the versions of this command and of the daemon'
+complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "completions" -d 'Print the completions of a shell'
+complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "man" -d 'Write the man pages'
+complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "openapi" -d 'Print the OpenAPI document of the socket'
+complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "generate" -d 'Write man pages, completions, `docs/cli.md` and `docs/openapi.json` below a folder'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and not __fish_seen_subcommand_from stop" -l default -d 'Posture of protected workloads that no policy selects' -r -f -a "same-labels\t'Same labels talk; the world is reachable'
+strict\t'Same labels talk; the world is denied too'
+allow\t'Only explicit policies deny'"
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and not __fish_seen_subcommand_from stop" -l mode -d 'Carry denials out, or only record them' -r -f -a "enforce\t'Carry denials out'
+observe\t'Only record them'"
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and not __fish_seen_subcommand_from stop" -l config -d 'The configuration' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and not __fish_seen_subcommand_from stop" -l cgroup-root -d 'The cgroup v2 folder whose subtree is enforced; the whole hierarchy by default' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and not __fish_seen_subcommand_from stop" -l bpffs -d 'The folder of pinned links and maps, on a bpffs' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and not __fish_seen_subcommand_from stop" -l state-dir -d 'The folder of what outlives a restart' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and not __fish_seen_subcommand_from stop" -l docker-socket -d 'Docker\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and not __fish_seen_subcommand_from stop" -l docker-cgroup-parent -d 'A cgroup v2 folder below which Docker makes containers\' cgroups; may be repeated' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and not __fish_seen_subcommand_from stop" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and not __fish_seen_subcommand_from stop" -l hybrid -d 'Protect containers, processes and units (the default)'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and not __fish_seen_subcommand_from stop" -l containers -d 'Protect containers only'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and not __fish_seen_subcommand_from stop" -l processes -d 'Protect processes and units only'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and not __fish_seen_subcommand_from stop" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and not __fish_seen_subcommand_from stop" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and not __fish_seen_subcommand_from stop" -f -a "stop" -d 'Stop the daemon; enforcement stays in the kernel'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and __fish_seen_subcommand_from stop" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and __fish_seen_subcommand_from stop" -l open -d 'End enforcement too: every workload is open, nothing is left behind'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and __fish_seen_subcommand_from stop" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and __fish_seen_subcommand_from stop" -s h -l help -d 'Print help'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand run" -l name -d 'Name of the workload; made from the command\'s otherwise' -r
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand run" -l namespace -d 'Policy namespace: only workloads of one namespace are peers' -r
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand run" -s l -l label -d 'A label of the workload; may be repeated' -r
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand run" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand run" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand ps" -s o -l output -d '`wide`: every column, nothing cut' -r -f -a "wide\t'Every column, nothing cut'"
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand ps" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand ps" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand ps" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand flows" -l from -d 'Who started' -r
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand flows" -l to -d 'Who was to be reached' -r
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand flows" -l since -d 'Not older: `10m`, `10:00`, `2026-03-01T10:00:00Z`' -r
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand flows" -l port -d 'Port that was to be reached' -r
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand flows" -l protocol -d '`tcp`, `udp`, …' -r
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand flows" -l limit -d 'The newest so many of the past; 0 is all. 100 by default, 10 with `-f`' -r
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand flows" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand flows" -s f -l follow -d 'Go on with what happens; with `--json` one object a line'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand flows" -l denied -d 'Only denials'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand flows" -l allowed -d 'Only what was allowed'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand flows" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand flows" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand status" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand status" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand status" -s h -l help -d 'Print help'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand doctor" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand doctor" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand doctor" -s h -l help -d 'Print help'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand enforce" -l for -d 'Fall back after this time unless `cofferdam confirm` comes first: `5m`, `90s`' -r
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand enforce" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand enforce" -l all -d 'Every protected workload'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand enforce" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand enforce" -s h -l help -d 'Print help'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand confirm" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand confirm" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand confirm" -s h -l help -d 'Print help'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand observe" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand observe" -l all -d 'Every protected workload'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand observe" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand observe" -s h -l help -d 'Print help'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand protect" -s l -l label -d 'A label that says who it is; may be repeated' -r
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand protect" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand protect" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand protect" -s h -l help -d 'Print help'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand unprotect" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand unprotect" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand unprotect" -s h -l help -d 'Print help'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand off" -l bpffs -d 'The daemon\'s folder of pins, for when no daemon answers' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand off" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand off" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand off" -s h -l help -d 'Print help'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand on" -l bpffs -d 'The daemon\'s folder of pins, for when no daemon answers' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand on" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand on" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand on" -s h -l help -d 'Print help'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand explain" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand explain" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show" -f -a "show" -d 'Print a built-in policy document'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from show" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from show" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand config; and not __fish_seen_subcommand_from check" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand config; and not __fish_seen_subcommand_from check" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand config; and not __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand config; and not __fish_seen_subcommand_from check" -f -a "check" -d 'Say whether a configuration file is valid'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand config; and __fish_seen_subcommand_from check" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand config; and __fish_seen_subcommand_from check" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand config; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand version" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand version" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand version" -s h -l help -d 'Print help'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand completions" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand completions" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand man" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand man" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand man" -s h -l help -d 'Print help'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand openapi" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand openapi" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand openapi" -s h -l help -d 'Print help'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand generate" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand generate" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand generate" -s h -l help -d 'Print help'
