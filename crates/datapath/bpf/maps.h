@@ -82,6 +82,16 @@ struct {
 	__type(value, __u64);
 } addresses SEC(".maps");
 
+/* Network namespace → the protected workload that has it for itself, for ports that nobody listens on yet and for
+ * protocols without ports. Written by the daemon; no entry where strangers share the namespace. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, struct entry);
+} owners SEC(".maps");
+
 /* Published host address and port → the container behind it. Written by the daemon, read by connect and sendmsg. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

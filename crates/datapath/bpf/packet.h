@@ -194,24 +194,24 @@ static __always_inline int sender_by_socket(struct __sk_buff *skb, const struct 
 	return found;
 }
 
-/* Other namespace: what the sender's egress program left behind. */
+/* Other namespace: what the sender's egress program left behind. Only for sources on this host: a SYN from elsewhere that
+ * happens to have, or guesses, the sequence number of a handshake here borrows nothing. */
 static __always_inline int sender_by_record(const struct packet *p, struct party *from)
 {
 	struct sender_key key = { .addr = p->source, .port = p->source_port, .protocol = p->protocol };
+	const __u64 *netns = bpf_map_lookup_elem(&addresses, &p->source);
 	const struct sender *left;
-	const __u64 *netns;
 
+	if (!netns)
+		return 0;
 	if (p->protocol == IPPROTO_TCP) {
 		left = bpf_map_lookup_elem(&handshakes, &p->sequence);
 		if (!left || bpf_ktime_get_boot_ns() - left->time > (__u64)HANDSHAKE_SECONDS * NS_PER_SECOND)
 			return 0;
-		return party_of_cgroup(from, left->cgroup);
+	} else {
+		key.netns = *netns;
+		left = bpf_map_lookup_elem(&senders, &key);
 	}
-	netns = bpf_map_lookup_elem(&addresses, &p->source);
-	if (!netns)
-		return 0;
-	key.netns = *netns;
-	left = bpf_map_lookup_elem(&senders, &key);
 	return left && party_of_cgroup(from, left->cgroup);
 }
 

@@ -121,15 +121,8 @@ static __always_inline int is_known_stranger(const struct entry *e)
 	return !e->subject && !(e->flags & ENTRY_PENDING);
 }
 
-/* 1 if that cgroup is protected or pending; else the party is a stranger of class `host`. */
-static __always_inline int party_of_cgroup(struct party *p, __u64 cgroup)
+static __always_inline int party_of_entry(struct party *p, const struct entry *e)
 {
-	const struct entry *e = bpf_map_lookup_elem(&entries, &cgroup);
-
-	party_stranger(p, CLASS_HOST);
-	p->cgroup = cgroup;
-	if (!e || is_known_stranger(e))
-		return 0;
 	if (e->flags & ENTRY_PENDING) {
 		if (!is_pending(e))
 			return 0;
@@ -144,6 +137,16 @@ static __always_inline int party_of_cgroup(struct party *p, __u64 cgroup)
 	p->subject = e->subject;
 	p->flags = e->flags;
 	return 1;
+}
+
+/* 1 if that cgroup is protected or pending; else the party is a stranger of class `host`. */
+static __always_inline int party_of_cgroup(struct party *p, __u64 cgroup)
+{
+	const struct entry *e = bpf_map_lookup_elem(&entries, &cgroup);
+
+	party_stranger(p, CLASS_HOST);
+	p->cgroup = cgroup;
+	return e && !is_known_stranger(e) && party_of_entry(p, e);
 }
 
 static __always_inline void party_of_address(struct party *p, const struct address *a)
@@ -226,15 +229,24 @@ static __always_inline void locate(struct target *t, __u64 own_netns, __u64 host
 		follow_published(t);
 }
 
-/* 1 if a protected workload listens there. */
+/* 1 if a protected workload listens there, or has that namespace for itself. */
 static __always_inline int party_of_target(struct party *p, const struct target *t)
 {
-	const struct listener *l;
+	const struct listener *l = NULL;
+	const struct entry *owner;
+	__u64 netns = t->netns;
 
-	if (!t->netns || !port_count(&port_listeners, t->protocol, t->port))
+	if (!netns)
 		return 0;
-	l = find_listener(t->netns, &t->addr, t->protocol, t->port);
-	return l && party_of_cgroup(p, l->cgroup);
+	if (port_count(&port_listeners, t->protocol, t->port))
+		l = find_listener(netns, &t->addr, t->protocol, t->port);
+	if (l)
+		return party_of_cgroup(p, l->cgroup);
+	owner = bpf_map_lookup_elem(&owners, &netns);
+	if (!owner)
+		return 0;
+	party_stranger(p, CLASS_HOST);
+	return party_of_entry(p, owner);
 }
 
 /* === records === */

@@ -194,7 +194,7 @@ fn container_key(id: &str) -> Result<types::container_key> {
         .ok_or_else(wrong)
 }
 
-fn abi_entry(entry: &Entry, flags: u32) -> types::entry {
+pub(crate) fn abi_entry(entry: &Entry, flags: u32) -> types::entry {
     let observe = if entry.observe {
         types::entry_flag::ENTRY_OBSERVE.0
     } else {

@@ -7,8 +7,8 @@ use cofferdam_policy::Protocol;
 use libbpf_rs::{MapCore, MapFlags};
 
 use crate::abi::{address, bytes, types};
-use crate::cgroups::ignore_absent;
-use crate::{Datapath, Error, Result};
+use crate::cgroups::{abi_entry, ignore_absent};
+use crate::{Datapath, Entry, Error, Result};
 
 /// A port of the host that leads to a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +38,13 @@ impl Datapath {
             .iter()
             .map(|(ip, netns)| (bytes(&address(*ip)).to_vec(), bytes(netns).to_vec()));
         replace(&self.skel.maps.addresses, "addresses", &wanted.collect())
+    }
+
+    /// Replaces the whole set of namespaces that one protected workload has for itself. It is judged as that workload
+    /// where nobody is known to listen; leave a namespace out where strangers or other workloads share it.
+    pub fn set_namespace_owners(&mut self, all: &[(u64, Entry)]) -> Result<()> {
+        let wanted = all.iter().map(|(netns, e)| (bytes(netns).to_vec(), bytes(&abi_entry(e, 0)).to_vec()));
+        replace(&self.skel.maps.owners, "owners", &wanted.collect())
     }
 
     /// Replaces the whole set of published ports.
