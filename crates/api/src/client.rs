@@ -281,10 +281,20 @@ async fn whole(response: Response<Incoming>) -> Result<Bytes, ClientError> {
     }
 }
 
+fn flow_or_problem(line: &[u8]) -> Result<FlowView, ClientError> {
+    serde_json::from_slice(line).map_err(|error| {
+        serde_json::from_slice(line).map_or_else(
+            |_| ClientError::Unreadable(error.to_string()),
+            ClientError::Refused,
+        )
+    })
+}
+
 // === impl FlowStream ===
 
 impl FlowStream {
-    /// The next flow; `None` when the daemon ended the answer. Cancel-safe.
+    /// The next flow; `None` when the daemon ended the answer. Cancel-safe. [`ClientError::Refused`] is a remark in
+    /// between, such as the number of flows that this reader was too slow for: the stream goes on.
     pub async fn next(&mut self) -> Result<Option<FlowView>, ClientError> {
         loop {
             if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
@@ -293,9 +303,7 @@ impl FlowStream {
                 if line.trim_ascii().is_empty() {
                     continue;
                 }
-                return serde_json::from_slice(&line)
-                    .map(Some)
-                    .map_err(|error| ClientError::Unreadable(error.to_string()));
+                return flow_or_problem(&line).map(Some);
             }
             if self.buffer.len() > LINE_LIMIT {
                 return Err(ClientError::Unreadable(format!(

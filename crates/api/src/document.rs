@@ -64,7 +64,8 @@ mod paths {
     fn workloads() {}
 
     /// Verdicts, oldest first. With `follow=true` the answer is `application/x-ndjson`: one `FlowView` a line, the
-    /// past that passes the filters first, then what happens, until the client closes.
+    /// past that passes the filters first, then what happens, until the client closes. An empty line means nothing; a
+    /// `Problem` in a line of its own says how many flows a slow reader lost, and the answer goes on.
     #[utoipa::path(get, path = crate::routes::FLOWS, tag = "flows", params(FlowQuery),
         responses((status = 200, content((Flows = "application/json"), (FlowView = "application/x-ndjson"))),
             (status = "default", body = Problem)))]

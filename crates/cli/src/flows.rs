@@ -8,7 +8,7 @@ use jiff::Zoned;
 
 use crate::args::FlowsArgs;
 use crate::failure::Failure;
-use crate::output::{BAD, Call, FAINT, GOOD, ODD, labels, print, runtime, styled};
+use crate::output::{BAD, Call, FAINT, GOOD, ODD, labels, print, runtime, styled, warning};
 use crate::when;
 
 #[cfg(test)]
@@ -71,6 +71,7 @@ fn follow(call: &Call, query: &FlowQuery) -> Result<u8, Failure> {
                 return Err(Failure::new("the daemon has ended")
                     .hint("enforcement stays in the kernel; follow again when a daemon runs"));
             }
+            Err(ClientError::Refused(remark)) => warning(&remark.message),
             Err(error) => return Err(error.into()),
         }
     }

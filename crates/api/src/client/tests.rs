@@ -93,10 +93,11 @@ async fn a_stranger_on_the_socket_is_named_as_such() {
 async fn a_followed_answer_is_read_line_by_line() {
     let place = Place::new("follow");
     let flow = r#"{"time":"2026-03-01T10:00:00Z","verdict":"deny","reason":"rule","hook":"connect4","mode":"enforce","from":{"class":"host"},"to":{"class":"world"},"protocol":"tcp","destination":"[::1]:80","repeats":2}"#;
+    let lost = r#"{"code":"unavailable","message":"3 flows were lost"}"#;
     let first: &'static str = Box::leak(
         format!(
-            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\n\n\r\n{:x}\r\n{flow}\n\r\n0\r\n\r\n",
-            flow.len() + 1
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\n\n\r\n{:x}\r\n{flow}\n{lost}\n\r\n0\r\n\r\n",
+            flow.len() + lost.len() + 2
         )
         .into_boxed_str(),
     );
@@ -108,6 +109,7 @@ async fn a_followed_answer_is_read_line_by_line() {
     let mut stream = Client::new(place.socket()).follow(&query).await.unwrap();
     let flow = stream.next().await.unwrap().unwrap();
     assert_eq!((flow.verdict, flow.repeats), (Verdict::Deny, 2));
+    assert_eq!(stream.next().await.unwrap_err().to_string(), "3 flows were lost");
     assert!(stream.next().await.unwrap().is_none());
     assert!(
         server
