@@ -63,7 +63,7 @@ pub enum ClientError {
     #[error("the daemon broke off: {0}")]
     Broken(#[from] hyper::Error),
     /// It accepted the request and said nothing.
-    #[error("the daemon did not answer within {} s", PATIENCE.as_secs())]
+    #[error("the daemon did not answer in time")]
     Late,
     /// It said something else than version 1 of this wire.
     #[error("cannot read the daemon's answer: {0}")]

@@ -2,11 +2,16 @@
 //!
 //! `off` is the way out when everything else is broken: nothing but missing rights keeps it from trying the map.
 
+use std::time::Duration;
+
 use cofferdam_api::{Client, ClientError, Code, Switched, VERSION};
 
 use crate::args::SwitchArgs;
 use crate::failure::Failure;
 use crate::output::{self, BAD, Call, styled};
+
+/// Nobody who is locked out waits for a daemon that hangs.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Switches enforcement off, or on again.
 pub(crate) fn switch(call: &Call, args: &SwitchArgs, off: bool) -> Result<u8, Failure> {
@@ -29,11 +34,16 @@ pub(crate) fn switch(call: &Call, args: &SwitchArgs, off: bool) -> Result<u8, Fa
 }
 
 async fn ask(client: &Client, off: bool) -> Result<Switched, ClientError> {
-    if off {
-        client.off().await
-    } else {
-        client.on().await
-    }
+    let answer = async {
+        if off {
+            client.off().await
+        } else {
+            client.on().await
+        }
+    };
+    tokio::time::timeout(PATIENCE, answer)
+        .await
+        .map_err(|_| ClientError::Late)?
 }
 
 fn forbidden(error: &ClientError) -> bool {
