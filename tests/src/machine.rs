@@ -147,6 +147,10 @@ fn processes() -> BTreeSet<String> {
         let Ok(comm) = fs::read_to_string(entry.path().join("comm")) else {
             continue;
         };
+        // Init has yet to reap a zombie; it holds nothing.
+        if fs::read_to_string(entry.path().join("stat")).is_ok_and(|stat| stat.contains(") Z ")) {
+            continue;
+        }
         if PROGRAMS.iter().any(|p| comm.trim().starts_with(p)) {
             found.insert(format!("{pid} {}", comm.trim()));
         }

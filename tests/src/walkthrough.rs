@@ -157,7 +157,7 @@ impl Row {
         let (result, observed) = match self.job.map(|job| job(scene)) {
             None => (Verdict::Later, "not part of this version".to_string()),
             Some(Ok(observed)) => (Verdict::Pass, observed),
-            Some(Err(error)) => (Verdict::Fail, format!("{error:#}")),
+            Some(Err(error)) => (Verdict::Fail, format!("{error:#}").replace('\n', " ")),
         };
         let ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
         RowResult {

@@ -81,7 +81,7 @@ fn has_nextest() -> Result<bool> {
 
 fn nextest(args: &Args, counts: &mut Counts) -> Result<()> {
     let filter: &[&str] = if args.unit {
-        &["-E", "not test(/^root_/) and not binary(/^root_/)"]
+        &["-E", "not test(/(^|::)(alone_)?root_/) and not binary(/^root_/)"]
     } else {
         &[]
     };
