@@ -211,7 +211,7 @@ fn opening_matches(opened: &OpeningPeer, own: &Identity, peer: View<'_>) -> bool
 }
 
 /// Equal, non-empty identity labels in one namespace.
-pub(crate) fn same_labels(one: &Identity, other: &Identity) -> bool {
+fn same_labels(one: &Identity, other: &Identity) -> bool {
     !one.identity_labels.is_empty()
         && one.namespace == other.namespace
         && one.identity_labels == other.identity_labels

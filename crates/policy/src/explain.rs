@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::clauses::{Clause, Condition, Index, View, same_labels};
+use crate::clauses::{Clause, Condition, Index, View};
 use crate::decide::{Judged, ends, structural};
 use crate::document::RulePeer;
 use crate::suggest::who;
@@ -107,16 +107,23 @@ fn end_in_words(index: &Index<'_>, end: End) -> String {
 }
 
 fn end_explanation(index: &Index<'_>, end: &Judged<'_>, attempt: &Attempt) -> EndExplanation {
-    let mut rules = Vec::new();
+    let mut rules: Vec<(Fit, RuleExplanation)> = Vec::new();
     if let Some((subject, own)) = index.subject(end.subject) {
         for clause in index.clauses(subject, end.direction) {
-            let (matched, why) = why(&clause, own, index.view(end.peer), attempt);
-            rules.push(RuleExplanation {
+            let (fit, why) = why(&clause, own, index.view(end.peer), attempt);
+            let matched = fit == Fit::Full;
+            let rule = RuleExplanation {
                 rule: clause.rule,
                 action: clause.action,
                 matched,
                 why,
-            });
+            };
+            // One label may open to several classes or protocols: of such a run, what came closest is told.
+            match rules.last_mut() {
+                Some(last) if last.1.rule == rule.rule && last.0 <= fit => *last = (fit, rule),
+                Some(last) if last.1.rule == rule.rule => {}
+                _ => rules.push((fit, rule)),
+            }
             if matched {
                 break;
             }
@@ -126,38 +133,47 @@ fn end_explanation(index: &Index<'_>, end: &Judged<'_>, attempt: &Attempt) -> En
         direction: end.direction,
         subject: end_in_words(index, End::Subject(end.subject)),
         action: end.clause.as_ref().map(|clause| clause.action),
-        rules,
+        rules: rules.into_iter().map(|(_, rule)| rule).collect(),
     }
 }
 
-fn why(clause: &Clause<'_>, own: &Identity, peer: View<'_>, attempt: &Attempt) -> (bool, String) {
+/// How far a rule matches.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fit {
+    Nothing,
+    Peer,
+    Full,
+}
+
+fn why(clause: &Clause<'_>, own: &Identity, peer: View<'_>, attempt: &Attempt) -> (Fit, String) {
     if !clause.matches_peer(own, peer) {
-        let wanted = match clause.condition {
-            Condition::Peers([RulePeer::SameLabels]) => return (false, differing(own, peer)),
+        let why = match clause.condition {
+            Condition::Peers([RulePeer::SameLabels]) => differing(own, peer),
             Condition::Peers(peers) => {
                 let words: Vec<&str> = peers.iter().map(|one| rule_peer_in_words(*one)).collect();
-                words.join(", ")
+                format!(
+                    "is about {}; the peer is {}",
+                    words.join(", "),
+                    view_in_words(peer)
+                )
             }
-            Condition::Opening(opening) => return (false, not_opened(&opening.peer, own, peer)),
+            Condition::Opening(opening) => not_opened(&opening.peer, own, peer),
         };
-        return (
-            false,
-            format!("is about {wanted}; the peer is {}", view_in_words(peer)),
-        );
+        return (Fit::Nothing, why);
     }
-    let ports = clause.ports();
     if !clause.matches_port(attempt.protocol, attempt.port) {
-        let asked = asked(attempt);
-        return (
-            false,
-            format!("the peer matches, but it is about {ports}, not {asked}"),
+        let why = format!(
+            "the peer matches, but it opens {}, not {}",
+            clause.ports(),
+            asked(attempt)
         );
+        return (Fit::Peer, why);
     }
     let why = match clause.condition {
         Condition::Peers([RulePeer::SameLabels]) => "the peer has the same labels".to_owned(),
         _ => format!("the peer is {}", view_in_words(peer)),
     };
-    (true, why)
+    (Fit::Full, why)
 }
 
 fn differing(own: &Identity, peer: View<'_>) -> String {
@@ -169,10 +185,7 @@ fn differing(own: &Identity, peer: View<'_>) -> String {
                 other.namespace, own.namespace
             )
         }
-        View::Identity(other) => {
-            debug_assert!(!same_labels(own, other));
-            format!("the peer has {}, not {}", who(other), who(own))
-        }
+        View::Identity(other) => format!("the peer has {}, not {}", who(other), who(own)),
         _ => format!("the peer is {}", view_in_words(peer)),
     }
 }

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+mod names;
+
 /// A number for one set of labels in one namespace, as the kernel sees it.
 ///
 /// Workload identities lie in `IDENTITY_MIN..PREFIX_MIN`; numbers below are peer classes, numbers above prefixes.
@@ -38,28 +40,6 @@ pub enum PeerClass {
     Workload = 7,
 }
 
-impl PeerClass {
-    /// The class as a peer number, which is what its row has for a key.
-    #[must_use]
-    pub const fn peer(self) -> Peer {
-        Peer(self as u32)
-    }
-
-    /// The word for it in labels, documents and tables.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Host => "host",
-            Self::Lan => "lan",
-            Self::Metadata => "metadata",
-            Self::Multicast => "multicast",
-            Self::World => "world",
-            Self::Pending => "pending",
-            Self::Workload => "workload",
-        }
-    }
-}
-
 /// Which end of a flow the subject is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -71,38 +51,10 @@ pub enum Direction {
     Egress = 2,
 }
 
-impl Direction {
-    /// The word for it in labels and documents.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Ingress => "ingress",
-            Self::Egress => "egress",
-        }
-    }
-}
-
 /// A transport protocol by its IP number; `Protocol::ANY` in a rule matches all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Protocol(pub u8);
-
-impl Protocol {
-    /// Matches every protocol, in rules only.
-    pub const ANY: Self = Self(0);
-    /// Transmission Control Protocol.
-    pub const TCP: Self = Self(6);
-    /// Internet Control Message Protocol for IPv4.
-    pub const ICMP: Self = Self(1);
-    /// User Datagram Protocol.
-    pub const UDP: Self = Self(17);
-    /// Internet Control Message Protocol for IPv6.
-    pub const ICMP6: Self = Self(58);
-    /// Stream Control Transmission Protocol.
-    pub const SCTP: Self = Self(132);
-    /// The protocols that have ports: those that a rule for ports of any protocol is about.
-    pub const WITH_PORTS: [Self; 3] = [Self::TCP, Self::UDP, Self::SCTP];
-}
 
 /// Ports `first..=last` of one protocol (or of any). `0..=65535` is every port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -113,55 +65,6 @@ pub struct PortRange {
     pub first: u16,
     /// Last port, inclusive.
     pub last: u16,
-}
-
-impl PortRange {
-    /// Every port of every protocol, those without ports included.
-    pub const EVERYTHING: Self = Self {
-        protocol: Protocol::ANY,
-        first: 0,
-        last: u16::MAX,
-    };
-
-    /// Whether it covers a port. Some ports of `Protocol::ANY` are ports of [`Protocol::WITH_PORTS`] only.
-    #[must_use]
-    pub fn contains(&self, protocol: Protocol, port: u16) -> bool {
-        let every_port = self.first == 0 && self.last == u16::MAX;
-        let any = self.protocol == Protocol::ANY && (every_port || Protocol::WITH_PORTS.contains(&protocol));
-        (any || self.protocol == protocol) && (self.first..=self.last).contains(&port)
-    }
-}
-
-impl std::fmt::Display for Protocol {
-    /// The name that labels use, else the number.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match *self {
-            Self::ANY => f.write_str("any"),
-            Self::TCP => f.write_str("tcp"),
-            Self::UDP => f.write_str("udp"),
-            Self::SCTP => f.write_str("sctp"),
-            Self::ICMP | Self::ICMP6 => f.write_str("icmp"),
-            Self(number) => write!(f, "protocol {number}"),
-        }
-    }
-}
-
-impl std::fmt::Display for PortRange {
-    /// As labels write it: `80`, `80-90/tcp`, `udp`.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.first == 0 && self.last == u16::MAX {
-            return write!(f, "{}", self.protocol);
-        }
-        write!(f, "{}", self.first)?;
-        if self.last != self.first {
-            write!(f, "-{}", self.last)?;
-        }
-        if self.protocol == Protocol::ANY {
-            Ok(())
-        } else {
-            write!(f, "/{}", self.protocol)
-        }
-    }
 }
 
 /// What a verdict says. The discriminants are the numbers in the kernel's maps.
