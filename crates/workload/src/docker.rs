@@ -1,14 +1,16 @@
 //! Docker Engine as a stream of [`Change`]s: connects, negotiates, lists, follows events, and does so again for ever.
 //!
-//! `engine` asks, `decode` (with `labels` and `ports`) reads the answers and is pure, `table` knows who joined whom and
+//! `engine` asks, `decode` (with `labels`, `ports`, `sketch`) reads the answers and is pure, `table` knows who joined whom and
 //! what was already said, `session` drives them while one connection lasts.
 
 mod decode;
 mod engine;
 mod event;
 mod labels;
+mod listing;
 mod ports;
 mod session;
+mod sketch;
 mod table;
 
 use std::os::unix::fs::MetadataExt;

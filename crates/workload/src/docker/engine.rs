@@ -16,7 +16,7 @@ use ipnet::IpNet;
 use tokio::net::UnixStream;
 
 use super::decode::{self, Decoded, ResolvConf};
-use super::{DockerConfig, EngineInfo, event};
+use super::{DockerConfig, EngineInfo, event, sketch};
 use crate::host;
 use crate::{Container, ContainerId, ContainerState, InvalidId, NetworkMode};
 
@@ -50,6 +50,8 @@ impl EngineError {
 #[derive(Clone)]
 pub(super) struct Engine {
     docker: Docker,
+    /// The engine's own folder, as it sees it.
+    data_root: PathBuf,
     images: Arc<Mutex<HashMap<String, Labels>>>,
 }
 
@@ -75,13 +77,12 @@ impl Engine {
                 .unwrap_or_default(),
             cgroup_parent: cgroup_parent_flag(&config.socket).await,
         };
-        Ok((
-            Self {
-                docker,
-                images: Arc::default(),
-            },
-            info,
-        ))
+        let engine = Self {
+            docker,
+            data_root: facts.docker_root_dir.map(PathBuf::from).unwrap_or_default(),
+            images: Arc::default(),
+        };
+        Ok((engine, info))
     }
 
     /// Every event from now on; those between this call and the first poll are not missed either.
@@ -120,6 +121,33 @@ impl Engine {
             Err(error) if EngineError::is_missing(&error) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
+        let image = self
+            .image_labels(answer.image.as_deref().unwrap_or_default())
+            .await?;
+        Ok(Some(complete(decode::container(&answer, &image)?)))
+    }
+
+    /// One container as far as it can be known without its lock; `None` if it is gone. See `sketch`.
+    pub(super) async fn sketch(&self, id: &ContainerId) -> Result<Option<Container>, EngineError> {
+        let filters = HashMap::from([("id".to_owned(), vec![id.to_string()])]);
+        let options = ListContainersOptions {
+            all: true,
+            filters: Some(filters),
+            ..ListContainersOptions::default()
+        };
+        let Some(summary) = self
+            .docker
+            .list_containers(Some(options))
+            .await?
+            .into_iter()
+            .next()
+        else {
+            return Ok(None);
+        };
+        let folder = self.data_root.join("containers").join(id.as_str());
+        let file = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
+        let (config, host) = (file("config.v2.json"), file("hostconfig.json"));
+        let answer = sketch::answer(summary, config.as_deref(), host.as_deref());
         let image = self
             .image_labels(answer.image.as_deref().unwrap_or_default())
             .await?;

@@ -9,6 +9,8 @@ use crate::ContainerId;
 /// What an event asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Notice {
+    /// It is new: it has to be known before it starts.
+    Created(ContainerId),
     /// Inspect this container.
     Look(ContainerId),
     /// It is gone for good.
@@ -51,10 +53,10 @@ pub(super) fn notice(event: &EventMessage) -> Option<Notice> {
     match event.typ? {
         EventMessageTypeEnum::CONTAINER => {
             let id = ContainerId::new(actor.id.clone()?).ok()?;
-            Some(if action == "destroy" {
-                Notice::Destroyed(id)
-            } else {
-                Notice::Look(id)
+            Some(match action {
+                "create" => Notice::Created(id),
+                "destroy" => Notice::Destroyed(id),
+                _ => Notice::Look(id),
             })
         }
         EventMessageTypeEnum::NETWORK if matches!(action, "connect" | "disconnect") => {

@@ -5,18 +5,16 @@ use std::collections::{HashMap, VecDeque};
 use bollard::models::EventMessage;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt, Stream, StreamExt, TryStreamExt};
+use futures_util::{FutureExt, Stream, StreamExt};
 use ipnet::IpNet;
 use tokio::sync::mpsc;
 
 use super::engine::{Engine, EngineError};
 use super::event::{self, Notice};
+use super::listing::{self, Listing};
 use super::table::Table;
 use super::{Change, DockerConfig};
 use crate::{Container, ContainerId};
-
-/// How many inspections run at once while all containers are listed.
-const AT_ONCE: usize = 16;
 
 /// Why a session ended.
 pub(super) enum End {
@@ -37,6 +35,7 @@ struct ReceiverGone;
 /// A finished question.
 enum Answer {
     Container(ContainerId, Result<Option<Container>, EngineError>),
+    Sketch(ContainerId, Result<Option<Container>, EngineError>),
     Subnets(Result<Vec<IpNet>, EngineError>),
 }
 
@@ -80,34 +79,28 @@ pub(super) async fn run(config: &DockerConfig, table: &mut Table, changes: &mpsc
         return End::ReceiverGone;
     }
     let mut backlog = VecDeque::new();
-    let (containers, subnets) = tokio::select! {
+    let listing = tokio::select! {
         () = changes.closed() => return End::ReceiverGone,
         lost = gather(&mut events, &mut backlog) => return lost,
-        listed = list(&engine) => match listed {
-            Ok(listed) => listed,
+        listing = listing::take(&engine) => match listing {
+            Ok(listing) => listing,
             Err(error) => return lost(&format!("its containers cannot be listed: {error}")),
         },
     };
-    let resync = Change::Resync {
-        containers: table.replace(containers),
-        subnets: subnets.clone(),
-    };
-    if changes.send(resync).await.is_err() {
-        return End::ReceiverGone;
-    }
     let mut session = Session {
         engine,
         table,
         changes,
-        subnets,
+        subnets: listing.subnets.clone(),
         work: FuturesUnordered::new(),
         asked: HashMap::new(),
         networks_asked: None,
     };
-    session
-        .follow(&mut events, backlog)
-        .await
-        .unwrap_or_else(|ReceiverGone| End::ReceiverGone)
+    let end = match session.start(listing, backlog).await {
+        Ok(()) => session.follow(&mut events).await,
+        Err(gone) => Err(gone),
+    };
+    end.unwrap_or(End::ReceiverGone)
 }
 
 /// Puts events aside while the list is made; returns only when the stream ends.
@@ -122,20 +115,6 @@ where
             None => return lost("it closed the connection"),
         }
     }
-}
-
-/// Every container and every subnet. One that disappears in between is left out.
-async fn list(engine: &Engine) -> Result<(Vec<Container>, Vec<IpNet>), EngineError> {
-    let subnets = engine.subnets().await?;
-    let ids = engine.ids().await?;
-    let inspections = ids
-        .into_iter()
-        .map(|id| async move { engine.container(&id).await });
-    let containers: Vec<_> = futures_util::stream::iter(inspections)
-        .buffer_unordered(AT_ONCE)
-        .try_collect()
-        .await?;
-    Ok((containers.into_iter().flatten().collect(), subnets))
 }
 
 fn lost(reason: &str) -> End {
@@ -157,13 +136,28 @@ fn absence(config: &DockerConfig, error: &EngineError) -> String {
 // === impl Session ===
 
 impl Session<'_> {
-    async fn follow<S>(&mut self, events: &mut S, backlog: VecDeque<Notice>) -> Result<End, ReceiverGone>
-    where
-        S: Stream<Item = Result<EventMessage, bollard::errors::Error>> + Unpin,
-    {
+    /// Tells the whole truth, then catches up with what happened while it was gathered.
+    async fn start(&mut self, listing: Listing, backlog: VecDeque<Notice>) -> Result<(), ReceiverGone> {
+        let containers = self.table.replace(listing.containers);
+        let mut news = vec![Change::Resync {
+            containers,
+            subnets: listing.subnets,
+        }];
+        news.extend(listing.troubles.into_iter().map(Change::Trouble));
+        self.tell(news).await?;
+        for id in listing.again {
+            self.look(id);
+        }
         for notice in backlog {
             self.heed(notice).await?;
         }
+        Ok(())
+    }
+
+    async fn follow<S>(&mut self, events: &mut S) -> Result<End, ReceiverGone>
+    where
+        S: Stream<Item = Result<EventMessage, bollard::errors::Error>> + Unpin,
+    {
         loop {
             tokio::select! {
                 () = self.changes.closed() => return Err(ReceiverGone),
@@ -181,6 +175,10 @@ impl Session<'_> {
 
     async fn heed(&mut self, notice: Notice) -> Result<(), ReceiverGone> {
         match notice {
+            Notice::Created(id) => {
+                self.sketch(id.clone());
+                self.look(id);
+            }
             Notice::Look(id) => self.look(id),
             Notice::Networks if self.networks_asked.is_some() => self.networks_asked = Some(Then::AskAgain),
             Notice::Networks => self.ask_networks(),
@@ -193,6 +191,15 @@ impl Session<'_> {
             }
         }
         Ok(())
+    }
+
+    fn sketch(&mut self, id: ContainerId) {
+        let engine = self.engine.clone();
+        let question = async move {
+            let answer = engine.sketch(&id).await;
+            Answer::Sketch(id, answer)
+        };
+        self.work.push(question.boxed());
     }
 
     fn look(&mut self, id: ContainerId) {
@@ -223,7 +230,24 @@ impl Session<'_> {
     async fn take(&mut self, answer: Answer) -> Result<(), ReceiverGone> {
         match answer {
             Answer::Container(id, answer) => self.take_container(id, answer).await,
+            Answer::Sketch(id, answer) => self.take_sketch(id, answer).await,
             Answer::Subnets(answer) => self.take_subnets(answer).await,
+        }
+    }
+
+    /// Counts only where nothing better is known. That it fails does not matter: it stands in for an inspection.
+    async fn take_sketch(
+        &mut self,
+        id: ContainerId,
+        answer: Result<Option<Container>, EngineError>,
+    ) -> Result<(), ReceiverGone> {
+        let destroyed = self.asked.get(&id) == Some(&Then::Forget);
+        match answer {
+            Ok(Some(container)) if !destroyed && !self.table.knows(&id) => {
+                let news = self.table.put(container);
+                self.tell(news).await
+            }
+            _ => Ok(()),
         }
     }
 
@@ -241,10 +265,8 @@ impl Session<'_> {
             Ok(Some(container)) => self.table.put(container),
             Ok(None) => self.table.remove(&id),
             Err(error) => {
-                let name = id.short();
-                vec![Change::Trouble(format!(
-                    "Docker cannot say what container {name} is: {error}"
-                ))]
+                self.sketch(id.clone());
+                vec![Change::Trouble(listing::trouble(&id, &error))]
             }
         };
         if ask_again {
@@ -274,7 +296,8 @@ impl Session<'_> {
         }
     }
 
-    async fn tell(&self, news: Vec<Change>) -> Result<(), ReceiverGone> {
+    // `&mut`: a shared borrow over an await would cost the whole future its `Send`.
+    async fn tell(&mut self, news: Vec<Change>) -> Result<(), ReceiverGone> {
         for change in news {
             self.changes.send(change).await.map_err(|_| ReceiverGone)?;
         }

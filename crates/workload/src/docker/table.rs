@@ -32,6 +32,11 @@ impl Table {
         self.told.values().cloned().collect()
     }
 
+    /// Whether it was put and not removed.
+    pub(super) fn knows(&self, id: &ContainerId) -> bool {
+        self.raw.contains_key(id)
+    }
+
     /// Takes a container's new facts; the result is what the receiver has to hear: the container if it changed, and those
     /// that joined it.
     pub(super) fn put(&mut self, container: Container) -> Vec<Change> {

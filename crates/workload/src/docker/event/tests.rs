@@ -22,7 +22,7 @@ fn each_kind_of_event_asks_for_the_right_thing() {
     let cases = [
         (
             event(EventMessageTypeEnum::CONTAINER, "create", &id, None),
-            Some(Notice::Look(known.clone())),
+            Some(Notice::Created(known.clone())),
         ),
         (
             event(EventMessageTypeEnum::CONTAINER, "die", &id, None),
