@@ -74,6 +74,20 @@ pub struct EngineInfo {
     pub cgroup_parent: Option<String>,
 }
 
+/// The oldest API that the reading of inspections was written and tested for (Docker 20.10).
+const OLDEST_API: (u32, u32) = (1, 41);
+
+// === impl EngineInfo ===
+
+impl EngineInfo {
+    /// Whether the engine speaks an API that is older than what Cofferdam knows. A version that cannot be read is not.
+    pub fn is_too_old(&self) -> bool {
+        let parts = self.api_version.split_once('.');
+        let version = parts.and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
+        version.is_some_and(|version| version < OLDEST_API)
+    }
+}
+
 /// Follows the engine and sends what changes, for ever; returns when the receiver is dropped. No Docker is no error: it is
 /// picked up when its socket appears.
 pub async fn watch(config: DockerConfig, changes: mpsc::Sender<Change>) {
@@ -139,5 +153,23 @@ impl Default for DockerConfig {
             backoff_max: Duration::from_secs(5),
             answer_within: Duration::from_secs(30),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn api_versions_are_compared_by_number() {
+        let old = |text: &str| {
+            EngineInfo {
+                api_version: text.to_owned(),
+                ..EngineInfo::default()
+            }
+            .is_too_old()
+        };
+        assert!(old("1.40") && old("1.9"));
+        assert!(!old("1.41") && !old("1.100") && !old("2.0") && !old(""));
     }
 }

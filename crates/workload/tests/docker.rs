@@ -11,7 +11,7 @@ mod engine;
 
 use std::net::IpAddr;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cofferdam_workload::{Change, Container, ContainerState, NetworkMode, host, sockets};
 use engine::{Engine, need_root};
@@ -178,8 +178,7 @@ async fn root_a_container_is_told_before_its_cgroup_exists() {
         }
         late
     };
-    let engine = &engine;
-    let (late, ()) = tokio::join!(runs, async {
+    let run_all = async {
         for number in 0..RUNS {
             let name = format!("run{number}");
             let args = [
@@ -195,18 +194,39 @@ async fn root_a_container_is_told_before_its_cgroup_exists() {
                 "tiny:1",
                 "true",
             ];
-            let socket = engine.socket();
-            let mut command = tokio::process::Command::new("docker");
-            let ran = command
-                .env_remove("DOCKER_HOST")
-                .arg("-H")
-                .arg(format!("unix://{}", socket.display()))
-                .args(args);
-            assert!(ran.output().await.unwrap().status.success());
+            let mut client = engine.docker_meanwhile(&args);
+            while client.try_wait().unwrap().is_none() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
         }
-    });
+    };
+    let (late, ()) = tokio::join!(runs, run_all);
     // The margin is for a machine so busy that this test itself is late.
     assert!(late <= 1, "{late} of {RUNS} were told too late");
+}
+
+/// A container whose start takes long holds up neither its own announcement nor the list of a daemon that starts meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn root_a_slow_start_holds_nothing_up() {
+    let engine = Engine::with_image();
+    let mut early = engine.watch();
+    early.resync().await;
+    let args = "run -d --runtime slow --name slow --label app=web -p 80:80 tiny:1 sleep 1000";
+    let begun = Instant::now();
+    let mut client = engine.docker_meanwhile(&args.split(' ').collect::<Vec<_>>());
+    let told = early.upsert("slow", |_| true).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let (containers, _) = engine.watch().resync().await;
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    for slow in [told, containers.into_iter().next().unwrap()] {
+        assert_eq!(
+            (slow.name.as_str(), slow.state),
+            ("slow", ContainerState::Created)
+        );
+        assert_eq!((slow.labels.len(), slow.published.len()), (1, 1));
+    }
+    early.upsert("slow", |slow| slow.cgroup.is_some()).await;
+    assert!(client.wait().unwrap().success());
 }
 
 #[tokio::test]

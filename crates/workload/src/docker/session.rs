@@ -75,8 +75,14 @@ pub(super) async fn run(config: &DockerConfig, table: &mut Table, changes: &mpsc
     };
     // Subscribed before anything is listed: what happens in between is told twice rather than never.
     let mut events = Box::pin(engine.events());
-    if changes.send(Change::Connected(info)).await.is_err() {
-        return End::ReceiverGone;
+    let old = info.is_too_old().then(|| {
+        let text = "Docker's API {} is older than 1.41, and what it says may be misread\nhint: update Docker to 20.10 or later";
+        Change::Trouble(text.replace("{}", &info.api_version))
+    });
+    for change in [Some(Change::Connected(info)), old].into_iter().flatten() {
+        if changes.send(change).await.is_err() {
+            return End::ReceiverGone;
+        }
     }
     let mut backlog = VecDeque::new();
     let listing = tokio::select! {

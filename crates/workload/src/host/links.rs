@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::{Stream, StreamExt, TryStreamExt};
 use ipnet::IpNet;
 use rtnetlink::MulticastGroup;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
@@ -34,32 +34,50 @@ pub async fn link_prefixes() -> Result<Vec<IpNet>, HostError> {
 /// Sends `()` after addresses or links of this namespace have changed (a burst gives one), until the receiver is dropped.
 /// An error means that the kernel refused the subscription; nothing will ever be sent then.
 pub async fn watch_addresses(changed: mpsc::Sender<()>) -> Result<(), HostError> {
+    loop {
+        let messages = subscribe().await?;
+        if forward(messages, &changed).await.is_err() {
+            return Ok(());
+        }
+        // The kernel drops a reader that is too slow for it, and what it dropped may have been a change.
+        if changed.send(()).await.is_err() {
+            return Ok(());
+        }
+        tokio::time::sleep(GATHER).await;
+    }
+}
+
+/// A subscription, and the connection that feeds it.
+struct Messages<S>(S, AbortOnDrop);
+
+async fn subscribe() -> Result<Messages<impl Stream + Unpin>, HostError> {
     let groups = [
         MulticastGroup::Link,
         MulticastGroup::Ipv4Ifaddr,
         MulticastGroup::Ipv6Ifaddr,
     ];
-    let (connection, _handle, mut messages) =
+    let (connection, _, messages) =
         rtnetlink::new_multicast_connection(&groups).map_err(|error| refused("address changes", &error))?;
-    let _connection = AbortOnDrop(tokio::spawn(connection));
+    Ok(Messages(messages, AbortOnDrop(tokio::spawn(connection))))
+}
+
+/// The receiver was dropped.
+struct ReceiverGone;
+
+/// Forwards until the messages end.
+async fn forward<S: Stream + Unpin>(
+    Messages(mut messages, _connection): Messages<S>,
+    changed: &mpsc::Sender<()>,
+) -> Result<(), ReceiverGone> {
     loop {
         tokio::select! {
-            () = changed.closed() => return Ok(()),
-            message = messages.next() => if message.is_none() {
-                return Err(refused("address changes", &"the kernel closed the connection"));
-            },
+            () = changed.closed() => return Err(ReceiverGone),
+            message = messages.next() => if message.is_none() { return Ok(()) },
         }
-        let gathering = tokio::time::sleep(GATHER);
-        tokio::pin!(gathering);
-        loop {
-            tokio::select! {
-                () = &mut gathering => break,
-                message = messages.next() => if message.is_none() { break },
-            }
-        }
-        if changed.send(()).await.is_err() {
-            return Ok(());
-        }
+        // Only the end of the messages cuts the gathering short, and the next turn sees that too.
+        let burst = async { while messages.next().await.is_some() {} };
+        let _ = tokio::time::timeout(GATHER, burst).await;
+        changed.send(()).await.map_err(|_| ReceiverGone)?;
     }
 }
 

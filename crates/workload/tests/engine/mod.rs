@@ -1,6 +1,7 @@
 //! A Docker Engine of the test's own: own folder, network namespace and cgroup parent. Dropping it removes them all.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,6 +14,8 @@ use tokio::sync::mpsc;
 
 /// How long anything may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// `--runtime slow`: the engine holds the container's lock for three seconds of its start.
+const SLOW_RUNTIME: &str = "#!/bin/sh\ncase \" $* \" in *\" create \"*) sleep 3 ;; esac\nexec runc \"$@\"\n";
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// A running (or stopped) dockerd.
@@ -46,6 +49,8 @@ impl Engine {
         );
         let folder = std::env::temp_dir().join(&name);
         fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("slow"), SLOW_RUNTIME).unwrap();
+        fs::set_permissions(folder.join("slow"), fs::Permissions::from_mode(0o755)).unwrap();
         Self {
             folder,
             cgroup_parent: format!("cofferdam-test-{name}"),
@@ -67,7 +72,7 @@ impl Engine {
         let at = self.folder.display();
         let script = format!(
             "ip link set lo up && exec dockerd --data-root {at}/data --exec-root {at}/exec -p {at}/pid \
-             -H unix://{at}/sock --cgroup-parent /{}",
+             -H unix://{at}/sock --cgroup-parent /{} --add-runtime slow={at}/slow",
             self.cgroup_parent
         );
         let started = Command::new("unshare")
@@ -105,13 +110,18 @@ impl Engine {
         out
     }
 
+    /// Starts the docker client and does not wait for it.
+    pub(crate) fn docker_meanwhile(&self, args: &[&str]) -> Child {
+        self.client(args)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("docker, from the package docker.io")
+    }
+
     fn try_docker(&self, args: &[&str]) -> (bool, String) {
-        let out = Command::new("docker")
-            .env_remove("DOCKER_HOST")
-            .arg("-H")
-            .arg(format!("unix://{}", self.socket().display()))
-            .args(args)
-            .stdin(Stdio::null())
+        let out = self
+            .client(args)
             .output()
             .expect("docker, from the package docker.io");
         let text = if out.status.success() {
@@ -123,6 +133,16 @@ impl Engine {
             out.status.success(),
             String::from_utf8_lossy(&text).trim().to_owned(),
         )
+    }
+
+    fn client(&self, args: &[&str]) -> Command {
+        let mut client = Command::new("docker");
+        client
+            .env_remove("DOCKER_HOST")
+            .arg("-H")
+            .arg(format!("unix://{}", self.socket().display()));
+        client.args(args).stdin(Stdio::null());
+        client
     }
 
     /// Where its socket is, or will be.
