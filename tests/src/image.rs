@@ -46,6 +46,15 @@ pub const CURL: Image = Image {
     labels: &["maintainer=somebody"],
 };
 
+/// Nothing but a way to this machine's own programs: run it with `-v /usr:/usr:ro`.
+pub const DEBIAN: Image = Image {
+    name: "debian",
+    programs: &[],
+    files: &[],
+    command: r#"["/bin/sh"]"#,
+    labels: &[],
+};
+
 const NGINX_CONF: &str = "user root;
 worker_processes 1;
 pid /run/nginx.pid;
@@ -80,8 +89,7 @@ const DIRECTORIES: &[&str] = &[
     "var/log/nginx",
     "var/lib/nginx",
     "srv",
-    "bin",
-    "usr/bin",
+    "usr",
 ];
 
 const BUSYBOX: &str = "/bin/busybox";
@@ -93,10 +101,10 @@ impl Image {
     pub fn tar(&self) -> Result<Vec<u8>> {
         let mut tar = Builder::new(Vec::new());
         for directory in DIRECTORIES {
-            tar.append_data(
-                &mut header(EntryType::Directory, 0o755, 0),
-                format!("{directory}/"),
-                &[][..],
+            append_directory(
+                &mut tar,
+                directory,
+                if *directory == "tmp" { 0o1777 } else { 0o755 },
             )?;
         }
         for (path, text) in ALWAYS.iter().chain(self.files) {
@@ -106,6 +114,16 @@ impl Image {
                 path,
                 Cursor::new(text),
             )?;
+        }
+        if self.programs.is_empty() {
+            for directory in ["bin", "sbin", "lib", "lib64"] {
+                let target = format!("usr/{directory}");
+                tar.append_link(&mut header(EntryType::Symlink, 0o777, 0), directory, target)?;
+            }
+            return Ok(tar.into_inner()?);
+        }
+        for directory in ["bin", "usr/bin"] {
+            append_directory(&mut tar, directory, 0o755)?;
         }
         for (inside, outside) in self.closure()? {
             let mut file = fs::File::open(&outside).with_context(|| outside.display().to_string())?;
@@ -157,6 +175,11 @@ impl Image {
         }
         Ok(())
     }
+}
+
+fn append_directory(tar: &mut Builder<Vec<u8>>, path: &str, mode: u32) -> Result<()> {
+    let mut directory = header(EntryType::Directory, mode, 0);
+    Ok(tar.append_data(&mut directory, format!("{path}/"), &[][..])?)
 }
 
 fn header(kind: EntryType, mode: u32, size: u64) -> Header {

@@ -22,7 +22,7 @@ pub use engine::Engine;
 pub use place::{Outcome, Place};
 
 use crate::binaries;
-use crate::image::{CURL, NGINX};
+use crate::image::{CURL, DEBIAN, NGINX};
 
 /// A lab host. Fields are dropped in order: Docker, then cgroups with every process, then mounts and files.
 pub struct Lab {
@@ -61,6 +61,7 @@ impl Lab {
         let engine = Engine::start(host.clone(), &directory.0.join("d"), cgroups.docker_parent())?;
         engine.import(&NGINX)?;
         engine.import(&CURL)?;
+        engine.import(&DEBIAN)?;
         let paths = directory.paths(&cgroups, &engine)?;
         Ok(Self {
             engine,

@@ -9,4 +9,5 @@ pub mod lab;
 pub mod machine;
 pub mod probe;
 pub mod soak;
+pub mod stacks;
 pub mod walkthrough;

@@ -34,6 +34,10 @@ pub struct Attempt {
 pub enum Kind {
     /// A TCP connection.
     Tcp,
+    /// A TCP connection and a request for `/`.
+    Http,
+    /// A TCP connection and the first question of PostgreSQL's protocol.
+    Postgres,
     /// A connected UDP socket.
     Udp,
     /// An unconnected UDP socket.
@@ -79,6 +83,8 @@ impl Kind {
     fn word(self) -> &'static str {
         match self {
             Self::Tcp => "tcp",
+            Self::Http => "http",
+            Self::Postgres => "postgres",
             Self::Udp => "udp",
             Self::SendTo => "sendto",
         }

@@ -192,7 +192,7 @@ impl Counts {
         stream: Stream,
         summary: fn(&str) -> Option<Counts>,
     ) -> Result<bool> {
-        command.current_dir(repo::root()?);
+        command.current_dir(repo::root()?).env("RUST_BACKTRACE", "0");
         match stream {
             Stream::Out => command.stdout(Stdio::piped()),
             Stream::Err => command.stderr(Stdio::piped()),

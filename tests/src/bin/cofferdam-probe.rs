@@ -1,11 +1,11 @@
 //! A small peer for the labs: serves, connects, and says in JSON how an attempt ended and how long it took.
 //!
-//!     cofferdam-probe serve NAME tcp|udp ADDRESS
-//!     cofferdam-probe try tcp|udp|sendto ADDRESS COUNT TIMEOUT_MS
+//!     cofferdam-probe serve NAME tcp|udp|multicast ADDRESS
+//!     cofferdam-probe try tcp|http|postgres|udp|sendto ADDRESS COUNT TIMEOUT_MS
 //!     cofferdam-probe hold ADDRESS
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,8 @@ fn main() -> Result<()> {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args.as_slice() {
         ["serve", name, "tcp", address] => serve_tcp(name, address.parse()?),
-        ["serve", name, "udp", address] => serve_udp(name, address.parse()?),
+        ["serve", name, "udp", address] => serve_udp(name, bind(address.parse()?)?),
+        ["serve", name, "multicast", group] => serve_udp(name, join(group.parse()?)?),
         ["try", kind, address, count, timeout] => {
             let timeout = Duration::from_millis(timeout.parse()?);
             let mut all = Attempts::default();
@@ -29,7 +30,7 @@ fn main() -> Result<()> {
         }
         ["hold", address] => hold(address.parse()?),
         _ => bail!(
-            "usage: serve NAME tcp|udp ADDRESS, try tcp|udp|sendto ADDRESS COUNT TIMEOUT_MS, hold ADDRESS"
+            "usage: serve NAME tcp|udp|multicast ADDRESS, try tcp|http|postgres|udp|sendto ADDRESS COUNT TIMEOUT_MS, hold ADDRESS"
         ),
     }
 }
@@ -50,9 +51,21 @@ fn serve_tcp(name: &str, address: SocketAddr) -> Result<()> {
     Ok(())
 }
 
+fn bind(address: SocketAddr) -> Result<UdpSocket> {
+    UdpSocket::bind(address).with_context(|| format!("cannot bind {address}"))
+}
+
+/// A socket that hears a multicast group, as mDNS and SSDP responders do.
+fn join(group: SocketAddrV4) -> Result<UdpSocket> {
+    let socket = bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, group.port())))?;
+    socket
+        .join_multicast_v4(group.ip(), &Ipv4Addr::UNSPECIFIED)
+        .with_context(|| format!("cannot join {group}"))?;
+    Ok(socket)
+}
+
 /// Answers every datagram with its name.
-fn serve_udp(name: &str, address: SocketAddr) -> Result<()> {
-    let socket = UdpSocket::bind(address).with_context(|| format!("cannot bind {address}"))?;
+fn serve_udp(name: &str, socket: UdpSocket) -> Result<()> {
     println!("ready");
     let mut bytes = [0; 2048];
     loop {
@@ -67,6 +80,9 @@ fn attempt(kind: &str, address: SocketAddr, timeout: Duration) -> Attempt {
     let start = Instant::now();
     let outcome = match kind {
         "tcp" => try_tcp(address, timeout),
+        "http" => ask(address, timeout, b"GET / HTTP/1.0\r\n\r\n"),
+        // SSLRequest: a server of any version answers it with one byte, before it asks who we are.
+        "postgres" => ask(address, timeout, &[0, 0, 0, 8, 4, 210, 22, 47]),
         "udp" => try_udp(address, timeout, true),
         _ => try_udp(address, timeout, false),
     };
@@ -93,6 +109,17 @@ fn try_tcp(address: SocketAddr, timeout: Duration) -> std::io::Result<String> {
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line)?;
     Ok(line.trim().to_string())
+}
+
+/// Sends first, then takes what comes.
+fn ask(address: SocketAddr, timeout: Duration, question: &[u8]) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&address, timeout)?;
+    stream.set_read_timeout(Some(timeout))?;
+    stream.write_all(question)?;
+    let mut bytes = [0; 64];
+    let length = stream.read(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes[..length]);
+    Ok(text.lines().next().unwrap_or_default().to_string())
 }
 
 fn try_udp(address: SocketAddr, timeout: Duration, connected: bool) -> std::io::Result<String> {

@@ -88,7 +88,10 @@ impl Engine {
             .stderr(Stdio::piped());
         let start = Instant::now();
         let mut child = self.place.spawn(&mut command)?;
-        child.stdin.take().context("no stdin")?.write_all(&image.tar()?)?;
+        let mut stdin = child.stdin.take().context("no stdin")?;
+        // Where docker refuses the tar, its own words say more than our broken pipe.
+        let _ = stdin.write_all(&image.tar()?);
+        drop(stdin);
         finish(child, start, PATIENCE)?
             .ok()
             .with_context(|| format!("docker import {}", image.name))?;

@@ -204,16 +204,16 @@ pub fn curl(place: &Place, url: &str) -> Result<Fetch> {
     Ok(Fetch::read(&place.run(CURL[0], &args)?))
 }
 
-/// Asks until it holds, at most ten seconds.
+/// Asks until it holds, at most twenty seconds.
 pub fn eventually(what: &str, mut holds: impl FnMut() -> Result<bool>) -> Result<()> {
     let start = Instant::now();
-    while start.elapsed() < Duration::from_secs(10) {
+    while start.elapsed() < Duration::from_secs(20) {
         if holds()? {
             return Ok(());
         }
         thread::sleep(Duration::from_millis(50));
     }
-    bail!("not within 10 s: {what}")
+    bail!("not within 20 s: {what}")
 }
 
 // === impl Fetch ===
