@@ -43,7 +43,9 @@ impl Datapath {
     /// Replaces the whole set of namespaces that one protected workload has for itself. It is judged as that workload
     /// where nobody is known to listen; leave a namespace out where strangers or other workloads share it.
     pub fn set_namespace_owners(&mut self, all: &[(u64, Entry)]) -> Result<()> {
-        let wanted = all.iter().map(|(netns, e)| (bytes(netns).to_vec(), bytes(&abi_entry(e, 0)).to_vec()));
+        let wanted = all
+            .iter()
+            .map(|(netns, e)| (bytes(netns).to_vec(), bytes(&abi_entry(e, 0)).to_vec()));
         replace(&self.skel.maps.owners, "owners", &wanted.collect())
     }
 

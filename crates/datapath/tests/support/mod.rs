@@ -17,7 +17,9 @@ use cofferdam_policy::{
     Action, Compiled, Direction, Peer, PeerClass, PortValue, PrefixValue, RowKey, RowValue, Step,
     base_prefixes,
 };
+use nix::sched::{CloneFlags, setns};
 
+pub(crate) mod net;
 pub(crate) mod peer;
 
 static COUNTER: AtomicU32 = AtomicU32::new(0);
@@ -26,6 +28,8 @@ pub(crate) struct Stage {
     pub datapath: Option<Datapath>,
     pub root: PathBuf,
     pub bpffs: PathBuf,
+    /// The namespace that plays the host's.
+    pub host: PathBuf,
 }
 
 pub(crate) struct Server {
@@ -43,6 +47,11 @@ impl Drop for Server {
 
 impl Stage {
     pub(crate) fn new() -> Self {
+        Self::inside(Path::new("/proc/self/ns/net"))
+    }
+
+    /// With another network namespace in the role of the host's.
+    pub(crate) fn inside(host: &Path) -> Self {
         assert!(nix::unistd::geteuid().is_root(), "this test needs root");
         let unified = Path::new("/sys/fs/cgroup/unified");
         let hierarchy = if unified.exists() {
@@ -68,6 +77,7 @@ impl Stage {
             datapath: None,
             root,
             bpffs: Path::new("/sys/fs/bpf").join(name),
+            host: host.to_owned(),
         };
         stage.start();
         stage
@@ -80,8 +90,7 @@ impl Stage {
             on_dead_closed: false,
         };
         let mut datapath = Datapath::open(&settings).unwrap();
-        let here = fs::File::open("/proc/self/ns/net").unwrap();
-        let host_netns = netns_cookie(&here).unwrap();
+        let host_netns = netns_cookie(&fs::File::open(&self.host).unwrap()).unwrap();
         datapath
             .set_global(Global {
                 off: false,
@@ -113,33 +122,11 @@ impl Stage {
     }
 
     pub(crate) fn serve(&self, dir: &Path, kind: &str, ip: &str) -> Server {
-        let mut child = peer_command(dir, &format!("{kind} {ip}"))
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        let address = loop {
-            let mut line = String::new();
-            assert!(out.read_line(&mut line).unwrap() > 0, "the server ended early");
-            if let Some(address) = line.trim().strip_prefix("listening ") {
-                break address.parse().unwrap();
-            }
-        };
-        Server {
-            child,
-            address,
-            _out: out,
-        }
+        serve_in(&self.host, dir, kind, ip)
     }
 
     pub(crate) fn ask(&self, dir: &Path, words: &str) -> peer::Outcome {
-        let out = peer_command(dir, words).output().unwrap();
-        let text = String::from_utf8_lossy(&out.stdout).into_owned();
-        let line = text
-            .lines()
-            .find_map(|l| l.strip_prefix("outcome "))
-            .unwrap_or_else(|| panic!("{text}"));
-        serde_json::from_str(line).unwrap()
+        ask_in(&self.host, dir, words)
     }
 
     pub(crate) fn flows(&mut self) -> Vec<FlowEvent> {
@@ -167,6 +154,39 @@ impl Drop for Stage {
     }
 }
 
+/// Starts a server in a cgroup folder and a network namespace, and waits until it listens.
+pub(crate) fn serve_in(netns: &Path, dir: &Path, kind: &str, at: &str) -> Server {
+    let mut command = peer_command(netns, dir, &format!("{kind} {at}"));
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let address = loop {
+        let mut line = String::new();
+        assert!(
+            out.read_line(&mut line).unwrap() > 0,
+            "the server at {at} ended early"
+        );
+        if let Some(address) = line.trim().strip_prefix("listening ") {
+            break address.parse().unwrap();
+        }
+    };
+    Server {
+        child,
+        address,
+        _out: out,
+    }
+}
+
+/// Runs a client in a cgroup folder and a network namespace.
+pub(crate) fn ask_in(netns: &Path, dir: &Path, words: &str) -> peer::Outcome {
+    let out = peer_command(netns, dir, words).output().unwrap();
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    let line = text.lines().find_map(|l| l.strip_prefix("outcome "));
+    serde_json::from_str(
+        line.unwrap_or_else(|| panic!("{words}: {text} {}", String::from_utf8_lossy(&out.stderr))),
+    )
+    .unwrap()
+}
+
 fn remove_folders(dir: &Path) {
     for child in fs::read_dir(dir).into_iter().flatten().flatten() {
         if child.file_type().is_ok_and(|t| t.is_dir()) {
@@ -183,14 +203,20 @@ fn is_bpffs() -> bool {
         .any(|l| l.contains(" /sys/fs/bpf bpf "))
 }
 
-fn peer_command(dir: &Path, words: &str) -> Command {
+fn peer_command(netns: &Path, dir: &Path, words: &str) -> Command {
     let procs = dir.join("cgroup.procs");
+    let netns = fs::File::open(netns).unwrap();
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
         .args(["--exact", "peer_process", "--nocapture"])
         .env(peer::WORDS, words);
-    // SAFETY: between fork and exec only a file is written.
-    unsafe { command.pre_exec(move || fs::write(&procs, "0")) };
+    // SAFETY: between fork and exec only a file is written and a namespace entered.
+    unsafe {
+        command.pre_exec(move || {
+            fs::write(&procs, "0")?;
+            Ok(setns(&netns, CloneFlags::CLONE_NEWNET)?)
+        })
+    };
     command
 }
 

@@ -1,11 +1,12 @@
-//! What a peer process does: `tcp-serve IP`, `udp-serve IP`, `tcp ADDRESS`, `udp ADDRESS`, `udp-connected ADDRESS`,
-//! `udp-from SOURCE ADDRESS`.
+//! What a peer process does: `tcp-serve IP[:PORT]`, `udp-serve IP[:PORT]`, `tcp ADDRESS`, `tcp-from SOURCE ADDRESS`,
+//! `udp ADDRESS`, `udp-connected ADDRESS`, `udp-from SOURCE ADDRESS`.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use socket2::{Domain, Socket, Type};
 
 pub(crate) const WORDS: &str = "COFFERDAM_PEER";
 
@@ -39,6 +40,7 @@ pub(crate) fn play(words: &str) {
         ["tcp-serve", ip] => tcp_serve(ip),
         ["udp-serve", ip] => udp_serve(ip),
         ["tcp", to] => report(|| tcp(to)),
+        ["tcp-from", from, to] => report(|| tcp_from(from, to)),
         ["udp", to] => report(|| udp(unspecified(to), to, false)),
         ["udp-connected", to] => report(|| udp(unspecified(to), to, true)),
         ["udp-from", from, to] => report(|| udp(from, to, false)),
@@ -62,7 +64,8 @@ fn report(act: impl FnOnce() -> std::io::Result<()>) {
 }
 
 fn at(ip: &str) -> SocketAddr {
-    SocketAddr::new(ip.parse().unwrap(), 0)
+    ip.parse()
+        .unwrap_or_else(|_| SocketAddr::new(ip.parse().unwrap(), 0))
 }
 
 fn tcp_serve(ip: &str) {
@@ -88,6 +91,16 @@ fn tcp(to: &str) -> std::io::Result<()> {
     let mut stream = TcpStream::connect_timeout(&to.parse().unwrap(), Duration::from_secs(2))?;
     let mut byte = [0];
     stream.read_exact(&mut byte)
+}
+
+/// Strangers from elsewhere are dropped, not refused, so they wait for half a second only.
+fn tcp_from(from: &str, to: &str) -> std::io::Result<()> {
+    let (from, to): (SocketAddr, SocketAddr) = (from.parse().unwrap(), to.parse().unwrap());
+    let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
+    socket.bind(&from.into())?;
+    socket.connect_timeout(&to.into(), Duration::from_millis(500))?;
+    let mut byte = [0];
+    TcpStream::from(socket).read_exact(&mut byte)
 }
 
 fn unspecified(to: &str) -> &'static str {

@@ -1,0 +1,165 @@
+//! A small world of network namespaces: a host with a bridge, containers on it, and a LAN with the Internet behind it.
+
+use std::fs;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+static COUNTER: AtomicU32 = AtomicU32::new(0);
+
+/// Not .1, which the scenarios give to strangers.
+pub(crate) const HOST_LAN: [&str; 2] = ["192.168.7.253", "fd12::253"];
+pub(crate) const BRIDGE: [&str; 2] = ["172.17.0.1", "fd17::1"];
+const LAN: [&str; 2] = ["192.168.7.254", "fd12::254"];
+
+/// Namespaces are removed on drop, and with them every link in them.
+pub(crate) struct Net {
+    name: String,
+    containers: u32,
+}
+
+impl Net {
+    pub(crate) fn new() -> Self {
+        let name = format!(
+            "cf{}-{}",
+            std::process::id(),
+            COUNTER.fetch_add(1, Ordering::Relaxed)
+        );
+        let net = Self { name, containers: 0 };
+        for ns in ["host", "lan"] {
+            net.add_namespace(ns);
+        }
+        let (host, lan) = (net.name("host"), net.name("lan"));
+        ip(&format!("-n {host} link add br0 type bridge"));
+        net.up(
+            "host",
+            "br0",
+            &[&format!("{}/16", BRIDGE[0]), &format!("{}/64", BRIDGE[1])],
+        );
+        ip(&format!(
+            "-n {host} link add lan0 type veth peer name eth0 netns {lan}"
+        ));
+        net.up(
+            "host",
+            "lan0",
+            &[&format!("{}/24", HOST_LAN[0]), &format!("{}/64", HOST_LAN[1])],
+        );
+        net.up(
+            "lan",
+            "eth0",
+            &[&format!("{}/24", LAN[0]), &format!("{}/64", LAN[1])],
+        );
+        net.default_route("host", LAN);
+        net.default_route("lan", HOST_LAN);
+        // Containers reach the LAN through the host.
+        let switches =
+            "echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding";
+        let netns = format!("--net={}", net.path("host").display());
+        assert!(
+            Command::new("nsenter")
+                .args([&netns, "sh", "-c", switches])
+                .status()
+                .unwrap()
+                .success()
+        );
+        net
+    }
+
+    /// Somebody on the LAN or beyond.
+    pub(crate) fn add_stranger(&self, address: IpAddr) {
+        let bits = if address.is_ipv4() { 32 } else { 128 };
+        ip(&format!(
+            "-n {} addr replace {address}/{bits} dev eth0 {}",
+            self.name("lan"),
+            no_dad(address)
+        ));
+    }
+
+    /// An address of the host itself.
+    pub(crate) fn add_host_address(&self, address: IpAddr) {
+        let bits = if address.is_ipv4() { 32 } else { 128 };
+        ip(&format!(
+            "-n {} addr replace {address}/{bits} dev lo {}",
+            self.name("host"),
+            no_dad(address)
+        ));
+    }
+
+    /// A container on the bridge; returns its namespace and addresses.
+    pub(crate) fn add_container(&mut self, wanted: Option<IpAddr>) -> (PathBuf, [IpAddr; 2]) {
+        self.containers += 1;
+        let n = self.containers + 100;
+        let ns = format!("c{n}");
+        self.add_namespace(&ns);
+        let v4 = wanted.unwrap_or_else(|| format!("172.17.0.{n}").parse().unwrap());
+        let v6: IpAddr = format!("fd17::{n}").parse().unwrap();
+        let (host, inside) = (self.name("host"), self.name(&ns));
+        ip(&format!(
+            "-n {host} link add v{n} type veth peer name eth0 netns {inside}"
+        ));
+        ip(&format!("-n {host} link set v{n} master br0 up"));
+        self.up(&ns, "eth0", &[&format!("{v4}/16"), &format!("{v6}/64")]);
+        self.default_route(&ns, BRIDGE);
+        (self.path(&ns), [v4, v6])
+    }
+
+    pub(crate) fn path(&self, ns: &str) -> PathBuf {
+        PathBuf::from("/run/netns").join(self.name(ns))
+    }
+
+    fn name(&self, ns: &str) -> String {
+        format!("{}-{ns}", self.name)
+    }
+
+    fn add_namespace(&self, ns: &str) {
+        let name = self.name(ns);
+        ip(&format!("netns add {name}"));
+        ip(&format!("-n {name} link set lo up"));
+    }
+
+    fn up(&self, ns: &str, link: &str, addresses: &[&str]) {
+        let name = self.name(ns);
+        for address in addresses {
+            let nodad = if address.contains(':') { "nodad" } else { "" };
+            ip(&format!("-n {name} addr add {address} dev {link} {nodad}"));
+        }
+        ip(&format!("-n {name} link set {link} up"));
+    }
+
+    fn default_route(&self, ns: &str, via: [&str; 2]) {
+        ip(&format!("-n {} route add default via {}", self.name(ns), via[0]));
+        ip(&format!(
+            "-n {} -6 route add default via {}",
+            self.name(ns),
+            via[1]
+        ));
+    }
+}
+
+impl Drop for Net {
+    fn drop(&mut self) {
+        for entry in fs::read_dir("/run/netns").into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with(&format!("{}-", self.name)) {
+                Command::new("ip").args(["netns", "del", &name]).status().ok();
+            }
+        }
+    }
+}
+
+fn no_dad(address: IpAddr) -> &'static str {
+    if address.is_ipv6() { "nodad" } else { "" }
+}
+
+fn ip(words: &str) {
+    let done = Command::new("ip")
+        .args(words.split_whitespace())
+        .output()
+        .unwrap();
+    assert!(
+        done.status.success(),
+        "ip {words}: {}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+}
