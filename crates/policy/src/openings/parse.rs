@@ -266,25 +266,7 @@ fn ports(text: &str, at: usize) -> Result<Vec<Option<PortRange>>, Defect> {
     if let Some(found) = protocols(text) {
         return Ok(found.iter().map(|protocol| every(*protocol)).collect());
     }
-    let (range, protocol) = match text.split_once('/') {
-        None => (text, Protocol::ANY),
-        Some((range, name)) => match protocols(name) {
-            Some(&[protocol]) => (range, protocol),
-            Some(_) => {
-                let at = at + range.len() + 1;
-                return Err(defect(at, "icmp has no ports", "write :icmp without a port"));
-            }
-            None => {
-                let at = at + range.len() + 1;
-                let what = format!("{name:?} is not a protocol");
-                return Err(Defect {
-                    at,
-                    what,
-                    hint: "write /tcp, /udp or /sctp".to_owned(),
-                });
-            }
-        },
-    };
+    let (range, protocol) = transport(text, at)?;
     let (first, last) = match range.split_once('-') {
         Some((first, last)) => (port(first, at)?, port(last, at + first.len() + 1)?),
         None => port(range, at).map(|port| (port, port))?,
@@ -302,6 +284,26 @@ fn ports(text: &str, at: usize) -> Result<Vec<Option<PortRange>>, Defect> {
         first,
         last,
     })])
+}
+
+/// What stands before the slash, and the one protocol behind it.
+fn transport(text: &str, at: usize) -> Result<(&str, Protocol), Defect> {
+    let Some((range, name)) = text.split_once('/') else {
+        return Ok((text, Protocol::ANY));
+    };
+    let at = at + range.len() + 1;
+    match protocols(name) {
+        Some(&[protocol]) => Ok((range, protocol)),
+        Some(_) => Err(defect(at, "icmp has no ports", "write :icmp without a port")),
+        None => {
+            let what = format!("{name:?} is not a protocol");
+            Err(Defect {
+                at,
+                what,
+                hint: "write /tcp, /udp or /sctp".to_owned(),
+            })
+        }
+    }
 }
 
 fn protocols(name: &str) -> Option<&'static [Protocol]> {
