@@ -3,7 +3,7 @@
 #ifndef COFFERDAM_DIRECTORY_H
 #define COFFERDAM_DIRECTORY_H
 
-#include "resolve.h"
+#include "record.h"
 
 static __always_inline void add_to_port(const struct listener_key *key, __u32 n)
 {

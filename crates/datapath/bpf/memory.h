@@ -6,7 +6,7 @@
 #ifndef COFFERDAM_MEMORY_H
 #define COFFERDAM_MEMORY_H
 
-#include "resolve.h"
+#include "record.h"
 
 static __always_inline int is_datagram(__u8 protocol)
 {

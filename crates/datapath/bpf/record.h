@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* What is told to the daemon about a verdict. */
+#ifndef COFFERDAM_RECORD_H
+#define COFFERDAM_RECORD_H
+
+#include "resolve.h"
+
+struct flow {
+	struct party from;
+	struct party to;
+	struct address source;
+	struct address destination;
+	__u16 source_port;
+	__u16 destination_port;
+	__u8 protocol;
+	__u8 hook;
+};
+
+static __always_inline void endpoint(struct endpoint *e, const struct party *p)
+{
+	e->cgroup = p->cgroup;
+	e->peer = p->peer;
+	e->workload = p->workload;
+}
+
+static __noinline int record(const struct flow *f, const struct verdict *v)
+{
+	struct flow_event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+
+	if (!e) {
+		count(LOST_EVENT);
+		return 0;
+	}
+	__builtin_memset(e, 0, sizeof(*e));
+	e->type = EVENT_FLOW;
+	e->action = v->action;
+	e->reason = v->reason;
+	e->direction = v->direction;
+	e->hook = f->hook;
+	e->time = bpf_ktime_get_boot_ns();
+	endpoint(&e->from, &f->from);
+	endpoint(&e->to, &f->to);
+	e->source = f->source;
+	e->destination = f->destination;
+	e->source_port = f->source_port;
+	e->destination_port = f->destination_port;
+	e->protocol = f->protocol;
+	e->observed = v->observed;
+	e->rule = v->rule;
+	if (f->hook == HOOK_CONNECT || f->hook == HOOK_SENDMSG || f->hook == HOOK_BIND) {
+		e->pid = bpf_get_current_pid_tgid() >> 32;
+		bpf_get_current_comm(e->comm, sizeof(e->comm));
+	}
+	bpf_ringbuf_submit(e, 0);
+	return 0;
+}
+
+#endif
