@@ -1,0 +1,46 @@
+//! The compiled decision in the kernel against the reference, on random worlds.
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    unreachable_pub,
+    dead_code,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "../../policy/tests/random/mod.rs"]
+mod random;
+
+use std::cell::RefCell;
+
+use cofferdam_datapath::Decider;
+use cofferdam_policy::{compile, decide};
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+
+/// G-ENGINES: on any world, the kernel decides as the reference does, rule for rule.
+#[test]
+fn root_the_kernel_decides_as_the_reference() {
+    let decider = RefCell::new(Decider::open().unwrap());
+    let config = ProptestConfig {
+        cases: 64,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let input = (random::world(), prop::collection::vec(random::attempt(), 40));
+    let outcome = TestRunner::new(config).run(&input, |(world, attempts)| {
+        let compiled = compile(&world).unwrap();
+        decider.borrow_mut().load(&compiled).unwrap();
+        for attempt in attempts {
+            let found = compiled.verdict_by(&world, &attempt, |q| {
+                let ends = (q.peer, q.class);
+                let answer = decider
+                    .borrow()
+                    .decide(q.subject, q.direction, ends, q.protocol, q.port);
+                answer.unwrap().verdict
+            });
+            prop_assert_eq!(found, decide(&world, &attempt), "{:?}", attempt);
+        }
+        Ok(())
+    });
+    outcome.unwrap();
+}
