@@ -1,24 +1,357 @@
-//! The only place that names the data plane's types.
+//! Carries a [`Target`] into the kernel, in the order that leaves no gap: rows in, cgroups over, rows out.
+//!
+//! The only place that names the data plane. It has no choices left: what is right was decided by `resolve` and
+//! `compile`; here lie the order, the memory of what was done, and what happens when the kernel says no.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::net::IpAddr;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
-use cofferdam_policy::{Peer, Protocol};
+use cofferdam_policy::{Compiled, plan};
+use cofferdam_workload::ContainerId;
 
-/// Stub.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    pub workload: u32,
-    pub identity: Peer,
-    pub subject: u32,
-    pub observe: bool,
+use crate::error::chain;
+
+use cofferdam_datapath as datapath;
+
+pub(crate) use datapath::{
+    EndPoint, Entry, Event, FlowEvent, Global, Hook, Published, Settings, netns_cookie, set_off,
+};
+
+/// What the kernel is to hold.
+#[derive(Debug, Default)]
+pub(crate) struct Target {
+    /// The policy, with the texts of its rules.
+    pub(crate) compiled: Compiled,
+    /// Every container that exists, running or not.
+    pub(crate) announced: BTreeMap<ContainerId, Entry>,
+    /// Cgroups that exist, with what runs in them; subject 0 is a stranger.
+    pub(crate) bound: BTreeMap<PathBuf, Binding>,
+    /// Address → namespace.
+    pub(crate) addresses: Vec<(IpAddr, u64)>,
+    /// Namespaces that one identity has for itself.
+    pub(crate) owners: Vec<(u64, Entry)>,
+    /// Published ports.
+    pub(crate) published: Vec<Published>,
 }
-/// Stub.
+
+/// What is to be true of one cgroup.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Published {
-    pub protocol: Protocol,
-    pub host_ip: Option<IpAddr>,
-    pub host_port: u16,
-    pub target_netns: u64,
-    pub target_ip: Option<IpAddr>,
-    pub container_port: u16,
+pub(crate) struct Binding {
+    /// What the kernel is told.
+    pub(crate) entry: Entry,
+    /// A process in it, through which its sockets' namespace is reached.
+    pub(crate) pid: Option<u32>,
+    /// The kernel bound it when it was made, so it has no socket that the programs did not see.
+    pub(crate) born_bound: bool,
+}
+
+/// The data plane, and what was told it.
+pub(crate) struct Enforcer {
+    datapath: datapath::Datapath,
+    applied: Compiled,
+    announced: BTreeMap<ContainerId, Entry>,
+    bound: BTreeMap<PathBuf, (u64, Entry)>,
+    addresses: Option<Vec<(IpAddr, u64)>>,
+    owners: Option<Vec<(u64, Entry)>>,
+    published: Option<Vec<Published>>,
+    global: Option<Global>,
+    unverified: bool,
+}
+
+/// What `verify` found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verified {
+    /// Nothing was applied since the last time.
+    Idle,
+    /// The kernel holds what it was told.
+    Same,
+    /// It held something else; that many steps mended it.
+    Mended(usize),
+}
+
+// === impl Enforcer ===
+
+impl Enforcer {
+    /// Loads the programs, or adopts those that are alive; `rules` are the texts for the numbers that are there.
+    pub(crate) fn open(
+        settings: &Settings,
+        rules: Vec<cofferdam_policy::RuleText>,
+    ) -> Result<Self, datapath::Error> {
+        let datapath = datapath::Datapath::open(settings)?;
+        let mut applied = datapath.compiled()?;
+        applied.rules = rules;
+        Ok(Self {
+            datapath,
+            applied,
+            announced: BTreeMap::new(),
+            bound: BTreeMap::new(),
+            addresses: None,
+            owners: None,
+            published: None,
+            global: None,
+            unverified: false,
+        })
+    }
+
+    /// The data plane itself, for what needs no order.
+    pub(crate) fn kernel(&self) -> &datapath::Datapath {
+        &self.datapath
+    }
+
+    /// The policy that the kernel holds.
+    pub(crate) fn applied(&self) -> &Compiled {
+        &self.applied
+    }
+
+    /// Every workload is bound again: what an earlier daemon attached may go.
+    pub(crate) fn settle(&mut self) -> Result<(), datapath::Error> {
+        self.datapath.settle()
+    }
+
+    /// A handle to wait on; readable when there are events.
+    pub(crate) fn event_handle(&self) -> std::io::Result<OwnedFd> {
+        self.datapath.event_fd().try_clone_to_owned()
+    }
+
+    /// Takes what the ring holds.
+    pub(crate) fn drain(&mut self, events: &mut Vec<Event>) -> Result<usize, datapath::Error> {
+        self.datapath.drain(events)
+    }
+
+    /// The largest workload, identity and subject numbers that the kernel holds: no number may mean two things.
+    pub(crate) fn largest_numbers(&self) -> Result<(u32, u32, u32), datapath::Error> {
+        let rows = self.applied.rows.keys().map(|row| (0, 0, row.subject));
+        let entries = self.datapath.entries()?;
+        let entries = entries
+            .iter()
+            .map(|(_, entry)| (entry.workload, entry.identity.0, entry.subject));
+        Ok(rows.chain(entries).fold((0, 0, 0), |most, one| {
+            (most.0.max(one.0), most.1.max(one.1), most.2.max(one.2))
+        }))
+    }
+
+    /// Switches that hold for every program at once.
+    pub(crate) fn set_global(&mut self, global: Global) -> Result<(), datapath::Error> {
+        if self.global != Some(global) {
+            self.datapath.set_global(global)?;
+            self.global = Some(global);
+        }
+        Ok(())
+    }
+
+    /// New cgroups below this one are bound by their names.
+    pub(crate) fn watch_parent(&mut self, cgroup: &Path) -> Result<(), datapath::Error> {
+        self.datapath.watch_parent(cgroup)
+    }
+
+    /// Makes the kernel hold the target. Trouble is returned as lines for the log; whatever could be done was done.
+    pub(crate) fn enforce(&mut self, target: Target) -> Vec<String> {
+        let mut trouble = Vec::new();
+        let plan = plan(&self.applied, &target.compiled);
+        let changed = !plan.install.is_empty() || !plan.retire.is_empty();
+        let installed = match self.datapath.apply(&plan.install) {
+            Ok(()) => true,
+            Err(error) => {
+                trouble.push(format!(
+                    "the new policy was not taken, the old one stays: {}",
+                    chain(&error)
+                ));
+                false
+            }
+        };
+        self.set_facts(&target, &mut trouble);
+        self.announce(&target, installed, &mut trouble);
+        self.bind(&target, installed, &mut trouble);
+        if installed {
+            if let Err(error) = self.datapath.apply(&plan.retire) {
+                trouble.push(format!("old rows could not be removed: {}", chain(&error)));
+            }
+            self.applied = target.compiled;
+        } else if let Ok(mut held) = self.datapath.compiled() {
+            held.rules = std::mem::take(&mut self.applied.rules);
+            self.applied = held;
+        }
+        self.unverified |= changed;
+        trouble
+    }
+
+    /// Compares what the kernel holds with what it was told, once after each change, and mends a difference.
+    pub(crate) fn verify(&mut self) -> Result<Verified, datapath::Error> {
+        if !std::mem::take(&mut self.unverified) {
+            return Ok(Verified::Idle);
+        }
+        let mut held = self.datapath.compiled()?;
+        held.rules.clone_from(&self.applied.rules);
+        let mend = plan(&held, &self.applied);
+        let steps = mend.install.len() + mend.retire.len();
+        if steps == 0 {
+            return Ok(Verified::Same);
+        }
+        self.datapath.apply(&mend.install)?;
+        self.datapath.apply(&mend.retire)?;
+        Ok(Verified::Mended(steps))
+    }
+
+    /// Whether the kernel took the entry of that cgroup as it is now.
+    pub(crate) fn is_bound(&self, cgroup: &Path) -> bool {
+        cgroup_id(cgroup).is_ok_and(|id| self.bound.get(cgroup).is_some_and(|(known, _)| *known == id))
+    }
+
+    /// A cgroup is gone; its name may come back with another one behind it.
+    pub(crate) fn cgroup_removed(&mut self, id: u64) {
+        self.bound.retain(|_, (known, _)| *known != id);
+    }
+
+    /// Takes everything out of the kernel.
+    pub(crate) fn remove(self) -> Result<(), datapath::Error> {
+        self.datapath.remove()
+    }
+
+    fn set_facts(&mut self, target: &Target, trouble: &mut Vec<String>) {
+        if self.addresses.as_ref() != Some(&target.addresses) {
+            match self.datapath.set_namespace_addresses(&target.addresses) {
+                Ok(()) => self.addresses = Some(target.addresses.clone()),
+                Err(error) => trouble.push(format!(
+                    "addresses of this host are out of date: {}",
+                    chain(&error)
+                )),
+            }
+        }
+        if self.owners.as_ref() != Some(&target.owners) {
+            match self.datapath.set_namespace_owners(&target.owners) {
+                Ok(()) => self.owners = Some(target.owners.clone()),
+                Err(error) => {
+                    trouble.push(format!("owners of namespaces are out of date: {}", chain(&error)))
+                }
+            }
+        }
+        if self.published.as_ref() != Some(&target.published) {
+            match self.datapath.set_published(&target.published) {
+                Ok(()) => self.published = Some(target.published.clone()),
+                Err(error) => trouble.push(format!("published ports are out of date: {}", chain(&error))),
+            }
+        }
+    }
+
+    /// Without its rows in place a subject must not be given to what has another one: it would be cut off. What is
+    /// new gets it all the same, and so fails closed.
+    fn announce(&mut self, target: &Target, installed: bool, trouble: &mut Vec<String>) {
+        for (id, entry) in &target.announced {
+            let known = self.announced.get(id);
+            if known == Some(entry) || (known.is_some() && !installed) {
+                continue;
+            }
+            match self.datapath.announce(id.as_str(), entry) {
+                Ok(()) => drop(self.announced.insert(id.clone(), *entry)),
+                Err(error) => trouble.push(format!(
+                    "container {} is not announced: {}",
+                    id.short(),
+                    chain(&error)
+                )),
+            }
+        }
+        let gone: Vec<_> = self
+            .announced
+            .keys()
+            .filter(|id| !target.announced.contains_key(*id))
+            .cloned()
+            .collect();
+        for id in gone {
+            if let Err(error) = self.datapath.withdraw(id.as_str()) {
+                trouble.push(format!(
+                    "container {} is still announced: {}",
+                    id.short(),
+                    chain(&error)
+                ));
+            }
+            self.announced.remove(&id);
+        }
+    }
+
+    fn bind(&mut self, target: &Target, installed: bool, trouble: &mut Vec<String>) {
+        let mut namespaces = BTreeSet::new();
+        for (cgroup, binding) in &target.bound {
+            let Ok(id) = cgroup_id(cgroup) else { continue };
+            let known = self
+                .bound
+                .get(cgroup)
+                .filter(|(known, _)| *known == id)
+                .map(|(_, entry)| entry);
+            if known == Some(&binding.entry) || (known.is_some() && !installed) {
+                continue;
+            }
+            let first = known.is_none_or(|known| known.subject == 0);
+            if let Err(error) = self.bind_one(cgroup, &binding.entry) {
+                // A container that ended meanwhile is no trouble.
+                if cgroup.exists() {
+                    trouble.push(format!("{} is not bound: {}", cgroup.display(), chain(&error)));
+                }
+                continue;
+            }
+            self.bound.insert(cgroup.clone(), (id, binding.entry));
+            if first && !binding.born_bound && binding.entry.subject != 0 {
+                namespaces.extend(binding.pid);
+            }
+        }
+        let gone: Vec<_> = self
+            .bound
+            .keys()
+            .filter(|path| !target.bound.contains_key(*path))
+            .cloned()
+            .collect();
+        for cgroup in gone {
+            self.bound.remove(&cgroup);
+            if cgroup.exists()
+                && let Err(error) = self.datapath.unbind(&cgroup)
+            {
+                trouble.push(format!("{} is still bound: {}", cgroup.display(), chain(&error)));
+            }
+        }
+        self.scan(&namespaces, trouble);
+    }
+
+    fn bind_one(&mut self, cgroup: &Path, entry: &Entry) -> Result<(), datapath::Error> {
+        match entry.subject {
+            0 => self.datapath.unbind(cgroup),
+            _ => self.datapath.bind(cgroup, entry),
+        }
+    }
+
+    /// Finds the sockets that are older than the programs, one look a namespace.
+    fn scan(&mut self, pids: &BTreeSet<u32>, trouble: &mut Vec<String>) {
+        let mut seen = BTreeSet::new();
+        for pid in pids {
+            let Ok(file) = cofferdam_workload::host::namespace_file(*pid) else {
+                continue;
+            };
+            let Ok(inode) = file.metadata().map(|metadata| metadata.ino()) else {
+                continue;
+            };
+            if !seen.insert(inode) {
+                continue;
+            }
+            match self.datapath.scan_sockets(&file) {
+                Ok(found) => tracing::debug!(pid, found, "older sockets"),
+                Err(error) => trouble.push(format!(
+                    "older sockets of process {pid} are unknown: {}",
+                    chain(&error)
+                )),
+            }
+        }
+    }
+}
+
+/// The id of a cgroup, as the kernel's programs see it.
+pub(crate) fn cgroup_id(cgroup: &Path) -> std::io::Result<u64> {
+    std::fs::metadata(cgroup).map(|metadata| metadata.ino())
+}
+
+/// The cookie of this process's network namespace.
+pub(crate) fn own_netns() -> Result<u64, String> {
+    let file = File::open("/proc/self/ns/net").map_err(|error| format!("/proc/self/ns/net: {error}"))?;
+    netns_cookie(&file).map_err(|error| chain(&error))
 }

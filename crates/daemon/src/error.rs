@@ -14,12 +14,12 @@ pub enum Error {
         hint: String,
     },
     /// Another daemon holds the same state folder or pins.
-    #[error("another cofferdam daemon (pid {pid}) already uses {}", path.display())]
+    #[error("another cofferdam daemon{} already uses {}", pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default(), path.display())]
     Locked {
         /// The locked file.
         path: PathBuf,
-        /// Who holds it, 0 where unknown.
-        pid: i32,
+        /// Who holds it, where that is known.
+        pid: Option<u32>,
     },
     /// The configuration is not usable.
     #[error(transparent)]
@@ -38,8 +38,13 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The data plane refused.
-    #[error("{0}")]
-    Datapath(String),
+    #[error("{what}")]
+    Datapath {
+        /// The line.
+        what: String,
+        /// What to do, where that is known.
+        hint: Option<String>,
+    },
 }
 
 // === impl Error ===
@@ -56,8 +61,19 @@ impl Error {
             Self::State(_) => {
                 Some("run the newer cofferdam, or move the file away to start afresh".to_owned())
             }
-            Self::Datapath(_) => Some("`cofferdam doctor` lists what this kernel offers".to_owned()),
+            Self::Datapath { hint, .. } => Some(
+                hint.clone()
+                    .unwrap_or_else(|| "`cofferdam doctor` lists what this kernel offers".to_owned()),
+            ),
             Self::Io { .. } => None,
+        }
+    }
+
+    /// From the data plane's own error, with its causes and its hint.
+    pub(crate) fn datapath(error: &cofferdam_datapath::Error) -> Self {
+        Self::Datapath {
+            what: chain(error),
+            hint: error.hint().map(str::to_owned),
         }
     }
 
@@ -65,4 +81,18 @@ impl Error {
         let path = path.into();
         move |source| Self::Io { what, path, source }
     }
+}
+
+/// An error with its causes, in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        if !line.contains(&text) {
+            line = format!("{line}: {text}");
+        }
+        next = cause.source();
+    }
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -17,6 +17,8 @@ use crate::config::{Config, Protect};
 use crate::enforcer::{Entry, Published};
 use crate::state::{Choices, Numbers, Run};
 
+pub(crate) use protection::container_key;
+
 mod host;
 mod protection;
 #[cfg(test)]
@@ -117,6 +119,8 @@ pub(crate) struct Resolved {
     pub(crate) placements: Vec<Placement>,
     /// Address → cookie of the namespace that has it; loopback is not in it, it is everywhere.
     pub(crate) addresses: Vec<(IpAddr, u64)>,
+    /// Cookie of a namespace → the one kind of workload that is in it.
+    pub(crate) owners: Vec<(u64, Entry)>,
     /// Where Docker sends what arrives at a published port.
     pub(crate) published: Vec<Published>,
 }
@@ -146,9 +150,10 @@ pub(crate) fn resolve(inputs: &Inputs<'_>, numbers: &mut Numbers) -> Resolved {
     );
     Resolved {
         world,
-        placements,
         addresses: host::addresses(inputs),
+        owners: host::owners(inputs, &placements),
         published: host::published(inputs),
+        placements,
     }
 }
 
@@ -169,10 +174,9 @@ pub(crate) struct Candidate {
 }
 
 fn place(profile: DefaultProfile, candidate: Candidate, numbers: &mut Numbers) -> Placement {
-    let workload = numbers.workload(&candidate.key);
-    let observe = candidate.mode == Mode::Observe;
+    // Strangers are announced too: a container that nobody announced would be pending.
     let mut entry = Entry {
-        workload,
+        workload: 0,
         identity: Peer(PeerClass::Host as u32),
         subject: 0,
         observe: false,
@@ -186,10 +190,10 @@ fn place(profile: DefaultProfile, candidate: Candidate, numbers: &mut Numbers) -
         );
         let subject = numbers.subject(who.number, profile, candidate.openings.clone());
         entry = Entry {
-            workload,
+            workload: numbers.workload(&candidate.key),
             identity: who.number,
             subject: subject.number,
-            observe,
+            observe: candidate.mode == Mode::Observe,
         };
         identity = Some(who);
     }

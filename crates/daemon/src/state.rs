@@ -38,12 +38,21 @@ pub(crate) struct State {
     /// Live workloads of `cofferdam run`, by key.
     #[serde(default)]
     pub(crate) runs: BTreeMap<String, Run>,
+    /// The number in the name of the last `run` cgroup.
+    #[serde(default)]
+    pub(crate) last_run: u64,
     /// Containers as Docker last described them: announced at boot before Docker answers.
     #[serde(default)]
     pub(crate) containers: BTreeMap<ContainerId, Container>,
     /// Rule numbers in the kernel → what they stand for.
     #[serde(default)]
     pub(crate) rules: Vec<RuleText>,
+    /// Where the engine makes cgroups, as it said last; relative to the root of the hierarchy.
+    #[serde(default)]
+    pub(crate) parents: Vec<PathBuf>,
+    /// Cgroup folders that did not exist before: `stop --open` removes them.
+    #[serde(default)]
+    pub(crate) made: Vec<PathBuf>,
     /// Docker's subnets as last described.
     #[serde(default)]
     pub(crate) subnets: Vec<ipnet::IpNet>,
@@ -166,10 +175,5 @@ impl State {
             File::open(folder)?.sync_all()
         };
         write().map_err(Error::io("write", &path))
-    }
-
-    /// Removes the file: nothing is left of this host's numbers and choices.
-    pub(crate) fn forget(folder: &Path) {
-        let _ = fs::remove_file(folder.join(FILE));
     }
 }

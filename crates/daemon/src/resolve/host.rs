@@ -7,8 +7,8 @@ use cofferdam_policy::PeerClass;
 use cofferdam_workload::Container;
 use ipnet::IpNet;
 
-use super::{HostFacts, Inputs};
-use crate::enforcer::Published;
+use super::{HostFacts, Inputs, Place, Placement};
+use crate::enforcer::{Entry, Published};
 
 /// Links are `lan`; Docker's subnets and the host's own addresses are `host`, also where they lie on a link.
 pub(super) fn prefixes(host: &HostFacts) -> Vec<(IpNet, PeerClass)> {
@@ -50,6 +50,34 @@ pub(super) fn addresses(inputs: &Inputs<'_>) -> Vec<(IpAddr, u64)> {
         .filter(|(address, _)| !address.is_loopback())
         .collect::<BTreeMap<_, _>>()
         .into_iter()
+        .collect()
+}
+
+/// Namespaces, but for the host's, in which every container is protected and has the same identity: there a port on which
+/// nobody is known to listen is that identity's all the same.
+pub(super) fn owners(inputs: &Inputs<'_>, placements: &[Placement]) -> Vec<(u64, Entry)> {
+    let mut owners: BTreeMap<u64, Option<Entry>> = BTreeMap::new();
+    for placement in placements {
+        let Place::Container(id, _) = &placement.place else {
+            continue;
+        };
+        let Some(netns) = inputs
+            .host
+            .namespaces
+            .get(id)
+            .filter(|netns| **netns != inputs.host.netns)
+        else {
+            continue;
+        };
+        let entry = (placement.entry.subject != 0).then_some(placement.entry);
+        let owner = owners.entry(*netns).or_insert(entry);
+        if owner.map(|owner| owner.identity) != entry.map(|entry| entry.identity) {
+            *owner = None;
+        }
+    }
+    owners
+        .into_iter()
+        .filter_map(|(netns, owner)| Some((netns, owner?)))
         .collect()
 }
 

@@ -34,6 +34,13 @@ struct SubjectRecord {
 // === impl Numbers ===
 
 impl Numbers {
+    /// New numbers will be larger than these (workload, identity, subject), which the kernel holds already.
+    pub(crate) fn start_above(&mut self, (workload, identity, subject): (u32, u32, u32)) {
+        self.last_workload = self.last_workload.max(workload);
+        self.last_identity = self.last_identity.max(identity);
+        self.last_subject = self.last_subject.max(subject);
+    }
+
     /// The number of a workload, from 1.
     pub(crate) fn workload(&mut self, key: &str) -> u32 {
         if let Some(number) = self.workloads.get(key) {

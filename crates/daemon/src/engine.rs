@@ -1,0 +1,364 @@
+//! The loop: one task owns the data plane, the state and all that is known; everybody else sends it messages.
+//!
+//! observe (`observe`) → resolve, compile, plan, apply (`reconcile`) → record (`record`). Requests of the API are
+//! answered in `choices`, `runs` and `views`. Nothing here waits for anything slower than the kernel or a file.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use cofferdam_api::{Code, Problem, Stopped, VERSION};
+use cofferdam_policy::Mode;
+use cofferdam_workload::{Change, ContainerId, EngineInfo};
+use tokio::io::unix::AsyncFd;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
+
+use crate::command::{Command, Reply};
+use crate::config::Config;
+use crate::enforcer::{Enforcer, Global};
+use crate::error::chain;
+use crate::flows::FlowStore;
+use crate::names::Names;
+use crate::resolve::{FoundUnit, HostFacts, Resolved};
+use crate::state::State;
+use crate::{Error, Kinds, Options};
+
+mod choices;
+mod observe;
+mod reconcile;
+mod record;
+mod runs;
+mod views;
+
+pub(crate) use views::kernel_release;
+
+/// How often the daemon shows the data plane that it lives; the kernel gives it up after five seconds.
+const BEAT: Duration = Duration::from_secs(1);
+
+/// Why the loop ended.
+pub(crate) enum Ending {
+    /// SIGTERM or SIGINT: enforcement stays in the kernel.
+    Signal,
+    /// `daemon stop`; with `true` everything is to be removed. The answer waits until it is.
+    Asked(bool, Reply<Stopped>),
+}
+
+/// Messages from outside, and the signals.
+pub(crate) struct Inbox {
+    /// The container engine.
+    pub(crate) docker: mpsc::Receiver<Change>,
+    /// The API.
+    pub(crate) commands: mpsc::Receiver<Command>,
+    /// The host's addresses changed.
+    pub(crate) host: mpsc::Receiver<()>,
+}
+
+/// Everything that is known.
+pub(crate) struct Engine {
+    options: Options,
+    config: Config,
+    state: State,
+    enforcer: Enforcer,
+    cgroup2: PathBuf,
+    cgroup_root: PathBuf,
+    host: HostFacts,
+    units: Vec<FoundUnit>,
+    /// Unit → id of its cgroup: a restarted unit has another one under the same name.
+    unit_ids: BTreeMap<String, Option<u64>>,
+    resolved: Resolved,
+    flows: FlowStore,
+    names: Names,
+    docker: DockerSeen,
+    /// Watched parents: cgroup id → folder.
+    parents: BTreeMap<u64, PathBuf>,
+    /// Cgroups that the kernel told of, and whether it bound them, before Docker told where they are.
+    appeared: HashMap<ContainerId, (PathBuf, bool)>,
+    /// Process → namespace cookie of containers.
+    cookies: HashMap<ContainerId, (u32, u64)>,
+    started: Instant,
+    beaten: Instant,
+    /// The state differs from its file.
+    dirty: bool,
+    /// Complaints that stand; `status` shows them.
+    complaints: Vec<String>,
+    /// Lines that were logged once.
+    said: HashSet<String>,
+}
+
+/// The container engine, as far as it answers.
+#[derive(Debug, Default)]
+struct DockerSeen {
+    /// Who answers.
+    info: Option<EngineInfo>,
+    /// Why nobody does.
+    error: Option<String>,
+    /// The list of containers is today's, not the state file's.
+    synced: bool,
+}
+
+/// What `startup` found out before there was an engine.
+pub(crate) struct Ground {
+    /// The command line.
+    pub(crate) options: Options,
+    /// The configuration, the command line laid over it.
+    pub(crate) config: Config,
+    /// What was kept.
+    pub(crate) state: State,
+    /// The data plane.
+    pub(crate) enforcer: Enforcer,
+    /// The root of the hierarchy.
+    pub(crate) cgroup2: PathBuf,
+    /// What is enforced of it.
+    pub(crate) cgroup_root: PathBuf,
+    /// The host.
+    pub(crate) host: HostFacts,
+    /// When all began.
+    pub(crate) started: Instant,
+}
+
+// === impl Engine ===
+
+impl Engine {
+    /// Brings the kernel up to what the state says; Docker has not been asked yet.
+    pub(crate) fn new(ground: Ground) -> Result<Self, Error> {
+        let keep = ground.config.flows.keep;
+        let mut engine = Self {
+            options: ground.options,
+            config: ground.config,
+            state: ground.state,
+            enforcer: ground.enforcer,
+            cgroup2: ground.cgroup2,
+            cgroup_root: ground.cgroup_root,
+            host: ground.host,
+            units: Vec::new(),
+            unit_ids: BTreeMap::new(),
+            resolved: Resolved::default(),
+            flows: FlowStore::new(keep),
+            names: Names::default(),
+            docker: DockerSeen::default(),
+            parents: BTreeMap::new(),
+            appeared: HashMap::new(),
+            cookies: HashMap::new(),
+            started: ground.started,
+            beaten: Instant::now(),
+            dirty: true,
+            complaints: Vec::new(),
+            said: HashSet::new(),
+        };
+        engine.recall()?;
+        engine.save()?;
+        Ok(engine)
+    }
+
+    /// Runs until a signal or a request ends it.
+    pub(crate) async fn run(&mut self, inbox: &mut Inbox) -> Result<Ending, Error> {
+        let events = self.enforcer.event_handle().and_then(readable);
+        let events = events.map_err(Error::io("wait for events of", &self.options.bpffs))?;
+        let [mut term, mut int, mut hup] = [
+            listen(SignalKind::terminate())?,
+            listen(SignalKind::interrupt())?,
+            listen(SignalKind::hangup())?,
+        ];
+        let mut tick = tokio::time::interval(BEAT);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                _ = term.recv() => return Ok(Ending::Signal),
+                _ = int.recv() => return Ok(Ending::Signal),
+                _ = hup.recv() => self.reload(),
+                _ = tick.tick() => self.tick(),
+                Some(change) = inbox.docker.recv() => self.absorb_all(change, &mut inbox.docker),
+                Some(command) = inbox.commands.recv() => {
+                    if let Some(ending) = self.answer(command) {
+                        return Ok(ending);
+                    }
+                }
+                Some(()) = inbox.host.recv() => self.host_changed().await,
+                ready = events.readable() => {
+                    if let Ok(mut ready) = ready {
+                        ready.clear_ready();
+                    }
+                    self.record_events();
+                }
+            }
+        }
+    }
+
+    /// Waits for Docker's first word, at most so long. What the state file knows is in force already.
+    pub(crate) async fn first_look(&mut self, docker: &mut mpsc::Receiver<Change>, patience: Duration) {
+        let deadline = tokio::time::Instant::now() + patience;
+        while !self.docker.synced && self.docker.error.is_none() && self.options.kinds != Kinds::Processes {
+            match tokio::time::timeout_at(deadline, docker.recv()).await {
+                Ok(Some(change)) => self.absorb_all(change, docker),
+                Ok(None) | Err(_) => return,
+            }
+        }
+    }
+
+    /// Everything is bound again: what an earlier daemon attached may go.
+    pub(crate) fn settle(&mut self) {
+        if let Err(error) = self.enforcer.settle() {
+            self.complain(format!(
+                "hooks of an earlier daemon are still attached: {}",
+                chain(&error)
+            ));
+        }
+    }
+
+    /// Ends as was asked, and answers who asked.
+    pub(crate) fn finish(mut self, ending: Ending) -> Result<(), Error> {
+        let workloads = self.protected_count() as u64;
+        let (open, reply) = match ending {
+            Ending::Signal => (false, None),
+            Ending::Asked(open, reply) => (open, Some(reply)),
+        };
+        let done = if open {
+            self.remove()
+        } else {
+            self.leave(workloads)
+        };
+        if let Some(reply) = reply {
+            let answer = match &done {
+                Ok(()) => Ok(Stopped {
+                    version: VERSION,
+                    open,
+                    workloads,
+                }),
+                Err(error) => Err(Problem::new(Code::Internal, error.to_string())),
+            };
+            let _ = reply.send(answer);
+        }
+        done
+    }
+
+    /// The kernel goes on with what it has.
+    fn leave(&mut self, workloads: u64) -> Result<(), Error> {
+        self.save()?;
+        eprintln!(
+            "cofferdam: stopped; enforcement stays in the kernel for {workloads} protected workloads \
+             (`cofferdam off` ends it, `cofferdam daemon` takes over again)"
+        );
+        Ok(())
+    }
+
+    /// Nothing of us is left in the kernel, and no cgroup that we made.
+    pub(crate) fn remove(mut self) -> Result<(), Error> {
+        let workloads = self.protected_count();
+        let left = self.leave_cgroups();
+        self.save()?;
+        self.enforcer.remove().map_err(|error| Error::datapath(&error))?;
+        for cgroup in left {
+            tracing::error!("{} is in use and could not be removed", cgroup.display());
+        }
+        eprintln!("cofferdam: stopped and opened: {workloads} workloads that were protected are open now");
+        Ok(())
+    }
+
+    /// One beat: a sign of life, what is due, and a look at what was applied.
+    fn tick(&mut self) {
+        match self.enforcer.kernel().heartbeat() {
+            Ok(()) => self.beaten = Instant::now(),
+            Err(error) => tracing::error!("the data plane does not take a heartbeat: {}", chain(&error)),
+        }
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+        self.record_events();
+        let swept = self.sweep_runs();
+        let rolled = self.roll_back_if_due();
+        let moved = self.find_units();
+        if swept || rolled || moved {
+            self.reconcile();
+        }
+        self.verify();
+        if self.dirty
+            && let Err(error) = self.save()
+        {
+            tracing::error!("{error}");
+        }
+    }
+
+    fn reload(&mut self) {
+        let _ = sd_notify::NotifyState::monotonic_usec_now()
+            .and_then(|now| sd_notify::notify(&[sd_notify::NotifyState::Reloading, now]));
+        match crate::startup::configuration(&self.options) {
+            Ok(config) => {
+                self.flows.resize(config.flows.keep);
+                self.config = config;
+                self.find_units();
+                self.watch_parents();
+                self.apply_global();
+                self.reconcile();
+                tracing::info!("configuration reloaded");
+            }
+            Err(error) => tracing::error!(
+                "the configuration was not reloaded, the old one stays: {error}; hint: {}",
+                error.hint().unwrap_or_default()
+            ),
+        }
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    }
+
+    /// `off` and `--mode observe` are switches of the data plane as a whole.
+    fn apply_global(&mut self) {
+        let global = Global {
+            off: self.state.choices.off,
+            observe: self.config.mode == Mode::Observe,
+            host_netns: self.host.netns,
+        };
+        if let Err(error) = self.enforcer.set_global(global) {
+            self.complain(format!("the data plane could not be switched: {}", chain(&error)));
+        }
+    }
+
+    fn verify(&mut self) {
+        use crate::enforcer::Verified;
+        match self.enforcer.verify() {
+            Ok(Verified::Idle | Verified::Same) => {}
+            Ok(Verified::Mended(steps)) => self.complain(format!(
+                "the kernel held something else than it was told; {steps} entries were mended"
+            )),
+            Err(error) => self.complain(format!("the policy could not be read back: {}", chain(&error))),
+        }
+    }
+
+    fn save(&mut self) -> Result<(), Error> {
+        self.state.save(&self.options.state_dir)?;
+        self.dirty = false;
+        Ok(())
+    }
+
+    /// Loud, and kept for `status`; the same line stands there once.
+    fn complain(&mut self, line: String) {
+        const KEPT: usize = 20;
+        tracing::error!("{line}");
+        if !self.complaints.contains(&line) {
+            self.complaints.push(line);
+            let excess = self.complaints.len().saturating_sub(KEPT);
+            self.complaints.drain(..excess);
+        }
+    }
+
+    /// How many workloads have a policy.
+    pub(crate) fn protected_count(&self) -> usize {
+        self.resolved
+            .placements
+            .iter()
+            .filter(|placement| placement.protected_by.is_some())
+            .count()
+    }
+}
+
+#[expect(
+    deprecated,
+    reason = "its successor is unsafe; this descriptor is owned, and so outlives its registration"
+)]
+fn readable(descriptor: OwnedFd) -> std::io::Result<AsyncFd<OwnedFd>> {
+    AsyncFd::new(descriptor)
+}
+
+fn listen(kind: SignalKind) -> Result<Signal, Error> {
+    signal(kind).map_err(Error::io("catch signals of", "/proc/self"))
+}

@@ -1,0 +1,326 @@
+//! What changed outside: Docker, the host's addresses, units, cgroups that came by name.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use cofferdam_workload::{Change, Container, ContainerId, host};
+use tokio::sync::mpsc;
+
+use super::Engine;
+use crate::enforcer::cgroup_id;
+use crate::error::chain;
+use crate::resolve::FoundUnit;
+use crate::{Error, Kinds};
+
+/// Where Docker's own configuration lies.
+const DAEMON_JSON: &str = "/etc/docker/daemon.json";
+
+// === impl Engine ===
+
+impl Engine {
+    /// At the start: what the state file knows is announced and bound before anybody is asked.
+    pub(super) fn recall(&mut self) -> Result<(), Error> {
+        let largest = self
+            .enforcer
+            .largest_numbers()
+            .map_err(|error| Error::datapath(&error))?;
+        self.state.numbers.start_above(largest);
+        if self.enforcer.kernel().adopted() {
+            // `off` and `on` work without a daemon: the kernel has the last word.
+            let global = self
+                .enforcer
+                .kernel()
+                .global()
+                .map_err(|error| Error::datapath(&error))?;
+            self.state.choices.off = global.off;
+        }
+        if self.state.choices.off {
+            tracing::warn!("ENFORCEMENT IS OFF for the whole host until `cofferdam on`");
+        }
+        if self.options.kinds == Kinds::Processes {
+            self.state.containers.clear();
+        }
+        if self.options.kinds == Kinds::Containers {
+            self.state.runs.clear();
+        }
+        for container in self.state.containers.values_mut() {
+            forget_process_unless_same(container);
+        }
+        self.state.runs.retain(|_, run| run.cgroup.is_dir());
+        self.host.subnets.clone_from(&self.state.subnets);
+        self.apply_global();
+        self.watch_parents();
+        self.find_units();
+        self.reconcile();
+        Ok(())
+    }
+
+    /// Takes one change and all that wait behind it, then acts once.
+    pub(super) fn absorb_all(&mut self, first: Change, more: &mut mpsc::Receiver<Change>) {
+        let mut act = self.absorb(first);
+        while let Ok(change) = more.try_recv() {
+            act |= self.absorb(change);
+        }
+        if act {
+            self.watch_parents();
+            self.forget_appeared();
+            self.reconcile();
+        }
+    }
+
+    /// Whether something has to be done about it.
+    fn absorb(&mut self, change: Change) -> bool {
+        match change {
+            Change::Connected(info) => {
+                tracing::info!("Docker {} answers (API {})", info.version, info.api_version);
+                self.docker.info = Some(info);
+                self.docker.error = None;
+                false
+            }
+            Change::Disconnected(why) => {
+                tracing::warn!(
+                    "Docker does not answer ({why}); what is protected stays protected, and it is picked up \
+                     when it appears"
+                );
+                self.docker.info = None;
+                self.docker.error = Some(why);
+                false
+            }
+            Change::Resync { containers, subnets } => {
+                self.resync(containers, subnets);
+                true
+            }
+            Change::Upsert(container) => self
+                .state
+                .containers
+                .insert(container.id.clone(), container.clone())
+                .is_none_or(|old| old != container),
+            Change::Gone(id) => {
+                self.state
+                    .choices
+                    .modes
+                    .remove(&crate::resolve::container_key(&id));
+                self.state.containers.remove(&id).is_some()
+            }
+            Change::Trouble(line) => {
+                tracing::warn!("{line}");
+                false
+            }
+        }
+    }
+
+    fn resync(&mut self, containers: Vec<Container>, subnets: Vec<ipnet::IpNet>) {
+        self.state.containers = containers
+            .into_iter()
+            .map(|container| (container.id.clone(), container))
+            .collect();
+        self.state.subnets.clone_from(&subnets);
+        self.host.subnets = subnets;
+        self.docker.synced = true;
+        let known = &self.state.containers;
+        match &mut self.state.choices.adopted {
+            Some(adopted) => adopted.retain(|id| known.contains_key(id)),
+            // The first look at this host: whoever is here already is locked out of nothing.
+            None => {
+                self.state.choices.adopted = Some(known.keys().cloned().collect());
+                if !known.is_empty() {
+                    tracing::info!(
+                        "first start: {} containers were here before; they are observed, not enforced \
+                         (`cofferdam flows` says what would be denied, `cofferdam enforce --all` switches them)",
+                        known.len()
+                    );
+                }
+            }
+        }
+    }
+
+    /// Has the kernel watch every folder in which a container's cgroup may appear.
+    pub(super) fn watch_parents(&mut self) {
+        if self.options.kinds == Kinds::Processes {
+            return;
+        }
+        let mut wanted: Vec<PathBuf> = self.engine_parents();
+        wanted.extend(
+            self.state
+                .containers
+                .values()
+                .filter_map(|one| one.cgroup_parent.clone()),
+        );
+        wanted.sort();
+        wanted.dedup();
+        for parent in wanted {
+            let path = self.cgroup2.join(parent.strip_prefix("/").unwrap_or(&parent));
+            let path = if parent.starts_with(&self.cgroup2) {
+                parent
+            } else {
+                path
+            };
+            if self.parents.values().any(|known| *known == path) && path.is_dir() {
+                continue;
+            }
+            self.watch_parent(path);
+        }
+    }
+
+    pub(super) fn watch_parent(&mut self, path: PathBuf) {
+        if !path.starts_with(&self.cgroup_root) {
+            let line = format!(
+                "containers below {} are not enforced: it lies outside of {}",
+                path.display(),
+                self.cgroup_root.display()
+            );
+            if self.said.insert(line.clone()) {
+                tracing::warn!("{line}");
+            }
+            return;
+        }
+        let new = !path.exists();
+        if let Err(error) = self.enforcer.watch_parent(&path) {
+            self.complain(format!(
+                "new containers below {} are not seen: {}",
+                path.display(),
+                chain(&error)
+            ));
+            return;
+        }
+        if new {
+            self.state.made.push(path.clone());
+            self.dirty = true;
+        }
+        self.parents.retain(|_, known| *known != path);
+        if let Ok(id) = cgroup_id(&path) {
+            self.parents.insert(id, path);
+        }
+    }
+
+    /// The command line, else the configuration, else what the engine says, else what it said last.
+    fn engine_parents(&mut self) -> Vec<PathBuf> {
+        if !self.options.docker_cgroup_parents.is_empty() {
+            return self.options.docker_cgroup_parents.clone();
+        }
+        if !self.config.docker.cgroup_parents.is_empty() {
+            return self.config.docker.cgroup_parents.clone();
+        }
+        if let Some(info) = &self.docker.info {
+            match host::docker_cgroup_parents(info, Path::new(DAEMON_JSON)) {
+                Ok(parents) => self.state.parents = parents,
+                Err(error) => tracing::warn!("{}", chain(&error)),
+            }
+        }
+        self.state.parents.clone()
+    }
+
+    /// A container's cgroup was made; its name says whose it is.
+    pub(super) fn cgroup_created(&mut self, parent: u64, name: &str, bound: bool) -> bool {
+        let (Some(folder), Some(id)) = (self.parents.get(&parent), container_of(name)) else {
+            return false;
+        };
+        self.appeared.insert(id.clone(), (folder.join(name), bound));
+        if !bound && !self.state.containers.contains_key(&id) {
+            tracing::debug!(
+                "container {} started before it was announced: pending",
+                id.short()
+            );
+        }
+        true
+    }
+
+    /// Asks the host again.
+    pub(super) async fn host_changed(&mut self) {
+        let facts = (host::addresses().await, host::link_prefixes().await);
+        let (Ok(addresses), Ok(links)) = facts else {
+            tracing::warn!("the host's addresses could not be read; the old ones stay");
+            return;
+        };
+        if (&addresses, &links) != (&self.host.addresses, &self.host.links) {
+            (self.host.addresses, self.host.links) = (addresses, links);
+            self.reconcile();
+        }
+    }
+
+    /// Where the configured units are now; `true` if one moved, came or went.
+    pub(super) fn find_units(&mut self) -> bool {
+        if self.options.kinds == Kinds::Containers {
+            return false;
+        }
+        let found: Vec<_> = self
+            .config
+            .unit
+            .iter()
+            .map(|unit| FoundUnit {
+                name: unit.name(),
+                namespace: unit.namespace.clone(),
+                labels: unit.labels.clone(),
+                cgroup: self.unit_cgroup(unit),
+            })
+            .collect();
+        let ids = |units: &[FoundUnit]| -> BTreeMap<String, Option<u64>> {
+            let id = |unit: &FoundUnit| unit.cgroup.as_deref().and_then(|path| cgroup_id(path).ok());
+            units.iter().map(|unit| (unit.name.clone(), id(unit))).collect()
+        };
+        let now = ids(&found);
+        let moved = found != self.units || now != self.unit_ids;
+        self.unit_ids = now;
+        self.units = found;
+        moved
+    }
+
+    fn unit_cgroup(&self, unit: &crate::config::Unit) -> Option<PathBuf> {
+        if let Some(path) = &unit.cgroup {
+            let path = if path.starts_with(&self.cgroup2) {
+                path.clone()
+            } else {
+                self.cgroup2.join(relative(path))
+            };
+            return path.is_dir().then_some(path);
+        }
+        let name = unit.unit.as_deref()?;
+        let usual = self.cgroup2.join("system.slice").join(name);
+        if usual.is_dir() {
+            return Some(usual);
+        }
+        in_slices(&self.cgroup2, name)
+    }
+}
+
+fn relative(path: &Path) -> &Path {
+    path.strip_prefix("/").unwrap_or(path)
+}
+
+/// Looks for a unit's cgroup in the slices below `folder`; systemd puts units nowhere else.
+fn in_slices(folder: &Path, unit: &str) -> Option<PathBuf> {
+    let slices = std::fs::read_dir(folder)
+        .ok()?
+        .filter_map(Result::ok)
+        .map(|entry| entry.path());
+    slices
+        .filter(|path| path.extension().is_some_and(|kind| kind == "slice"))
+        .find_map(|slice| {
+            let here = slice.join(unit);
+            if here.is_dir() {
+                Some(here)
+            } else {
+                in_slices(&slice, unit)
+            }
+        })
+}
+
+/// The state file's process may be another one's by now.
+fn forget_process_unless_same(container: &mut Container) {
+    let same = match (container.pid, &container.cgroup) {
+        (Some(pid), Some(cgroup)) => host::cgroup_of(pid).is_ok_and(|now| now == *cgroup),
+        _ => false,
+    };
+    if !same {
+        container.pid = None;
+        container.cgroup = container.cgroup.take().filter(|cgroup| cgroup.is_dir());
+    }
+}
+
+/// `<id>` (cgroupfs driver) or `docker-<id>.scope` (systemd driver).
+pub(super) fn container_of(name: &str) -> Option<ContainerId> {
+    let bare = name
+        .strip_prefix("docker-")
+        .and_then(|rest| rest.strip_suffix(".scope"));
+    ContainerId::new(bare.unwrap_or(name)).ok()
+}

@@ -1,0 +1,204 @@
+//! resolve → compile → plan → apply: from what is known to what the kernel holds.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use cofferdam_policy::{Compiled, compile_with};
+use cofferdam_workload::{Container, ContainerId, host};
+
+use super::Engine;
+use crate::enforcer::{Binding, Target, cgroup_id, netns_cookie};
+use crate::error::chain;
+use crate::names::Named;
+use crate::resolve::{Inputs, Place, Placement, Resolved, resolve};
+
+// === impl Engine ===
+
+impl Engine {
+    /// Makes the kernel hold what is known now.
+    pub(super) fn reconcile(&mut self) {
+        self.find_namespaces();
+        let inputs = Inputs {
+            containers: &self.state.containers,
+            runs: &self.state.runs,
+            units: &self.units,
+            config: &self.config,
+            choices: &self.state.choices,
+            host: &self.host,
+        };
+        let resolved = resolve(&inputs, &mut self.state.numbers);
+        let compiled = match compile_with(&resolved.world, &self.enforcer.applied().rules) {
+            Ok(compiled) => compiled,
+            Err(error) => {
+                self.complain(format!(
+                    "the policy cannot be compiled, the old one stays: {error}"
+                ));
+                return;
+            }
+        };
+        let target = self.target(&resolved, compiled);
+        for line in self.enforcer.enforce(target) {
+            self.complain(line);
+        }
+        if self.state.rules != self.enforcer.applied().rules {
+            self.state.rules.clone_from(&self.enforcer.applied().rules);
+        }
+        self.learn_names(&resolved);
+        self.tell(&resolved);
+        self.resolved = resolved;
+        self.dirty = true;
+    }
+
+    fn target(&self, resolved: &Resolved, compiled: Compiled) -> Target {
+        let mut target = Target {
+            compiled,
+            addresses: resolved.addresses.clone(),
+            owners: resolved.owners.clone(),
+            published: resolved.published.clone(),
+            ..Target::default()
+        };
+        for placement in &resolved.placements {
+            if let Place::Container(id, _) = &placement.place {
+                target.announced.insert(id.clone(), placement.entry);
+            }
+            if let Some(cgroup) = self.cgroup_of(&placement.place) {
+                target.bound.insert(cgroup, self.binding(placement));
+            }
+        }
+        target
+    }
+
+    /// Where a workload's processes are now; the kernel knows it before Docker says it.
+    pub(super) fn cgroup_of(&self, place: &Place) -> Option<PathBuf> {
+        match place {
+            Place::Container(id, cgroup) => cgroup
+                .clone()
+                .or_else(|| self.appeared.get(id).map(|(path, _)| path.clone())),
+            Place::Run(cgroup) => Some(cgroup.clone()),
+            Place::Unit(cgroup) => cgroup.clone(),
+        }
+    }
+
+    fn binding(&self, placement: &Placement) -> Binding {
+        let (pid, born_bound) = match &placement.place {
+            Place::Container(id, _) => (
+                self.state.containers.get(id).and_then(|container| container.pid),
+                self.appeared.get(id).is_some_and(|(_, bound)| *bound),
+            ),
+            // Whoever calls `run` has no socket that matters: it executes the command after it was bound.
+            Place::Run(_) => (None, true),
+            Place::Unit(cgroup) => (cgroup.as_ref().and_then(|cgroup| first_process(cgroup)), false),
+        };
+        Binding {
+            entry: placement.entry,
+            pid,
+            born_bound,
+        }
+    }
+
+    /// Cookies of the namespaces of running containers; one look a container and process.
+    fn find_namespaces(&mut self) {
+        let mut found = BTreeMap::new();
+        let mut cookies = std::collections::HashMap::new();
+        for container in self.state.containers.values() {
+            if let Some((pid, cookie)) = self.cookie_of(container) {
+                found.insert(container.id.clone(), cookie);
+                cookies.insert(container.id.clone(), (pid, cookie));
+            }
+        }
+        self.cookies = cookies;
+        self.host.namespaces = found;
+    }
+
+    fn cookie_of(&self, container: &Container) -> Option<(u32, u64)> {
+        let pid = container.pid?;
+        if container.host_network {
+            return Some((pid, self.host.netns));
+        }
+        if let Some(known) = self.cookies.get(&container.id).filter(|(known, _)| *known == pid) {
+            return Some(*known);
+        }
+        let file = host::namespace_file(pid).ok()?;
+        match netns_cookie(&file) {
+            Ok(cookie) => Some((pid, cookie)),
+            Err(error) => {
+                tracing::warn!(
+                    "the namespace of container {} is unknown: {}",
+                    container.name,
+                    chain(&error)
+                );
+                None
+            }
+        }
+    }
+
+    fn learn_names(&mut self, resolved: &Resolved) {
+        for placement in &resolved.placements {
+            let cgroup = self
+                .cgroup_of(&placement.place)
+                .and_then(|path| cgroup_id(&path).ok());
+            let named = Named {
+                name: placement.name.clone(),
+                namespace: placement.namespace.clone(),
+                labels: placement.labels.clone(),
+            };
+            self.names
+                .learn(placement.entry.workload, cgroup.unwrap_or(0), &named);
+        }
+        let lives = |key: &str| resolved.placements.iter().any(|placement| placement.key == key);
+        for gone in self.resolved.placements.iter().filter(|old| !lives(&old.key)) {
+            self.names.forget(gone.entry.workload, 0);
+        }
+    }
+
+    /// One line for each workload whose protection changed, and each label that is not understood.
+    fn tell(&mut self, resolved: &Resolved) {
+        let old: BTreeMap<&str, &Placement> = self
+            .resolved
+            .placements
+            .iter()
+            .map(|placement| (placement.key.as_str(), placement))
+            .collect();
+        for placement in &resolved.placements {
+            let before = old.get(placement.key.as_str());
+            let same = before.is_some_and(|before| {
+                (before.protected_by.is_some(), before.mode)
+                    == (placement.protected_by.is_some(), placement.mode)
+            });
+            if !same && (before.is_some() || placement.protected_by.is_some()) {
+                tracing::info!("{}", describe(placement));
+            }
+            for warning in &placement.warnings {
+                if before.is_none_or(|before| !before.warnings.contains(warning)) {
+                    tracing::warn!("{}: {warning}", placement.name);
+                }
+            }
+        }
+    }
+
+    /// Forgets cgroups of containers that are gone.
+    pub(super) fn forget_appeared(&mut self) {
+        let containers = &self.state.containers;
+        self.appeared
+            .retain(|id: &ContainerId, (path, _)| containers.contains_key(id) || path.exists());
+    }
+}
+
+fn describe(placement: &Placement) -> String {
+    let name = &placement.name;
+    match (&placement.protected_by, placement.mode) {
+        (None, _) => format!("{name} is not protected"),
+        (Some(by), cofferdam_policy::Mode::Enforce) => format!("{name} is protected ({by})"),
+        (Some(by), cofferdam_policy::Mode::Observe) => format!("{name} is observed, not enforced ({by})"),
+    }
+}
+
+/// Any process in the cgroup.
+pub(super) fn first_process(cgroup: &std::path::Path) -> Option<u32> {
+    std::fs::read_to_string(cgroup.join("cgroup.procs"))
+        .ok()?
+        .lines()
+        .next()?
+        .parse()
+        .ok()
+}

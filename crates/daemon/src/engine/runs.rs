@@ -1,0 +1,299 @@
+//! `cofferdam run`: a cgroup with its policy first, then the caller into it, then the answer. Fails closed.
+//!
+//! The caller executes its command only after the answer, so there is no moment at which the command runs outside of
+//! its policy. The cgroup goes when its last process has gone.
+
+use std::fs;
+use std::io;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+use cofferdam_api::{Code, Problem, RunRequest, RunResponse, VERSION};
+use cofferdam_workload::host;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::{Engine, choices::check_labels};
+use crate::Kinds;
+use crate::access::may_run;
+use crate::command::Caller;
+use crate::state::Run;
+
+#[cfg(test)]
+mod tests;
+
+/// The folder of run cgroups below the enforced root.
+const FOLDER: &str = "cofferdam";
+/// Longest name of a workload.
+const NAME: usize = 63;
+
+// === impl Engine ===
+
+impl Engine {
+    pub(super) fn run_workload(
+        &mut self,
+        request: &RunRequest,
+        caller: &Caller,
+    ) -> Result<RunResponse, Problem> {
+        may_run(&self.config, caller, request)?;
+        if self.options.kinds == Kinds::Containers {
+            return Err(Problem::new(
+                Code::Conflict,
+                "this daemon protects containers only (--containers)",
+            )
+            .hint("start it with --hybrid"));
+        }
+        if caller.pid == 0 || !is_alive(caller) {
+            return Err(
+                Problem::new(Code::Conflict, "the calling process is not visible to the daemon")
+                    .hint("call `cofferdam run` in the daemon's own pid namespace"),
+            );
+        }
+        check_labels(&request.labels)?;
+        let namespace = request.namespace.clone().unwrap_or_else(|| "default".to_owned());
+        check_name("namespace", &namespace)?;
+        let name = self.run_name(request)?;
+        let (key, cgroup) = self.make_cgroup(&name)?;
+        let run = Run {
+            name: name.clone(),
+            namespace,
+            labels: request.labels.clone(),
+            cgroup: cgroup.clone(),
+            pid: caller.pid,
+            host_network: host::in_own_namespace(caller.pid).unwrap_or(false),
+        };
+        let protected = !run.labels.is_empty();
+        self.state.runs.insert(key.clone(), run);
+        self.reconcile();
+        let done = self
+            .check_bound(&cgroup, protected)
+            .and_then(|()| move_caller(&cgroup, caller));
+        // Kept before the answer: a daemon that is killed now finds the cgroup again.
+        let done = done.and_then(|()| self.keep());
+        if let Err(problem) = done {
+            self.undo_run(&key, &cgroup);
+            return Err(problem);
+        }
+        let warnings = self
+            .find(&name)
+            .map(|one| [one.warnings.clone(), one.notes.clone()].concat());
+        tracing::debug!("{name} runs as process {} in {}", caller.pid, cgroup.display());
+        Ok(RunResponse {
+            version: VERSION,
+            workload: name,
+            cgroup: cgroup.display().to_string(),
+            warnings: warnings.unwrap_or_default(),
+        })
+    }
+
+    /// The name asked for, or the first free one made from the command.
+    fn run_name(&self, request: &RunRequest) -> Result<String, Problem> {
+        let taken = |name: &str| self.resolved.placements.iter().any(|one| one.name == name);
+        if let Some(name) = &request.name {
+            check_name("name", name)?;
+            if taken(name) {
+                return Err(
+                    Problem::new(Code::Conflict, format!("a workload named {name} exists"))
+                        .hint("give another --name, or none"),
+                );
+            }
+            return Ok(name.clone());
+        }
+        let base = name_of_command(request.command.as_deref().unwrap_or("run"));
+        let numbered = (2_u32..).map(|number| format!("{base}-{number}"));
+        let free = std::iter::once(base.clone())
+            .chain(numbered)
+            .find(|name| !taken(name));
+        free.ok_or_else(|| Problem::new(Code::Internal, "no name is free"))
+    }
+
+    /// `<root>/cofferdam/<name>-<n>`: the number makes it new even where an old one is still being emptied.
+    fn make_cgroup(&mut self, name: &str) -> Result<(String, PathBuf), Problem> {
+        let folder = self.cgroup_root.join(FOLDER);
+        let failed = |path: &Path, error: &io::Error| {
+            Problem::new(
+                Code::Internal,
+                format!("cannot make the cgroup {}: {error}", path.display()),
+            )
+        };
+        // The packet hooks sit on the folder, so that a cgroup below it is filtered from birth.
+        if !folder.is_dir() || !self.parents.values().any(|known| *known == folder) {
+            self.watch_parent(folder.clone());
+        }
+        loop {
+            self.state.last_run += 1;
+            let label = format!("{name}-{}", self.state.last_run);
+            let cgroup = folder.join(&label);
+            match fs::create_dir(&cgroup) {
+                Ok(()) => return Ok((format!("run:{label}"), cgroup)),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(failed(&cgroup, &error)),
+            }
+        }
+    }
+
+    /// The kernel must say that the cgroup is who it should be before anything runs in it.
+    fn check_bound(&self, cgroup: &Path, protected: bool) -> Result<(), Problem> {
+        if !protected || self.enforcer.is_bound(cgroup) {
+            return Ok(());
+        }
+        let why = self.complaints.last().cloned().unwrap_or_default();
+        Err(Problem::new(
+            Code::Internal,
+            format!("the kernel did not take the policy: {why}"),
+        ))
+    }
+
+    fn undo_run(&mut self, key: &str, cgroup: &Path) {
+        empty_into(cgroup, &self.cgroup_root);
+        remove_tree(cgroup);
+        self.state.runs.remove(key);
+        self.reconcile();
+    }
+
+    /// Removes the cgroups in which nothing runs any more; `true` if there was one.
+    pub(super) fn sweep_runs(&mut self) -> bool {
+        let mut swept = false;
+        self.state.runs.retain(|key, run| {
+            if is_populated(&run.cgroup) {
+                return true;
+            }
+            // Busy again means that somebody was moved in meanwhile.
+            let gone = remove_tree(&run.cgroup);
+            if gone {
+                self.state.choices.modes.remove(key);
+            }
+            swept |= gone;
+            !gone
+        });
+        swept
+    }
+
+    /// For `stop --open`: what runs goes on in the root, our cgroups go. Returns those that would not.
+    pub(super) fn leave_cgroups(&mut self) -> Vec<PathBuf> {
+        let mut left = Vec::new();
+        for run in self.state.runs.values() {
+            empty_into(&run.cgroup, &self.cgroup_root);
+            if !remove_tree(&run.cgroup) {
+                left.push(run.cgroup.clone());
+            }
+        }
+        if left.is_empty() {
+            self.state.runs.clear();
+        }
+        // Not ours to report: an engine may use its parent by now.
+        for folder in std::mem::take(&mut self.state.made) {
+            let _ = fs::remove_dir(folder);
+        }
+        left
+    }
+}
+
+/// Moves the caller: its number only counts while the handle says that it is still the same process.
+fn move_caller(cgroup: &Path, caller: &Caller) -> Result<(), Problem> {
+    let gone = || {
+        Problem::new(
+            Code::Conflict,
+            "the calling process ended before it could be moved",
+        )
+    };
+    if !is_alive(caller) {
+        return Err(gone());
+    }
+    fs::write(cgroup.join("cgroup.procs"), caller.pid.to_string()).map_err(|error| {
+        Problem::new(
+            Code::Internal,
+            format!(
+                "cannot move process {} into {}: {error}",
+                caller.pid,
+                cgroup.display()
+            ),
+        )
+    })?;
+    if is_alive(caller) { Ok(()) } else { Err(gone()) }
+}
+
+/// A pidfd becomes readable when its process ends (pidfd_open(2)). Without one the number has to do: the caller waits
+/// for our answer on a socket that is still open.
+fn is_alive(caller: &Caller) -> bool {
+    let Some(pidfd) = &caller.pidfd else {
+        return Path::new("/proc").join(caller.pid.to_string()).exists();
+    };
+    let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
+    matches!(poll(&mut fds, PollTimeout::ZERO), Ok(0))
+}
+
+fn is_populated(cgroup: &Path) -> bool {
+    match fs::read_to_string(cgroup.join("cgroup.events")) {
+        Ok(text) => !text.lines().any(|line| line == "populated 0"),
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    }
+}
+
+/// Moves every process of a cgroup and of those below it into another one.
+fn empty_into(cgroup: &Path, target: &Path) {
+    for folder in tree(cgroup) {
+        for pid in fs::read_to_string(folder.join("cgroup.procs"))
+            .unwrap_or_default()
+            .lines()
+        {
+            let _ = fs::write(target.join("cgroup.procs"), pid);
+        }
+    }
+}
+
+/// Removes a cgroup and those below it; `false` if one is in use.
+fn remove_tree(cgroup: &Path) -> bool {
+    for folder in tree(cgroup).iter().rev() {
+        let _ = fs::remove_dir(folder);
+    }
+    !cgroup.exists()
+}
+
+/// A folder and all below it, parents first.
+fn tree(folder: &Path) -> Vec<PathBuf> {
+    let mut found = vec![folder.to_owned()];
+    let mut next = 0;
+    while let Some(here) = found.get(next) {
+        let below = fs::read_dir(here).into_iter().flatten().filter_map(Result::ok);
+        let folders: Vec<_> = below
+            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+            .map(|entry| entry.path())
+            .collect();
+        found.extend(folders);
+        next += 1;
+    }
+    found
+}
+
+/// A word that is a good file name and a good argument.
+fn check_name(what: &str, name: &str) -> Result<(), Problem> {
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let first = name.chars().next().is_some_and(|c| c.is_ascii_alphanumeric());
+    if first && name.len() <= NAME && name.chars().all(good) {
+        return Ok(());
+    }
+    Err(
+        Problem::new(Code::Invalid, format!("{what} {name:?} is not usable")).hint(format!(
+            "letters, digits, '.', '_' and '-', at most {NAME}, a letter or digit first"
+        )),
+    )
+}
+
+/// `/usr/bin/my cmd` → `my-cmd`.
+fn name_of_command(command: &str) -> String {
+    let file = command.rsplit('/').next().unwrap_or(command);
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || matches!(c, '.' | '_') {
+            c
+        } else {
+            '-'
+        }
+    };
+    let name: String = file.chars().map(plain).take(NAME - 12).collect();
+    let name = name.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+    if name.is_empty() {
+        "run".to_owned()
+    } else {
+        name.to_owned()
+    }
+}

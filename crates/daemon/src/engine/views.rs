@@ -1,0 +1,389 @@
+//! What is known, as the API shows it: status, workloads, past flows, explanations.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use cofferdam_api as api;
+use cofferdam_api::{
+    Code, Counts, ExplainRequest, ExplainResponse, FlowQuery, ListeningPort, PolicyText, Problem, RuleView,
+    Status, VERSION, WorkloadKind, WorkloadView, Workloads,
+};
+use cofferdam_policy::{
+    Action, Attempt, Direction, End, Mode, PeerClass, Protocol, default_profile_text, explain, suggest,
+};
+
+use super::Engine;
+use crate::Kinds;
+use crate::command::Followed;
+use crate::error::chain;
+use crate::flows::{protocol_name, reason_name};
+use crate::resolve::{Place, Placement};
+
+// === impl Engine ===
+
+impl Engine {
+    pub(super) fn status(&self) -> Status {
+        let features = self.enforcer.kernel().features();
+        let rollback = self.state.choices.rollback.as_ref();
+        Status {
+            version: VERSION,
+            daemon: env!("CARGO_PKG_VERSION").to_owned(),
+            kernel: kernel_release(),
+            cgroup_root: self.cgroup_root.display().to_string(),
+            bpffs: self.options.bpffs.display().to_string(),
+            features: features
+                .into_iter()
+                .map(|(name, present)| api::Feature { name, present })
+                .collect(),
+            mode: self.config.mode.into(),
+            default_profile: self.config.default.into(),
+            off: self.state.choices.off,
+            adopted: self.enforcer.kernel().adopted(),
+            rollback_at: rollback.map(|rollback| rollback.at),
+            docker: self.docker_view(),
+            workloads: self.counts(),
+            losses: self.losses(),
+            heartbeat_age_ms: u64::try_from(self.beaten.elapsed().as_millis()).unwrap_or(u64::MAX),
+            uptime_seconds: self.started.elapsed().as_secs(),
+            rss_bytes: resident_bytes(),
+            warnings: self.warnings(),
+        }
+    }
+
+    /// The one line of a start: version, where, what the kernel gives, how many workloads, mode.
+    pub(crate) fn start_line(&self, word: &str) -> String {
+        let features = self.enforcer.kernel().features();
+        let named = |wanted: bool| -> Vec<String> {
+            features
+                .iter()
+                .filter(|(_, has)| *has == wanted)
+                .map(|(name, _)| name.clone())
+                .collect()
+        };
+        let without = match named(false) {
+            missing if missing.is_empty() => String::new(),
+            missing => format!("; without {}", missing.join(", ")),
+        };
+        let counts = self.counts();
+        let mode = match (self.state.choices.off, self.config.mode) {
+            (true, _) => "OFF (`cofferdam on` ends that)".to_owned(),
+            (false, mode) => api::Mode::from(mode).to_string(),
+        };
+        format!(
+            "cofferdam {} {word} in {} ms: {}, Linux {} ({}{without}), {} workloads ({} protected, {} of them observed), mode {mode}",
+            env!("CARGO_PKG_VERSION"),
+            self.started.elapsed().as_millis(),
+            self.cgroup_root.display(),
+            kernel_release(),
+            named(true).join(", "),
+            counts.total,
+            counts.protected,
+            counts.observed,
+        )
+    }
+
+    fn docker_view(&self) -> api::Docker {
+        let state = match (self.options.kinds, &self.docker.info) {
+            (Kinds::Processes, _) => api::DockerState::Disabled,
+            (_, Some(_)) => api::DockerState::Connected,
+            (_, None) => api::DockerState::Absent,
+        };
+        api::Docker {
+            state,
+            engine: self.docker.info.as_ref().map(|info| info.version.clone()),
+            api: self.docker.info.as_ref().map(|info| info.api_version.clone()),
+            socket: crate::startup::docker_socket(&self.options, &self.config)
+                .display()
+                .to_string(),
+            error: self.docker.error.clone(),
+        }
+    }
+
+    fn counts(&self) -> Counts {
+        let all = &self.resolved.placements;
+        let count = |is: &dyn Fn(&Placement) -> bool| all.iter().filter(|one| is(one)).count() as u64;
+        let protected = |one: &Placement| one.protected_by.is_some();
+        let pending = self
+            .appeared
+            .keys()
+            .filter(|id| !self.state.containers.contains_key(*id));
+        Counts {
+            total: all.len() as u64,
+            containers: count(&|one| matches!(one.place, Place::Container(..))),
+            processes: count(&|one| matches!(one.place, Place::Run(_))),
+            units: count(&|one| matches!(one.place, Place::Unit(_))),
+            protected: count(&protected),
+            enforced: count(&|one| protected(one) && one.mode == Mode::Enforce),
+            observed: count(&|one| protected(one) && one.mode == Mode::Observe),
+            pending: pending.count() as u64,
+        }
+    }
+
+    fn losses(&self) -> api::Losses {
+        let lost = self.enforcer.kernel().losses().unwrap_or_default();
+        api::Losses {
+            flows: lost.events,
+            map_full: lost.listeners + lost.entries + lost.memories,
+            kernel_errors: lost.reads,
+        }
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let mut all = self.complaints.clone();
+        if self.state.choices.off {
+            all.insert(
+                0,
+                "ENFORCEMENT IS OFF for the whole host; `cofferdam on` ends that".to_owned(),
+            );
+        }
+        let labels = self.resolved.placements.iter();
+        all.extend(labels.flat_map(|one| one.warnings.iter().map(|text| format!("{}: {text}", one.name))));
+        all
+    }
+
+    pub(super) fn workloads(&self) -> Workloads {
+        let mut listening: BTreeMap<u32, Vec<ListeningPort>> = BTreeMap::new();
+        match self.enforcer.kernel().listeners() {
+            Ok(listeners) => {
+                for one in listeners {
+                    let protocol = protocol_name(one.protocol);
+                    let port = ListeningPort {
+                        protocol,
+                        address: one.address,
+                        port: one.port,
+                    };
+                    listening.entry(one.workload).or_default().push(port);
+                }
+            }
+            Err(error) => tracing::warn!("listeners cannot be read: {}", chain(&error)),
+        }
+        let view = |one: &Placement| self.view(one, listening.get(&one.entry.workload).cloned());
+        Workloads::new(self.resolved.placements.iter().map(view).collect())
+    }
+
+    fn view(&self, one: &Placement, listening: Option<Vec<ListeningPort>>) -> WorkloadView {
+        let mut listening = listening.unwrap_or_default();
+        listening.sort();
+        listening.dedup();
+        let protected = one.protected_by.is_some();
+        let (kind, id, network_mode, pid) = self.facts(one);
+        let mut openings: Vec<_> = one
+            .openings
+            .iter()
+            .map(|opening| opening.source.clone())
+            .collect();
+        openings.dedup();
+        WorkloadView {
+            name: one.name.clone(),
+            kind,
+            id,
+            namespace: one.namespace.clone(),
+            labels: one.labels.clone(),
+            identity_labels: one
+                .identity
+                .as_ref()
+                .map(|who| who.identity_labels.clone())
+                .unwrap_or_default(),
+            identity: one.identity.as_ref().map(|who| who.number.0),
+            network_mode,
+            protected,
+            mode: protected.then(|| one.mode.into()),
+            listening: if protected { listening } else { Vec::new() },
+            pid,
+            cgroup: self.cgroup_of(&one.place).map(|path| path.display().to_string()),
+            openings,
+            notes: one.notes.clone(),
+            warnings: one.warnings.clone(),
+        }
+    }
+
+    /// Kind, id, network mode, first process.
+    fn facts(&self, one: &Placement) -> (WorkloadKind, String, String, Option<u32>) {
+        let short = || {
+            one.key
+                .split_once(':')
+                .map_or(one.key.clone(), |(_, id)| id.to_owned())
+        };
+        match &one.place {
+            Place::Container(id, _) => {
+                let container = self.state.containers.get(id);
+                let mode = container.map_or_else(String::new, |container| container.network_mode.to_string());
+                (
+                    WorkloadKind::Container,
+                    id.to_string(),
+                    mode,
+                    container.and_then(|container| container.pid),
+                )
+            }
+            Place::Run(_) => {
+                let run = self.state.runs.get(&one.key);
+                let mode = if run.is_some_and(|run| run.host_network) {
+                    "host"
+                } else {
+                    "own"
+                };
+                (
+                    WorkloadKind::Process,
+                    short(),
+                    mode.to_owned(),
+                    run.map(|run| run.pid),
+                )
+            }
+            Place::Unit(cgroup) => {
+                let pid = cgroup.as_deref().and_then(super::reconcile::first_process);
+                (WorkloadKind::Unit, short(), "host".to_owned(), pid)
+            }
+        }
+    }
+
+    pub(super) fn past_flows(&self, query: &FlowQuery) -> Followed {
+        Followed {
+            past: self.flows.query(query),
+            feed: query.follow.then(|| self.flows.follow()),
+        }
+    }
+
+    pub(super) fn policy_text(&self) -> PolicyText {
+        PolicyText {
+            version: VERSION,
+            profile: self.config.default.into(),
+            text: default_profile_text(self.config.default).to_owned(),
+        }
+    }
+
+    pub(super) fn explain(&self, request: &ExplainRequest) -> Result<ExplainResponse, Problem> {
+        let (from, from_observed) = self.party(&request.from)?;
+        let (to, to_observed) = self.party(&request.to)?;
+        let attempt = Attempt {
+            from,
+            to,
+            protocol: protocol_of(&request.protocol)?,
+            port: request.port,
+        };
+        let explanation = explain(&self.resolved.world, &attempt);
+        let verdict = explanation.verdict;
+        let observed = match verdict.direction {
+            Some(Direction::Egress) => from_observed,
+            Some(Direction::Ingress) => to_observed,
+            None => self.config.mode == Mode::Observe,
+        };
+        Ok(ExplainResponse {
+            version: VERSION,
+            verdict: verdict.action.into(),
+            reason: reason_name(verdict.reason),
+            rule: explanation.rule.as_ref().map(|rule| RuleView {
+                name: rule.name.clone(),
+                source: rule.source.clone(),
+            }),
+            direction: verdict.direction.map(Into::into),
+            observed: observed && verdict.action == Action::Deny,
+            allow_with: suggest(&self.resolved.world, &attempt),
+            text: explanation.to_string(),
+        })
+    }
+
+    /// A workload's name or id, labels, a class or an address; and whether its denials are only recorded.
+    fn party(&self, text: &str) -> Result<(End, bool), Problem> {
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return Ok((End::Address(address), false));
+        }
+        if text.contains('=') {
+            return self.party_of_labels(text);
+        }
+        if let Ok(placement) = self.find(text) {
+            return Ok(end_of(placement));
+        }
+        let class = api::Class::ALL
+            .iter()
+            .find(|(name, _)| *name == text)
+            .map(|(_, class)| (*class).into());
+        match class {
+            Some(PeerClass::Pending) => Ok((End::Pending, false)),
+            Some(class) => match self.example_of(class) {
+                Some(address) => Ok((End::Address(address), false)),
+                None => Err(Problem::new(
+                    Code::Invalid,
+                    format!("`{text}` has no address on this host"),
+                )),
+            },
+            None => Err(Problem::new(
+                Code::NotFound,
+                format!("`{text}` is no workload, class or address"),
+            )
+            .hint("`cofferdam ps` lists workloads; classes are host, lan, metadata, multicast, world")),
+        }
+    }
+
+    fn party_of_labels(&self, text: &str) -> Result<(End, bool), Problem> {
+        let has = |one: &&Placement| {
+            let pair = |pair: &str| {
+                pair.split_once('=')
+                    .is_some_and(|(key, value)| one.labels.get(key).is_some_and(|v| v == value))
+            };
+            one.identity.is_some() && text.split(',').all(pair)
+        };
+        self.resolved
+            .placements
+            .iter()
+            .find(has)
+            .map(end_of)
+            .ok_or_else(|| {
+                Problem::new(
+                    Code::NotFound,
+                    format!("no protected workload has the labels {text}"),
+                )
+                .hint("`cofferdam ps` lists workloads with their labels")
+            })
+    }
+
+    /// Any address that has this class here.
+    fn example_of(&self, class: PeerClass) -> Option<IpAddr> {
+        const CANDIDATES: [&str; 8] = [
+            "127.0.0.1",
+            "192.168.0.9",
+            "10.255.255.254",
+            "172.31.255.254",
+            "169.254.0.9",
+            "169.254.169.254",
+            "224.0.0.251",
+            "1.1.1.1",
+        ];
+        let of_class = |address: &IpAddr| self.enforcer.applied().classify(*address).class == class;
+        CANDIDATES
+            .iter()
+            .filter_map(|text| text.parse().ok())
+            .find(of_class)
+    }
+}
+
+/// A stranger's address says no more than that it is on this host.
+fn end_of(placement: &Placement) -> (End, bool) {
+    match placement.entry.subject {
+        0 => (End::Address([127, 0, 0, 1].into()), false),
+        subject => (End::Subject(subject), placement.mode == Mode::Observe),
+    }
+}
+
+fn protocol_of(text: &str) -> Result<Protocol, Problem> {
+    match text {
+        "tcp" => Ok(Protocol::TCP),
+        "udp" => Ok(Protocol::UDP),
+        other => other.parse().map(Protocol).map_err(|_| {
+            Problem::new(Code::Invalid, format!("`{other}` is no protocol"))
+                .hint("tcp, udp, or a number up to 255")
+        }),
+    }
+}
+
+pub(crate) fn kernel_release() -> String {
+    let read = std::fs::read_to_string("/proc/sys/kernel/osrelease");
+    read.map_or_else(|_| "unknown".to_owned(), |text| text.trim().to_owned())
+}
+
+/// `VmRSS` of proc_pid_status(5), which is in KiB.
+fn resident_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kibibytes = line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
+    kibibytes.unwrap_or(0) * 1024
+}

@@ -1,0 +1,185 @@
+//! The ring keeps the newest, folds repeats, answers queries and feeds followers.
+
+use std::sync::Arc;
+
+use cofferdam_api::{Class, FlowQuery, Timestamp};
+use cofferdam_policy::{Action, Direction, Peer, PeerClass, Protocol, Reason, Verdict};
+
+use super::{FlowStore, Key, Record};
+use crate::enforcer::{EndPoint, FlowEvent, Hook};
+use crate::names::{End, Named, Names};
+
+fn time(milliseconds: i64) -> Timestamp {
+    Timestamp::from_millisecond(1_700_000_000_000 + milliseconds).unwrap()
+}
+
+fn event(port: u16) -> FlowEvent {
+    FlowEvent {
+        time_ns: 0,
+        verdict: Verdict {
+            action: Action::Deny,
+            reason: Reason::Rule,
+            direction: Some(Direction::Ingress),
+            rule: 1,
+        },
+        observed: false,
+        hook: Hook::Connect,
+        from: EndPoint {
+            peer: Peer(1),
+            workload: 0,
+            cgroup: 9,
+        },
+        to: EndPoint {
+            peer: Peer(256),
+            workload: 1,
+            cgroup: 10,
+        },
+        protocol: Protocol::TCP,
+        source: "0.0.0.0:0".parse().unwrap(),
+        destination: ([127, 0, 0, 1], port).into(),
+        pid: 7,
+        comm: "curl".into(),
+    }
+}
+
+fn add(store: &mut FlowStore, milliseconds: i64, port: u16) {
+    let event = event(port);
+    let key = Key::of(&event);
+    if store.fold(&key, time(milliseconds), event.pid, &event.comm) {
+        return;
+    }
+    let web = Named {
+        name: "web".into(),
+        namespace: "default".into(),
+        labels: [("app".to_owned(), "web".to_owned())].into(),
+    };
+    let record = Record {
+        time: time(milliseconds),
+        verdict: event.verdict,
+        observed: event.observed,
+        hook: event.hook,
+        from: End {
+            class: Class::Host,
+            named: None,
+        },
+        to: End {
+            class: Class::Workload,
+            named: Some(Arc::new(web)),
+        },
+        protocol: event.protocol,
+        source: event.source,
+        destination: event.destination,
+        pid: event.pid,
+        comm: event.comm.into(),
+        rule: None,
+        allow_with: Some("label on app=web: cofferdam.ingress=host:80".into()),
+    };
+    store.push(key, record);
+}
+
+#[test]
+fn repeats_within_a_second_are_one_record() {
+    let mut store = FlowStore::new(100);
+    for milliseconds in [0, 10, 999, 1000, 1001] {
+        add(&mut store, milliseconds, 80);
+    }
+    add(&mut store, 1002, 81);
+    let flows = store.query(&FlowQuery::default());
+    let counts: Vec<_> = flows
+        .iter()
+        .map(|flow| (flow.destination.port(), flow.repeats))
+        .collect();
+    assert_eq!(counts, [(80, 3), (80, 2), (81, 1)]);
+    assert_eq!(flows[0].time, time(999), "the last time it happened");
+}
+
+#[test]
+fn the_oldest_go_and_folding_survives_it() {
+    let mut store = FlowStore::new(3);
+    for port in 1..=10 {
+        add(&mut store, 0, port);
+    }
+    add(&mut store, 1, 10);
+    add(&mut store, 1, 1);
+    let ports: Vec<_> = store
+        .query(&FlowQuery::default())
+        .iter()
+        .map(|f| (f.destination.port(), f.repeats))
+        .collect();
+    assert_eq!(ports, [(9, 1), (10, 2), (1, 1)]);
+    store.resize(1);
+    assert_eq!(store.query(&FlowQuery::default()).len(), 1);
+    assert_eq!(store.newest.len(), 1, "no key outlives its record");
+}
+
+#[test]
+fn a_record_reads_as_it_should() {
+    let mut store = FlowStore::new(3);
+    add(&mut store, 0, 80);
+    let flow = store
+        .query(&FlowQuery {
+            to: Some("app=web".into()),
+            ..FlowQuery::default()
+        })
+        .remove(0);
+    assert_eq!(
+        (flow.reason.as_str(), flow.hook.as_str(), flow.protocol.as_str()),
+        ("rule", "connect4", "tcp")
+    );
+    assert_eq!(
+        (flow.source, flow.comm.as_deref(), flow.to.name.as_deref()),
+        (None, Some("curl"), Some("web"))
+    );
+    let none = store.query(&FlowQuery {
+        from: Some("lan".into()),
+        ..FlowQuery::default()
+    });
+    assert!(none.is_empty());
+    let last = store.query(&FlowQuery {
+        limit: Some(1),
+        ..FlowQuery::default()
+    });
+    assert_eq!(last.len(), 1);
+}
+
+#[test]
+fn a_follower_gets_new_records_and_no_repeats() {
+    let mut store = FlowStore::new(3);
+    let mut feed = store.follow();
+    for milliseconds in [0, 1, 2] {
+        add(&mut store, milliseconds, 80);
+    }
+    assert_eq!(feed.try_recv().unwrap().destination.port(), 80);
+    assert!(feed.try_recv().is_err());
+}
+
+#[test]
+fn names_outlive_their_workloads() {
+    let mut names = Names::default();
+    let named = Named {
+        name: "web".into(),
+        namespace: "shop".into(),
+        labels: Default::default(),
+    };
+    names.learn(5, 500, &named);
+    names.forget(5, 500);
+    let end = |peer, workload, cgroup| names.end(Peer(peer), workload, cgroup, || PeerClass::Lan);
+    assert_eq!(end(300, 5, 0).named.unwrap().name, "web");
+    assert_eq!(
+        (end(300, 5, 0).class, end(1, 0, 500).class),
+        (Class::Workload, Class::Host)
+    );
+    assert_eq!(
+        end(1, 0, 500).named.unwrap().name,
+        "web",
+        "an unprotected one is known by its cgroup"
+    );
+    assert_eq!(
+        end(1 << 24, 0, 0),
+        End {
+            class: Class::Lan,
+            named: None
+        },
+        "a named prefix is its class"
+    );
+}

@@ -1,0 +1,109 @@
+//! Who a number in a flow record was: workloads by number, unprotected ones by cgroup, the removed ones for a while.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use cofferdam_api::{Class, FlowEnd};
+use cofferdam_policy::{IDENTITY_MIN, Labels, PREFIX_MIN, Peer, PeerClass};
+
+/// Removed workloads whose names are kept: records of their last packets may still be under way.
+const REMEMBERED: usize = 1024;
+
+/// What people call a workload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Named {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its policy namespace.
+    pub(crate) namespace: String,
+    /// Its labels.
+    pub(crate) labels: Labels,
+}
+
+/// The directory of names.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    workloads: HashMap<u32, Arc<Named>>,
+    cgroups: HashMap<u64, Arc<Named>>,
+    /// Numbers and cgroups that no live workload has, the oldest first.
+    gone: VecDeque<(u32, u64)>,
+}
+
+/// One end of a record: small, and readable after the workload is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct End {
+    /// What it is.
+    pub(crate) class: Class,
+    /// Who, where that is known.
+    pub(crate) named: Option<Arc<Named>>,
+}
+
+// === impl Names ===
+
+impl Names {
+    /// A workload is there: by number where it is protected (not 0), by cgroup where it has one (not 0).
+    pub(crate) fn learn(&mut self, number: u32, cgroup: u64, named: &Named) {
+        let shared = match self.workloads.get(&number) {
+            Some(known) if **known == *named => Arc::clone(known),
+            _ => Arc::new(named.clone()),
+        };
+        if cgroup != 0 {
+            self.cgroups.insert(cgroup, Arc::clone(&shared));
+        }
+        if number != 0 {
+            self.workloads.insert(number, shared);
+        }
+    }
+
+    /// A workload went; its name is kept until many others have gone.
+    pub(crate) fn forget(&mut self, number: u32, cgroup: u64) {
+        self.gone.push_back((number, cgroup));
+        if self.gone.len() > REMEMBERED
+            && let Some((number, cgroup)) = self.gone.pop_front()
+        {
+            self.workloads.remove(&number);
+            self.cgroups.remove(&cgroup);
+        }
+    }
+
+    /// Who one end of a flow is; `class` is what its address says, for ends that are a named prefix.
+    pub(crate) fn end(
+        &self,
+        peer: Peer,
+        workload: u32,
+        cgroup: u64,
+        class: impl FnOnce() -> PeerClass,
+    ) -> End {
+        let class = match peer.0 {
+            PREFIX_MIN.. => class().into(),
+            IDENTITY_MIN.. => Class::Workload,
+            number => class_of(number).map_or_else(|| class().into(), Class::from),
+        };
+        let named = self.workloads.get(&workload).filter(|_| workload != 0);
+        End {
+            class,
+            named: named.or_else(|| self.cgroups.get(&cgroup)).cloned(),
+        }
+    }
+}
+
+fn class_of(number: u32) -> Option<PeerClass> {
+    use PeerClass::{Host, Lan, Metadata, Multicast, Pending, Workload, World};
+    [Host, Lan, Metadata, Multicast, World, Pending, Workload]
+        .into_iter()
+        .find(|class| *class as u32 == number)
+}
+
+// === impl End ===
+
+impl From<&End> for FlowEnd {
+    fn from(end: &End) -> Self {
+        let mut view = Self::class(end.class);
+        if let Some(named) = &end.named {
+            view.name = Some(named.name.clone());
+            view.namespace = Some(named.namespace.clone());
+            view.labels = named.labels.clone();
+        }
+        view
+    }
+}
