@@ -10,6 +10,9 @@ use crate::{
     Reason, RowKey, Verdict, World,
 };
 
+#[cfg(test)]
+mod tests;
+
 /// A block of ports fixes at least the protocol and at most all of protocol and port.
 const BITS: std::ops::RangeInclusive<u8> = 8..=24;
 

@@ -10,7 +10,8 @@ mod random;
 use std::collections::BTreeSet;
 
 use cofferdam_policy::{
-    Attempt, Compiled, End, Step, World, compile, compile_with, decide, decide_with, plan,
+    Attempt, Compiled, Direction, End, Step, World, compile, compile_with, decide, decide_with, document,
+    labels, openings, plan,
 };
 use proptest::prelude::*;
 
@@ -182,5 +183,30 @@ proptest! {
         for (key, row) in &old.rows {
             prop_assert_eq!(new.rows.get(key), Some(row));
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 5000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_text_breaks_a_parser(
+        text in prop_oneof!["[ap=&:,/.\\[\\]0-9xworldicmp* ä-]{0,24}", "\\PC{0,40}", any::<String>()],
+    ) {
+        for direction in [Direction::Ingress, Direction::Egress] {
+            match openings::parse(direction, &text) {
+                Ok(opened) => {
+                    // What is printed as the source is what was parsed.
+                    let prefix = format!("label {}=", openings::label(direction));
+                    let mut items: Vec<&str> =
+                        opened.iter().filter_map(|one| one.source.strip_prefix(&prefix)).collect();
+                    items.dedup();
+                    prop_assert_eq!(openings::parse(direction, &items.join(",")), Ok(opened.clone()));
+                }
+                Err(error) => prop_assert!(error.column <= text.chars().count() + 1, "{}", error),
+            }
+        }
+        let _ = labels::parse(&text);
+        let _ = document::parse(&text);
     }
 }
