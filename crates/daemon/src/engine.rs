@@ -188,9 +188,10 @@ impl Engine {
         }
     }
 
-    /// Waits for Docker's first word, at most so long. What the state file knows is in force already.
-    pub(crate) async fn first_look(&mut self, docker: &mut mpsc::Receiver<Change>, patience: Duration) {
-        let deadline = tokio::time::Instant::now() + patience;
+    /// Waits for Docker's first word, at most until `patience`. What the state file knows is in force already.
+    pub(crate) async fn first_look(&mut self, docker: &mut mpsc::Receiver<Change>, patience: Instant) {
+        let least = Instant::now() + Duration::from_millis(100);
+        let deadline = tokio::time::Instant::from_std(patience.max(least));
         while !self.docker.synced && self.docker.error.is_none() && self.options.kinds != Kinds::Processes {
             match tokio::time::timeout_at(deadline, docker.recv()).await {
                 Ok(Some(change)) => self.absorb_all(change, docker),

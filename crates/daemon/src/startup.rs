@@ -17,8 +17,8 @@ use crate::resolve::HostFacts;
 use crate::state::{Loaded, State};
 use crate::{Error, Kinds, Options, config, http, socket};
 
-/// How long the start waits for Docker's list of containers; what is in the state file is in force before that.
-const FIRST_LOOK: Duration = Duration::from_millis(600);
+/// How long after its start the daemon waits for Docker's list; what is in the state file is in force before that.
+const FIRST_LOOK: Duration = Duration::from_millis(800);
 /// How long the end waits for answers that are on their way.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 /// Messages that may wait for the engine.
@@ -120,13 +120,14 @@ fn runtime() -> Result<tokio::runtime::Runtime, Error> {
 async fn live(ready: Ready) -> Result<(), Error> {
     let socket_path = ready.options.socket.clone();
     let group = ready.config.socket.group.clone();
-    let docker = docker_config(&ready.options, &ready.config);
+    // Docker is asked while the kernel verifies the programs, which takes most of the start.
+    let (mut inbox, commands) = open_inbox(docker_config(&ready.options, &ready.config));
+    let patience = ready.started + FIRST_LOOK;
     let (mut engine, lock) = ready.engine().await?;
     let (listener, socket) = socket::bind(&socket_path, &group)?;
-    let (mut inbox, commands) = open_inbox(docker);
     let (stop_serving, stopped) = oneshot::channel();
     let server = tokio::spawn(http::serve(listener, commands, stopped));
-    engine.first_look(&mut inbox.docker, FIRST_LOOK).await;
+    engine.first_look(&mut inbox.docker, patience).await;
     engine.settle();
     let line = engine.start_line("ready");
     println!("{line}");

@@ -50,6 +50,9 @@ impl Engine {
         self.host.subnets.clone_from(&self.state.subnets);
         self.apply_global();
         self.watch_parents();
+        if !self.state.runs.is_empty() {
+            self.watch_parent(self.cgroup_root.join(super::runs::FOLDER));
+        }
         self.find_units();
         self.reconcile();
         Ok(())

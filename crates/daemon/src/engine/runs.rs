@@ -22,7 +22,7 @@ use crate::state::Run;
 mod tests;
 
 /// The folder of run cgroups below the enforced root.
-const FOLDER: &str = "cofferdam";
+pub(super) const FOLDER: &str = "cofferdam";
 /// Longest name of a workload.
 const NAME: usize = 63;
 
