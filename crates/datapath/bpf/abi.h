@@ -153,13 +153,13 @@ struct published {
 	__u8 pad[6];
 };
 
-/* Who sent from here, for receivers in other namespaces (UDP). */
+/* Who sent from here, for receivers in other namespaces (UDP). Loopback addresses, which many namespaces have, never
+ * get that far. */
 struct sender_key {
-	__u64 netns;
 	struct address addr;
 	__u16 port;
 	__u8 protocol;
-	__u8 pad[5];
+	__u8 pad;
 };
 
 struct sender {

@@ -89,12 +89,12 @@ static __always_inline int egress(struct __sk_buff *skb)
 		party_of_address(&f.to, &t.addr);
 	key = memory_key(bpf_get_socket_cookie(skb), &p.destination, p.destination_port, p.protocol);
 	if (is_datagram(p.protocol) && egress_known(&key, s, &f)) {
-		leave_record(skb, &p, f.from.cgroup, sk);
+		leave_record(&p, f.from.cgroup);
 		return PASS;
 	}
 	judge(&f.from, &f.to, p.protocol, t.port, &v);
 	if (!refused(&v)) {
-		leave_record(skb, &p, f.from.cgroup, sk);
+		leave_record(&p, f.from.cgroup);
 		if (is_datagram(p.protocol))
 			remember(&key, MEMORY_SENT, s);
 	}

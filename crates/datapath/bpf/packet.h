@@ -194,25 +194,28 @@ static __always_inline int sender_by_socket(struct __sk_buff *skb, const struct 
 	return found;
 }
 
+static __always_inline int is_on_this_host(const struct address *a)
+{
+	struct party p;
+
+	party_of_address(&p, a);
+	return p.class == CLASS_HOST;
+}
+
 /* Other namespace: what the sender's egress program left behind. Only for sources on this host: a SYN from elsewhere that
  * happens to have, or guesses, the sequence number of a handshake here borrows nothing. */
 static __always_inline int sender_by_record(const struct packet *p, struct party *from)
 {
 	struct sender_key key = { .addr = p->source, .port = p->source_port, .protocol = p->protocol };
-	const __u64 *netns = bpf_map_lookup_elem(&addresses, &p->source);
 	const struct sender *left;
 
-	if (!netns)
-		return 0;
-	if (p->protocol == IPPROTO_TCP) {
+	if (p->protocol == IPPROTO_TCP)
 		left = bpf_map_lookup_elem(&handshakes, &p->sequence);
-		if (!left || bpf_ktime_get_boot_ns() - left->time > (__u64)HANDSHAKE_SECONDS * NS_PER_SECOND)
-			return 0;
-	} else {
-		key.netns = *netns;
+	else
 		left = bpf_map_lookup_elem(&senders, &key);
-	}
-	return left && party_of_cgroup(from, left->cgroup);
+	if (!left || bpf_ktime_get_boot_ns() - left->time > (__u64)HANDSHAKE_SECONDS * NS_PER_SECOND)
+		return 0;
+	return is_on_this_host(&p->source) && party_of_cgroup(from, left->cgroup);
 }
 
 static __always_inline void sender_of(struct __sk_buff *skb, const struct packet *p, struct party *from)
@@ -227,17 +230,15 @@ static __always_inline void sender_of(struct __sk_buff *skb, const struct packet
 		party_of_address(from, &p->source);
 }
 
-static __always_inline void leave_record(struct __sk_buff *skb, const struct packet *p, __u64 cgroup, const void *sk)
+static __always_inline void leave_record(const struct packet *p, __u64 cgroup)
 {
 	struct sender_key key = { .addr = p->source, .port = p->source_port, .protocol = p->protocol };
 	struct sender s = { .cgroup = cgroup, .time = bpf_ktime_get_boot_ns() };
 
-	if (p->protocol == IPPROTO_TCP) {
+	if (p->protocol == IPPROTO_TCP)
 		bpf_map_update_elem(&handshakes, &p->sequence, &s, BPF_ANY);
-	} else if (is_datagram(p->protocol)) {
-		key.netns = netns_of(sk);
+	else if (is_datagram(p->protocol))
 		bpf_map_update_elem(&senders, &key, &s, BPF_ANY);
-	}
 }
 
 #endif

@@ -8,6 +8,9 @@
 
 mod support;
 
+use cofferdam_datapath::netns_cookie;
+
+use support::net::{BRIDGE, HOST_LAN, Net};
 use support::{Stage, identity, peer};
 
 #[test]
@@ -201,4 +204,48 @@ fn root_cgroups_are_born_with_their_identity() {
         !outcome.ok && outcome.micros > 1_000_000,
         "pending is dropped, not refused: {outcome:?}"
     );
+}
+
+/// G-ADDRESSES: every address of the host leads to the same verdict.
+#[test]
+fn root_every_address_of_the_host() {
+    let net = Net::new();
+    let mut stage = Stage::inside(&net.path("host"));
+    let server_dir = stage.workload("server", 1, &[identity(2)]);
+    let friend = stage.workload("friend", 2, &[]);
+    let stranger = stage.folder("stranger");
+    let host = netns_cookie(&std::fs::File::open(net.path("host")).unwrap()).unwrap();
+    let own: Vec<_> = HOST_LAN
+        .iter()
+        .chain(&BRIDGE)
+        .map(|a| (a.parse().unwrap(), host))
+        .collect();
+    stage.datapath().set_namespace_addresses(&own).unwrap();
+    for kind in ["tcp", "udp"] {
+        let v4 = stage.serve(&server_dir, &format!("{kind}-serve"), "0.0.0.0");
+        let dual = stage.serve(&server_dir, &format!("{kind}-serve"), "::");
+        let (v4, dual) = (v4.address.port(), dual.address.port());
+        let mut targets = vec![
+            format!("127.8.9.1:{v4}"),
+            format!("[::ffff:127.0.0.1]:{v4}"),
+            format!("127.8.9.1:{dual}"),
+        ];
+        targets.extend([HOST_LAN[0], BRIDGE[0]].map(|a| format!("{a}:{v4}")));
+        targets.extend([HOST_LAN[0], BRIDGE[0]].map(|a| format!("{a}:{dual}")));
+        targets.extend([HOST_LAN[1], BRIDGE[1], "::1"].map(|a| format!("[{a}]:{dual}")));
+        for target in targets {
+            // A wildcard datagram socket answers from 127.0.0.1, so a connected client would not hear it.
+            if kind == "udp" && target.starts_with("127.8") {
+                continue;
+            }
+            let words = format!("{} {target}", if kind == "udp" { "udp-connected" } else { kind });
+            let outcome = stage.ask(&friend, &words);
+            assert!(outcome.ok, "{words} {outcome:?} {:#?}", stage.flows());
+            let outcome = stage.ask(&stranger, &words);
+            assert!(
+                outcome.denied() && outcome.micros < 100_000,
+                "{words} {outcome:?}"
+            );
+        }
+    }
 }
