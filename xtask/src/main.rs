@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 mod bench;
 mod demo;
 mod generate;
+mod lab;
 mod repo;
 mod setup;
 mod soak;
@@ -39,6 +40,8 @@ enum Job {
     Test(test::Args),
     /// Show the walkthrough on a real Docker Engine
     Demo(demo::Args),
+    /// Make a lab host and run a shell or a command in it
+    Lab(lab::Args),
     /// Repeat what is rare: many starts, many daemon restarts
     Soak(soak::Args),
     /// Measure what a verdict costs
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Job::Gen(args) => generate::run(&args),
         Job::Test(args) => test::run(&args),
         Job::Demo(args) => demo::run(&args),
+        Job::Lab(args) => lab::run(&args),
         Job::Soak(args) => soak::run(&args),
         Job::Bench(args) => bench::run(&args),
     };
