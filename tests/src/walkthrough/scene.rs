@@ -4,6 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use nix::sys::signal::Signal;
 
 use super::require;
 use crate::lab::{Daemon, Lab, Outcome, Place};
@@ -115,11 +116,17 @@ impl Scene {
         Ok(self.daemon.insert(daemon))
     }
 
-    /// The daemon, which must live.
-    pub fn daemon(&mut self) -> Result<&mut Daemon> {
-        self.daemon
-            .as_mut()
-            .context("there is no daemon: an earlier row failed")
+    /// Ends the daemon if it lives: after a failed row there may be none.
+    pub fn end(&mut self, signal: Signal) -> Result<String> {
+        let Some(mut daemon) = self.daemon.take() else {
+            return Ok(String::new());
+        };
+        let status = daemon.end(signal)?;
+        require(
+            status.success() || signal == Signal::SIGKILL,
+            format!("after {signal} it ended with {status}"),
+        )?;
+        Ok(daemon.log())
     }
 
     /// curl on the host.

@@ -19,9 +19,10 @@ pub(super) fn kill(scene: &mut Scene) -> Result<String> {
         hold(scene, &["--label", "app=keep"], "127.0.0.1:9120")?,
         hold_plain(scene)?,
     ];
-    scene.daemon()?.end(Signal::SIGKILL)?;
-    still_holds(scene).context("with a dead daemon")?;
+    scene.end(Signal::SIGKILL)?;
+    let alone = still_holds(scene).context("with a dead daemon");
     scene.start(&["--hybrid"])?;
+    alone?;
     let status = scene.lab.json(&["status"])?;
     require(
         status["adopted"] == true,
@@ -73,7 +74,7 @@ fn hold_plain(scene: &Scene) -> Result<Server> {
 
 /// Row 14.
 pub(super) fn observe(scene: &mut Scene) -> Result<String> {
-    scene.daemon()?.end(Signal::SIGTERM)?;
+    scene.end(Signal::SIGTERM)?;
     scene.start(&["--mode", "observe"])?;
     for url in HOST_URLS {
         scene
@@ -100,18 +101,12 @@ pub(super) fn observe(scene: &mut Scene) -> Result<String> {
 
 /// Row 15.
 pub(super) fn stop(scene: &mut Scene) -> Result<String> {
-    scene.daemon()?.end(Signal::SIGTERM)?;
+    scene.end(Signal::SIGTERM)?;
     let mut said = String::new();
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
         scene.start(&["--mode", "enforce"])?;
         reach::host_is_refused(scene)?;
-        let daemon = scene.daemon()?;
-        let status = daemon.end(signal)?;
-        require(
-            status.success(),
-            format!("after {signal} the daemon ended with {status}"),
-        )?;
-        said = daemon.log().lines().last().unwrap_or_default().to_string();
+        said = scene.end(signal)?.lines().last().unwrap_or_default().to_string();
         require(
             said.contains("enforcement stays"),
             format!("after {signal} it said: {said}"),
@@ -123,7 +118,7 @@ pub(super) fn stop(scene: &mut Scene) -> Result<String> {
     let open = scene.lab.cofferdam(&["daemon", "stop", "--open"])?;
     let spoken = format!("{}{}", open.stdout, open.stderr);
     require(open.success(), format!("stop --open: {open}"))?;
-    scene.daemon()?.wait()?;
+    scene.daemon.take().context("there is no daemon")?.wait()?;
     for url in HOST_URLS {
         scene
             .host_curl(url)?
