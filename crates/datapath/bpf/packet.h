@@ -198,8 +198,10 @@ static __always_inline int is_on_this_host(const struct address *a)
 {
 	struct party p;
 
+	/* Docker's subnets are `host` before the daemon has heard of a new container in them; a macvlan container has an
+	 * address of the LAN, which only the daemon knows. */
 	party_of_address(&p, a);
-	return p.class == CLASS_HOST;
+	return p.class == CLASS_HOST || bpf_map_lookup_elem(&addresses, a);
 }
 
 /* Other namespace: what the sender's egress program left behind. Only for sources on this host: a SYN from elsewhere that

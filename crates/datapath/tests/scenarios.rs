@@ -126,7 +126,11 @@ impl Host {
         outside.push("-outside");
         let outside = PathBuf::from(outside);
         fs::create_dir(&outside).unwrap();
-        let compiled = compile(&scenario.world).unwrap();
+        let mut world = scenario.world.clone();
+        for bridge in ["172.17.0.0/16", "fd17::/64"] {
+            world.prefixes.insert(0, (bridge.parse().unwrap(), PeerClass::Host));
+        }
+        let compiled = compile(&world).unwrap();
         let mut host = Self {
             homes: BTreeMap::new(),
             compiled,
