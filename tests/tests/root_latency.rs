@@ -14,12 +14,7 @@ fn alone_root_denials_answer_at_once() {
     let stage = Stage::new();
     stage.serve("tcp", &["-l", "app=server", "--net=host"], "tcp", "[::]:7101");
     stage.serve("udp", &["-l", "app=server", "--net=host"], "udp", "[::]:7102");
-    stage.serve(
-        "bridged",
-        &["-l", "app=server", "-p", "7104:7103"],
-        "tcp",
-        "[::]:7103",
-    );
+    stage.serve("bridged", &["-l", "app=server"], "tcp", "[::]:7103");
     let inner = format!(
         "{}:7103",
         stage.address("bridged", "{{.NetworkSettings.IPAddress}}")
