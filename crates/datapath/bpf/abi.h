@@ -153,13 +153,14 @@ struct published {
 	__u8 pad[6];
 };
 
-/* Who sent from here, for receivers in other namespaces (UDP). Loopback addresses, which many namespaces have, never
- * get that far. */
+/* Who sent from here (UDP), after NAT. `netns` tells apart what stays on the loopback of one namespace, where many use the
+ * same addresses; 0 is what leaves it. */
 struct sender_key {
+	__u64 netns;
 	struct address addr;
 	__u16 port;
 	__u8 protocol;
-	__u8 pad;
+	__u8 pad[5];
 };
 
 struct sender {

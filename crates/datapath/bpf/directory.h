@@ -114,7 +114,7 @@ static __always_inline int bound(struct bpf_sock *ctx)
 	f.destination = key.addr;
 	f.destination_port = key.port;
 	v.observed = (f.from.flags & ENTRY_OBSERVE) != 0;
-	record(&f, &v);
+	record_call(&f, &v);
 	return v.observed;
 }
 

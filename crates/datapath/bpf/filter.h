@@ -89,12 +89,12 @@ static __always_inline int egress(struct __sk_buff *skb)
 		party_of_address(&f.to, &t.addr);
 	key = memory_key(bpf_get_socket_cookie(skb), &p.destination, p.destination_port, p.protocol);
 	if (is_datagram(p.protocol) && egress_known(&key, s, &f)) {
-		leave_record(&p, f.from.cgroup);
+		leave_record(skb, &p, f.from.cgroup, sk);
 		return PASS;
 	}
 	judge(&f.from, &f.to, p.protocol, t.port, &v);
 	if (!refused(&v)) {
-		leave_record(&p, f.from.cgroup);
+		leave_record(skb, &p, f.from.cgroup, sk);
 		if (is_datagram(p.protocol))
 			remember(&key, MEMORY_SENT, s);
 	}
@@ -141,7 +141,7 @@ static __always_inline int ingress(struct __sk_buff *skb)
 		return PASS; /* judged on the sender's egress only: docs/known-limits.md */
 	if (p.protocol != IPPROTO_TCP && !is_datagram(p.protocol))
 		return unjudged(&f, s, &f.to, WHY_PROTOCOL);
-	sender_of(skb, &p, &f.from);
+	sender_of(skb, &p, sk, &f.from);
 	key = memory_key(bpf_get_socket_cookie(skb), &p.source, p.source_port, p.protocol);
 	if (is_datagram(p.protocol) && ingress_known(&key, s, &f))
 		return PASS;

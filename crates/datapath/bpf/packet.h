@@ -160,7 +160,7 @@ static __always_inline int is_plain_tcp(struct __sk_buff *skb)
 
 /* === the sender === */
 
-/* Same namespace: the socket that sent it, as the kernel finds it. */
+/* Same namespace: the socket that sent it, as the kernel finds it. -1: there is none, so NAT changed the source. */
 static __always_inline int sender_by_socket(struct __sk_buff *skb, const struct packet *p, struct party *from)
 {
 	struct bpf_sock_tuple tuple = {};
@@ -186,9 +186,9 @@ static __always_inline int sender_by_socket(struct __sk_buff *skb, const struct 
 	else if (p->protocol == IPPROTO_UDP)
 		sk = bpf_sk_lookup_udp(skb, &tuple, size, BPF_F_CURRENT_NETNS, 0);
 	else
-		return 0;
+		return -1;
 	if (!sk)
-		return 0;
+		return -1;
 	found = party_of_cgroup(from, cgroup_of(sk));
 	bpf_sk_release(sk);
 	return found;
@@ -204,11 +204,20 @@ static __always_inline int is_on_this_host(const struct address *a)
 	return p.class == CLASS_HOST || bpf_map_lookup_elem(&addresses, a);
 }
 
-/* Other namespace: what the sender's egress program left behind. Only for sources on this host: a SYN from elsewhere that
- * happens to have, or guesses, the sequence number of a handshake here borrows nothing. */
-static __always_inline int sender_by_record(const struct packet *p, struct party *from)
+static __always_inline struct sender_key sender_key(struct __sk_buff *skb, const struct packet *p, const void *sk)
 {
-	struct sender_key key = { .addr = p->source, .port = p->source_port, .protocol = p->protocol };
+	return (struct sender_key){ .netns = skb->ifindex == LOOPBACK_IFINDEX ? netns_of(sk) : 0,
+				    .addr = p->source,
+				    .port = p->source_port,
+				    .protocol = p->protocol };
+}
+
+/* Other namespace, or NAT on the way: what the sender's egress program left behind. Only for sources on this host: a SYN
+ * from elsewhere that happens to have, or guesses, the sequence number of a handshake here borrows nothing. */
+static __always_inline int sender_by_record(struct __sk_buff *skb, const struct packet *p, const void *sk,
+					    struct party *from)
+{
+	struct sender_key key = sender_key(skb, p, sk);
 	const struct sender *left;
 
 	if (p->protocol == IPPROTO_TCP)
@@ -220,11 +229,15 @@ static __always_inline int sender_by_record(const struct packet *p, struct party
 	return is_on_this_host(&p->source) && party_of_cgroup(from, left->cgroup);
 }
 
-static __always_inline void sender_of(struct __sk_buff *skb, const struct packet *p, struct party *from)
+static __always_inline void sender_of(struct __sk_buff *skb, const struct packet *p, const void *sk, struct party *from)
 {
-	int known = skb->ifindex == LOOPBACK_IFINDEX ? sender_by_socket(skb, p, from) : sender_by_record(p, from);
+	int known = -1;
 
-	if (known)
+	if (skb->ifindex == LOOPBACK_IFINDEX)
+		known = sender_by_socket(skb, p, from);
+	if (known == -1)
+		known = sender_by_record(skb, p, sk, from);
+	if (known == 1)
 		return;
 	if (is_multicast(&p->destination))
 		party_stranger(from, CLASS_MULTICAST);
@@ -232,15 +245,17 @@ static __always_inline void sender_of(struct __sk_buff *skb, const struct packet
 		party_of_address(from, &p->source);
 }
 
-static __always_inline void leave_record(const struct packet *p, __u64 cgroup)
+static __always_inline void leave_record(struct __sk_buff *skb, const struct packet *p, __u64 cgroup, const void *sk)
 {
-	struct sender_key key = { .addr = p->source, .port = p->source_port, .protocol = p->protocol };
 	struct sender s = { .cgroup = cgroup, .time = bpf_ktime_get_boot_ns() };
+	struct sender_key key;
 
-	if (p->protocol == IPPROTO_TCP)
+	if (p->protocol == IPPROTO_TCP) {
 		bpf_map_update_elem(&handshakes, &p->sequence, &s, BPF_ANY);
-	else if (is_datagram(p->protocol))
+	} else if (is_datagram(p->protocol)) {
+		key = sender_key(skb, p, sk);
 		bpf_map_update_elem(&senders, &key, &s, BPF_ANY);
+	}
 }
 
 #endif

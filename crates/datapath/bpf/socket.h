@@ -100,7 +100,7 @@ static __always_inline int settle(struct flow *f, struct verdict *v, int listene
 	}
 	/* The receiver's packet hook records what it lets in from strangers. */
 	if (from_protected || v->action == ACT_DENY)
-		record(f, v);
+		record_call(f, v);
 	return refused(v) ? REFUSE : PROCEED;
 }
 

@@ -249,3 +249,21 @@ fn root_every_address_of_the_host() {
         }
     }
 }
+
+/// G-ADDRESSES: masquerading on the way to one's own bridge address hides the socket, not the identity.
+#[test]
+fn root_masqueraded_on_loopback() {
+    let net = Net::new();
+    net.masquerade();
+    let mut stage = Stage::inside(&net.path("host"));
+    let server_dir = stage.workload("server", 1, &[identity(2)]);
+    let friend = stage.workload("friend", 2, &[]);
+    let stranger = stage.folder("stranger");
+    for kind in ["tcp", "udp"] {
+        let server = stage.serve(&server_dir, &format!("{kind}-serve"), BRIDGE[0]);
+        let words = format!("{kind} {}", server.address);
+        let outcome = stage.ask(&friend, &words);
+        assert!(outcome.ok, "{words} {outcome:?} {:#?}", stage.flows());
+        assert!(!stage.ask(&stranger, &words).ok);
+    }
+}

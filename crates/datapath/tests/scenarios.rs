@@ -128,7 +128,9 @@ impl Host {
         fs::create_dir(&outside).unwrap();
         let mut world = scenario.world.clone();
         for bridge in ["172.17.0.0/16", "fd17::/64"] {
-            world.prefixes.insert(0, (bridge.parse().unwrap(), PeerClass::Host));
+            world
+                .prefixes
+                .insert(0, (bridge.parse().unwrap(), PeerClass::Host));
         }
         let compiled = compile(&world).unwrap();
         let mut host = Self {

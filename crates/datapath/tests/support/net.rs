@@ -66,6 +66,33 @@ impl Net {
         net
     }
 
+    /// What Docker does for its default bridge: a local process that talks to the gateway address is masqueraded too.
+    pub(crate) fn masquerade(&self) {
+        let netns = format!("--net={}", self.path("host").display());
+        let rule = [
+            "iptables",
+            "-t",
+            "nat",
+            "-A",
+            "POSTROUTING",
+            "-s",
+            "172.17.0.0/16",
+            "!",
+            "-o",
+            "br0",
+            "-j",
+            "MASQUERADE",
+        ];
+        assert!(
+            Command::new("nsenter")
+                .arg(netns)
+                .args(rule)
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
     /// Somebody on the LAN or beyond.
     pub(crate) fn add_stranger(&self, address: IpAddr) {
         let bits = if address.is_ipv4() { 32 } else { 128 };
