@@ -240,22 +240,26 @@ impl Engine {
     fn leave(&mut self, workloads: u64) -> Result<(), Error> {
         self.save()?;
         eprintln!(
-            "cofferdam: stopped; enforcement stays in the kernel for {workloads} protected workloads \
-             (`cofferdam off` ends it, `cofferdam daemon` takes over again)"
+            "cofferdam: stopped; enforcement stays in the kernel for {} \
+             (`cofferdam off` ends it, `cofferdam daemon` takes over again)",
+            protected(workloads)
         );
         Ok(())
     }
 
     /// Nothing of us is left in the kernel, and no cgroup that we made.
     pub(crate) fn remove(mut self) -> Result<(), Error> {
-        let workloads = self.protected_count();
+        let workloads = self.protected_count() as u64;
         let left = self.leave_cgroups();
         self.save()?;
         self.enforcer.remove().map_err(|error| Error::datapath(&error))?;
         for cgroup in left {
             tracing::error!("{} is in use and could not be removed", cgroup.display());
         }
-        eprintln!("cofferdam: stopped and opened: {workloads} workloads that were protected are open now");
+        eprintln!(
+            "cofferdam: stopped and opened: nothing is enforced any more for {}",
+            protected(workloads)
+        );
         Ok(())
     }
 
@@ -358,6 +362,13 @@ impl Engine {
 )]
 fn readable(descriptor: OwnedFd) -> std::io::Result<AsyncFd<OwnedFd>> {
     AsyncFd::new(descriptor)
+}
+
+fn protected(workloads: u64) -> String {
+    format!(
+        "{workloads} protected workload{}",
+        if workloads == 1 { "" } else { "s" }
+    )
 }
 
 fn listen(kind: SignalKind) -> Result<Signal, Error> {

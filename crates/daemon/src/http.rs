@@ -143,8 +143,13 @@ async fn next_line(feed: &mut broadcast::Receiver<FlowView>, query: &FlowQuery) 
             Err(_) => return Some("\n".to_owned()),
             Ok(Ok(flow)) if query.matches(&flow) => return Some(line(&flow)),
             Ok(Ok(_)) => {}
+            // A `Problem` in a line of its own is a remark; the stream goes on.
             Ok(Err(broadcast::error::RecvError::Lagged(lost))) => {
-                tracing::warn!("a follower of flows is too slow: it missed {lost} records");
+                let remark = Problem::new(
+                    Code::Unavailable,
+                    format!("{lost} records were lost: the reader is too slow"),
+                );
+                return Some(serde_json::to_string(&remark).unwrap_or_default() + "\n");
             }
             Ok(Err(broadcast::error::RecvError::Closed)) => return None,
         }

@@ -181,7 +181,8 @@ impl Engine {
             self.state.runs.clear();
         }
         // Not ours to report: an engine may use its parent by now.
-        for folder in std::mem::take(&mut self.state.made) {
+        let own = self.cgroup_root.join(FOLDER);
+        for folder in std::mem::take(&mut self.state.made).iter().chain([&own]) {
             let _ = fs::remove_dir(folder);
         }
         left
