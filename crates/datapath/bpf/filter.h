@@ -22,6 +22,20 @@ static __always_inline int is_icmp(__u8 protocol)
 	return protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6;
 }
 
+/*
+ * A raw socket of the kernel itself: neighbour discovery, multicast reports, resets of a namespace that was made inside a
+ * protected cgroup. Without them IPv6 does not work at all. Only sockets of processes count for their namespace.
+ */
+static __always_inline int is_kernel_socket(const struct bpf_sock *sk)
+{
+	struct sock *s;
+
+	if (sk->type != SOCK_RAW)
+		return 0;
+	s = sock_by_number(sk);
+	return !BPF_CORE_READ_BITFIELD_PROBED(s, __sk_common.skc_net_refcnt);
+}
+
 /* Records and carries out. What `connect` or the other end's program records already is not recorded twice. */
 static __always_inline int carry_out(const struct flow *f, const struct verdict *v, int record_allowed)
 {
@@ -73,7 +87,7 @@ static __always_inline int egress(struct __sk_buff *skb)
 
 	if (!s || s->off || !sk || (is_plain_tcp(skb) && sk->type != SOCK_RAW))
 		return PASS;
-	if (!party_of_cgroup(&f.from, bpf_sk_cgroup_id(sk)) || private_loopback(skb, sk, s))
+	if (!party_of_cgroup(&f.from, bpf_sk_cgroup_id(sk)) || private_loopback(skb, sk, s) || is_kernel_socket(sk))
 		return PASS;
 	if (parse(skb, &p) == NOT_PARSED)
 		return unjudged(&f, s, &f.from, WHY_MALFORMED);
