@@ -219,7 +219,7 @@ fn validate(config: &Config) -> Result<(), (String, String)> {
         if let Some(bad) = allow
             .labels
             .iter()
-            .find(|label| !label.split_once('=').is_some_and(|(key, _)| !key.is_empty()))
+            .find(|label| label.split_once('=').is_none_or(|(key, _)| key.is_empty()))
         {
             return wrong(
                 format!("[[allow]] number {}: `{bad}` is no label", index + 1),

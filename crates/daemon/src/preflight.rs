@@ -32,11 +32,41 @@ pub(crate) fn preflight(options: &Options) -> Result<Cgroups, Error> {
     if !geteuid().is_root() {
         return Err(failed("the daemon needs root", "sudo cofferdam daemon"));
     }
+    capabilities(&fs::read_to_string("/proc/self/status").unwrap_or_default())?;
     let cgroups = cgroups(options)?;
     kernel(&crate::engine::kernel_release(), Path::new(BTF).exists())?;
     folder(&options.state_dir)?;
     bpffs(&options.bpffs)?;
     Ok(cgroups)
+}
+
+/// Root in a container, or under a unit of somebody's own, may have less than root has. CAP_SYS_ADMIN includes CAP_BPF and
+/// CAP_PERFMON (capabilities(7)), so these two are not asked for alone.
+fn capabilities(status: &str) -> Result<(), Error> {
+    const NEEDED: [(&str, u32); 3] = [
+        ("CAP_NET_ADMIN", 12),
+        ("CAP_SYS_PTRACE", 19),
+        ("CAP_SYS_ADMIN", 21),
+    ];
+    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let Some(held) = line.and_then(|text| u64::from_str_radix(text.trim(), 16).ok()) else {
+        return Ok(());
+    };
+    let lacks: Vec<_> = NEEDED
+        .iter()
+        .filter(|(_, bit)| held & (1 << bit) == 0)
+        .map(|(name, _)| *name)
+        .collect();
+    if lacks.is_empty() {
+        return Ok(());
+    }
+    Err(failed(
+        &format!(
+            "the daemon may not load BPF programs and enter namespaces: it lacks {}",
+            lacks.join(", ")
+        ),
+        "run it on the host itself, under dist/systemd/cofferdam.service or with sudo",
+    ))
 }
 
 fn cgroups(options: &Options) -> Result<Cgroups, Error> {

@@ -205,7 +205,7 @@ impl Engine {
                 self.own_mode(placement),
             )
         };
-        if all == !names.is_empty() {
+        if all != names.is_empty() {
             return Err(
                 Problem::new(Code::Invalid, "name workloads, or ask for all, not both")
                     .hint("`cofferdam enforce NAME...` or `cofferdam enforce --all`"),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{bpffs, kernel};
+use super::{bpffs, capabilities, kernel};
 
 #[test]
 fn old_kernels_are_named() {
@@ -20,6 +20,18 @@ fn old_kernels_are_named() {
             .unwrap_err()
             .to_string()
             .contains("no BTF")
+    );
+}
+
+#[test]
+fn missing_capabilities_are_named() {
+    assert!(capabilities("CapEff:\t000001ffffffffff\n").is_ok());
+    let error = capabilities("Name:\tx\nCapEff:\t00000000a80425fb\n")
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.ends_with("it lacks CAP_NET_ADMIN, CAP_SYS_PTRACE, CAP_SYS_ADMIN"),
+        "{error}"
     );
 }
 
