@@ -238,8 +238,21 @@ impl Host {
         self.stage.datapath().set_namespace_addresses(&all).unwrap();
     }
 
+    /// A container waits for its labels for some seconds only, and a slow machine spends them on the attempts before.
+    fn restart(&mut self, name: &str) {
+        self.stage.datapath().heartbeat().unwrap();
+        let cgroup = &self.homes[name].cgroup;
+        fs::remove_dir(cgroup).unwrap();
+        fs::create_dir(cgroup).unwrap();
+    }
+
     /// What happened, told from the caller's result and the flow record.
     fn attempt(&mut self, scenario: &Scenario, case: &Case) -> Verdict {
+        for name in [&case.from, &case.to] {
+            if is_pending(scenario, name) {
+                self.restart(name);
+            }
+        }
         let (from, to) = (&self.homes[&case.from], &self.homes[&case.to]);
         let dial = case.dial.unwrap_or_else(|| dialled(from, to, case.to == "host"));
         let kind = if case.attempt.protocol == Protocol::TCP {
@@ -265,12 +278,7 @@ impl Host {
         let outcome = ask_in(&from_netns, &from_cgroup, &words);
         drop(server);
         let flows = self.stage.flows();
-        let pending = [&case.from, &case.to].iter().any(|n| {
-            scenario
-                .workloads
-                .get(*n)
-                .is_some_and(|w| matches!(w.end, End::Pending))
-        });
+        let pending = [&case.from, &case.to].iter().any(|n| is_pending(scenario, n));
         let mut of_port = flows.iter().filter(|f| f.destination.port() == case.attempt.port);
         let denied = of_port.clone().find(|f| f.verdict.action == Action::Deny);
         let told = denied.or_else(|| of_port.next()).map(|f| f.verdict);
@@ -299,6 +307,11 @@ impl Host {
         );
         told
     }
+}
+
+fn is_pending(scenario: &Scenario, name: &str) -> bool {
+    let workload = scenario.workloads.get(name);
+    workload.is_some_and(|w| matches!(w.end, End::Pending))
 }
 
 /// The address at which `from` finds `to`.

@@ -21,6 +21,20 @@ impl Outcome {
     pub(crate) fn denied(&self) -> bool {
         !self.ok && self.errno == i64::from(nix::libc::EPERM)
     }
+
+    pub(crate) fn denied_at_once(&self) -> bool {
+        self.denied() && self.micros < 100_000 * u64::from(slowness())
+    }
+}
+
+/// How many times slower than hardware this machine may be: `COFFERDAM_SLOW` under emulation, else 1.
+fn slowness() -> u32 {
+    std::env::var("COFFERDAM_SLOW").map_or(1, |n| n.parse().unwrap())
+}
+
+/// How long somebody waits for an answer that may never come.
+fn patience() -> Duration {
+    Duration::from_millis(500) * slowness()
 }
 
 impl<'de> serde::Deserialize<'de> for Outcome {
@@ -93,12 +107,12 @@ fn tcp(to: &str) -> std::io::Result<()> {
     stream.read_exact(&mut byte)
 }
 
-/// Strangers from elsewhere are dropped, not refused, so they wait for half a second only.
+/// Strangers from elsewhere are dropped, not refused, so they do not wait long.
 fn tcp_from(from: &str, to: &str) -> std::io::Result<()> {
     let (from, to): (SocketAddr, SocketAddr) = (from.parse().unwrap(), to.parse().unwrap());
     let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
     socket.bind(&from.into())?;
-    socket.connect_timeout(&to.into(), Duration::from_millis(500))?;
+    socket.connect_timeout(&to.into(), patience())?;
     let mut byte = [0];
     TcpStream::from(socket).read_exact(&mut byte)
 }
@@ -113,7 +127,7 @@ fn unspecified(to: &str) -> &'static str {
 
 fn udp(from: &str, to: &str, connected: bool) -> std::io::Result<()> {
     let socket = UdpSocket::bind(from)?;
-    socket.set_read_timeout(Some(Duration::from_millis(500)))?;
+    socket.set_read_timeout(Some(patience()))?;
     if connected {
         socket.connect(to)?;
         socket.send(b"x")?;
