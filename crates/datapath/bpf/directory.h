@@ -115,7 +115,7 @@ static __always_inline int bound(struct bpf_sock *ctx)
 	f.destination_port = key.port;
 	v.observed = (f.from.flags & ENTRY_OBSERVE) != 0;
 	record_call(&f, &v);
-	return v.observed;
+	return v.observed ? 1 : 0;
 }
 
 /* One socket from an iterator, in whatever namespace the reader is. */

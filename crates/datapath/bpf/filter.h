@@ -64,7 +64,7 @@ static __always_inline int egress_known(const struct memory_key *key, const stru
 {
 	int stale = 0;
 	__u32 kind = recall(key, s, &stale);
-	struct verdict v;
+	struct verdict v = {};
 
 	if (!kind || !stale)
 		return kind != 0;
@@ -81,8 +81,8 @@ static __always_inline int egress(struct __sk_buff *skb)
 	struct flow f = {};
 	struct target t = {};
 	struct memory_key key;
-	struct packet p;
-	struct verdict v;
+	struct packet p = {};
+	struct verdict v = {};
 	int answer;
 
 	if (!s || s->off || !sk || (is_plain_tcp(skb) && sk->type != SOCK_RAW))
@@ -119,7 +119,7 @@ static __always_inline int ingress_known(const struct memory_key *key, const str
 {
 	int stale = 0;
 	__u32 kind = recall(key, s, &stale);
-	struct verdict v;
+	struct verdict v = {};
 
 	if (!kind || !stale)
 		return kind != 0;
@@ -138,8 +138,8 @@ static __always_inline int ingress(struct __sk_buff *skb)
 	struct bpf_sock *sk;
 	struct flow f = {};
 	struct memory_key key;
-	struct packet p;
-	struct verdict v;
+	struct packet p = {};
+	struct verdict v = {};
 
 	if (is_plain_tcp(skb) || !s || s->off)
 		return PASS;

@@ -126,9 +126,12 @@ static __always_inline int parse_v6(struct __sk_buff *skb, struct packet *p)
 	return parse_transport(skb, offset, p);
 }
 
-static __noinline int parse(struct __sk_buff *skb, struct packet *p)
+__noinline int parse(struct __sk_buff *skb, struct packet *p)
 {
 	__u8 version;
+
+	if (!p)
+		return NOT_PARSED;
 
 	__builtin_memset(p, 0, sizeof(*p));
 	if (bpf_skb_load_bytes(skb, 0, &version, 1))

@@ -25,7 +25,11 @@ static __always_inline void endpoint(struct endpoint *e, const struct party *p)
 
 static __always_inline struct flow_event *describe(const struct flow *f, const struct verdict *v)
 {
-	struct flow_event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+	struct flow_event *e;
+
+	if (!f || !v)
+		return 0;
+	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 
 	if (!e) {
 		count(LOST_EVENT);
@@ -51,7 +55,7 @@ static __always_inline struct flow_event *describe(const struct flow *f, const s
 }
 
 /* A packet: whoever runs at the moment has nothing to do with it. */
-static __noinline int record(const struct flow *f, const struct verdict *v)
+__noinline int record(const struct flow *f, const struct verdict *v)
 {
 	struct flow_event *e = describe(f, v);
 
@@ -61,7 +65,7 @@ static __noinline int record(const struct flow *f, const struct verdict *v)
 }
 
 /* A system call. Not for packet hooks even under a condition: 6.12 refuses the helpers that name the caller there. */
-static __noinline int record_call(const struct flow *f, const struct verdict *v)
+__noinline int record_call(const struct flow *f, const struct verdict *v)
 {
 	struct flow_event *e = describe(f, v);
 

@@ -108,7 +108,7 @@ static __always_inline int settle(struct flow *f, struct verdict *v, int listene
 static __always_inline int may_still_answer(struct flow *f, const struct memory_key *key, __u16 own_port,
 					    const struct settings *s)
 {
-	struct verdict v;
+	struct verdict v = {};
 
 	judge(&f->to, &f->from, f->protocol, own_port, &v);
 	if (refused(&v))
@@ -123,7 +123,7 @@ static __always_inline int reach(struct bpf_sock_addr *ctx, const struct address
 	struct flow f = { .destination = *dst, .hook = hook, .protocol = ctx->protocol };
 	struct target t = { .addr = *dst, .port = bpf_ntohs(ctx->user_port), .protocol = ctx->protocol };
 	struct memory_key key;
-	struct verdict v;
+	struct verdict v = {};
 	int from_protected, listener, foreign = 0, stale = 0;
 	__u32 kind = 0;
 	__u64 netns;
