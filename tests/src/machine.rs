@@ -30,7 +30,9 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("addresses", &["ip", "-o", "-br", "addr"]),
     ("routes", &["ip", "route", "show", "table", "all"]),
     ("nft rules", &["nft", "list", "ruleset"]),
-    ("bpf links", &["bpftool", "-j", "link", "show"]),
+    ("bpf links", &["sh", "-c", "bpftool link show | grep '^[0-9]'"]),
+    ("bpf programs", &["sh", "-c", "bpftool prog show | grep '^[0-9]'"]),
+    ("bpf maps", &["sh", "-c", "bpftool map show | grep '^[0-9]'"]),
     ("docker containers", &["docker", "ps", "-aq"]),
     ("docker images", &["docker", "images", "-q"]),
 ];
