@@ -22,7 +22,7 @@ struct Document<'a> {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    setup::run()?;
+    setup::product()?;
     let shell = repo::shell()?;
     cmd!(
         shell,

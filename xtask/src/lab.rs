@@ -17,7 +17,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    setup::run()?;
+    setup::product()?;
     let shell = repo::shell()?;
     cmd!(
         shell,

@@ -16,6 +16,7 @@ mod setup;
 mod soak;
 mod test;
 mod tidy;
+mod vm;
 
 #[derive(Parser)]
 #[command(
@@ -44,6 +45,8 @@ enum Job {
     Lab(lab::Args),
     /// Repeat what is rare: many starts, many daemon restarts
     Soak(soak::Args),
+    /// Test the data plane on other kernels, emulated
+    VmTest(vm::Args),
     /// Measure what a verdict costs
     Bench(bench::Args),
 }
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Job::Demo(args) => demo::run(&args),
         Job::Lab(args) => lab::run(&args),
         Job::Soak(args) => soak::run(&args),
+        Job::VmTest(args) => vm::run(&args),
         Job::Bench(args) => bench::run(&args),
     };
     match outcome {

@@ -28,20 +28,25 @@ const PACKAGES: &[(&str, &str)] = &[
     ("/usr/bin/busybox", "busybox-static"),
     ("/usr/sbin/ip", "iproute2"),
     ("/usr/sbin/bpftool", "bpftool"),
-    ("/usr/bin/redis-server", "redis-server"),
-    ("/usr/bin/psql", "postgresql"),
-    ("/usr/bin/tini", "tini"),
-    ("/usr/bin/nsenter", "util-linux"),
-    ("/usr/bin/ps", "procps"),
+    ("/usr/bin/lsns", "util-linux"),
 ];
+
+/// What only tests need.
+const TEST_PACKAGES: &[(&str, &str)] = &[("/usr/bin/psql", "postgresql"), ("/usr/sbin/sysctl", "procps")];
 
 /// Debian asks this file whether an installed service may start.
 const POLICY_RC: &str = "/usr/sbin/policy-rc.d";
 
+/// Everything that `cargo xtask test` needs.
 pub(crate) fn run() -> Result<()> {
     let shell = repo::shell()?;
-    packages(&shell)?;
+    packages(&shell, &[PACKAGES, TEST_PACKAGES].concat())?;
     cargo_deny(&shell)
+}
+
+/// What building the product and running it in a lab needs.
+pub(crate) fn product() -> Result<()> {
+    packages(&repo::shell()?, PACKAGES)
 }
 
 /// About two minutes on two cores, once a machine.
@@ -60,8 +65,8 @@ fn cargo_deny(shell: &Shell) -> Result<()> {
         .context("cargo install cargo-deny")
 }
 
-fn packages(shell: &Shell) -> Result<()> {
-    let missing: Vec<&str> = PACKAGES
+fn packages(shell: &Shell, wanted: &[(&str, &'static str)]) -> Result<()> {
+    let missing: Vec<&str> = wanted
         .iter()
         .filter(|(file, _)| !present(file))
         .map(|(_, package)| *package)

@@ -21,7 +21,7 @@ const RUNS: &[(&str, Run)] = &[
 ];
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    setup::run()?;
+    setup::product()?;
     let shell = repo::shell()?;
     cmd!(
         shell,

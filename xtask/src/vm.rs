@@ -1,0 +1,214 @@
+//! Runs the data plane's tests on other kernels: Debian's, under qemu's software emulation.
+//!
+//! Everything happens in `target/vm`: the kernel packages that apt downloads, one root file system a kernel (packed into
+//! an initramfs), and one log a kernel with all that its serial console said. `docs/kernels.md` holds the results.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail, ensure};
+use xshell::{Shell, cmd};
+
+use crate::{repo, setup};
+
+mod image;
+mod kernel;
+
+use kernel::Kernel;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The kernel series to boot
+    #[arg(long, default_value = "all", value_parser = ["6.1", "6.12", "all"])]
+    kernel: String,
+}
+
+/// The oldest that we support, and the one after it with long-term support.
+const SERIES: [&str; 2] = ["6.1", "6.12"];
+
+/// Emulation takes a minute or two; a machine that hangs is ended after this many seconds.
+const SECONDS: &str = "900";
+
+/// What one kernel's tests came to.
+#[derive(Default)]
+struct Outcome {
+    passed: u64,
+    failed: u64,
+    /// Test programs that ended, out of those that were to run.
+    ended: usize,
+    wrong: Vec<String>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    ensure!(
+        cfg!(target_arch = "x86_64"),
+        "vm-test boots x86_64 kernels, and this is another machine"
+    );
+    setup::run()?;
+    let shell = repo::shell()?;
+    emulator(&shell)?;
+    let folder = folder()?;
+    fs::create_dir_all(&folder)?;
+    let tests = tests()?;
+    let mut wrong = 0;
+    for series in SERIES
+        .iter()
+        .filter(|s| args.kernel == "all" || args.kernel == **s)
+    {
+        match kernel::find(&shell, series)? {
+            Some(package) => wrong += one(&shell, &folder, series, &package, &tests)?,
+            None if args.kernel == "all" => {
+                println!("{series}: skipped, the configured archives have no such kernel");
+            }
+            None => bail!(
+                "the configured archives have no {series} kernel\nhint: apt-get update, or --kernel all"
+            ),
+        }
+    }
+    ensure!(
+        wrong == 0,
+        "{wrong} wrong; the whole output is in {}",
+        folder.display()
+    );
+    Ok(())
+}
+
+/// One kernel, from download to result. Returns how much went wrong.
+fn one(shell: &Shell, folder: &Path, series: &str, package: &str, tests: &[PathBuf]) -> Result<usize> {
+    let kernel = kernel::unpack(shell, folder, package)?;
+    let initramfs = folder.join(format!("{series}.cpio"));
+    image::build(shell, &kernel, tests, &initramfs)?;
+    let start = Instant::now();
+    let outcome = boot(
+        &kernel,
+        &initramfs,
+        &folder.join(format!("{series}.log")),
+        tests.len(),
+    )?;
+    println!(
+        "{series} ({package}): {} passed, {} failed, {} s",
+        outcome.passed,
+        outcome.failed,
+        start.elapsed().as_secs()
+    );
+    for line in &outcome.wrong {
+        println!("  {line}");
+    }
+    Ok(outcome.wrong.len())
+}
+
+fn boot(kernel: &Kernel, initramfs: &Path, log: &Path, tests: usize) -> Result<Outcome> {
+    let mut machine = Command::new("timeout")
+        .args(["--kill-after=5", SECONDS, "qemu-system-x86_64"])
+        .args(["-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", "1536"])
+        .args(["-nographic", "-no-reboot", "-net", "none"])
+        .arg("-kernel")
+        .arg(&kernel.image)
+        .arg("-initrd")
+        .arg(initramfs)
+        .args(["-append", "console=ttyS0 quiet panic=-1"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("qemu-system-x86_64")?;
+    let console = machine.stdout.take().context("qemu has no console")?;
+    let mut log = fs::File::create(log)?;
+    let mut outcome = Outcome::default();
+    for line in BufReader::new(console).split(b'\n') {
+        let line = line?;
+        let line = String::from_utf8_lossy(&line);
+        writeln!(log, "{}", line.trim_end())?;
+        outcome.read(line.trim_end());
+    }
+    let status = machine.wait()?;
+    if !status.success() {
+        outcome.wrong.push(format!("the machine was ended ({status})"));
+    }
+    if outcome.ended != tests {
+        let line = format!("{} of {tests} test programs ended", outcome.ended);
+        outcome.wrong.push(line);
+    }
+    Ok(outcome)
+}
+
+/// Not by package name: the target directory may be anywhere.
+fn folder() -> Result<PathBuf> {
+    let metadata = cargo_metadata::MetadataCommand::new().no_deps().exec()?;
+    Ok(metadata.target_directory.into_std_path_buf().join("vm"))
+}
+
+/// Builds the data plane's test programs and says where they are.
+fn tests() -> Result<Vec<PathBuf>> {
+    let words =
+        "test --quiet --package cofferdam-datapath --tests --no-run --message-format=json-render-diagnostics";
+    let mut cargo = Command::new("cargo")
+        .args(words.split(' '))
+        .current_dir(repo::root()?)
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let out = cargo.stdout.take().context("cargo has no output")?;
+    let mut found = Vec::new();
+    for message in cargo_metadata::Message::parse_stream(BufReader::new(out)) {
+        if let cargo_metadata::Message::CompilerArtifact(artifact) = message? {
+            if artifact.target.is_test() {
+                found.extend(
+                    artifact
+                        .executable
+                        .map(cargo_metadata::camino::Utf8PathBuf::into_std_path_buf),
+                );
+            }
+        }
+    }
+    ensure!(cargo.wait()?.success(), "the tests do not compile");
+    ensure!(!found.is_empty(), "the data plane has no tests");
+    Ok(found)
+}
+
+/// Not part of `setup`: 50 MB that only this command needs.
+fn emulator(shell: &Shell) -> Result<()> {
+    if Path::new("/usr/bin/qemu-system-x86_64").exists() {
+        return Ok(());
+    }
+    let _noninteractive = shell.push_env("DEBIAN_FRONTEND", "noninteractive");
+    cmd!(
+        shell,
+        "apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends qemu-system-x86"
+    )
+    .run()
+    .context("apt-get install qemu-system-x86")
+}
+
+// === impl Outcome ===
+
+impl Outcome {
+    /// Takes in a line of the console: libtest's totals, and the marker that `init` prints when a program has ended.
+    fn read(&mut self, line: &str) {
+        let number = |word: &str| -> u64 {
+            let before = line.split(&format!(" {word}")).next().unwrap_or_default();
+            before
+                .rsplit(' ')
+                .next()
+                .and_then(|n| n.parse().ok())
+                .unwrap_or_default()
+        };
+        if line.starts_with("test result: ") {
+            self.passed += number("passed");
+            self.failed += number("failed");
+        } else if let Some(rest) = line.strip_prefix("@@ ended ") {
+            self.ended += 1;
+            if !rest.ends_with(" 0") {
+                self.wrong.push(format!("{rest} (program, exit status)"));
+            }
+        } else if let Some(problem) = line.strip_prefix("@@ wrong ") {
+            self.wrong.push(problem.to_owned());
+        } else if let Some(fact) = line.strip_prefix("@@ ") {
+            println!("  {fact}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,132 @@
+//! The root file system of the emulated machine: busybox, the programs that the tests call, kernel modules, the tests.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use xshell::{Shell, cmd};
+
+use super::kernel::Kernel;
+use crate::repo;
+
+const INIT: &str = include_str!("init.sh");
+
+/// In the order in which they depend on each other. The first four make the lab's networks, the others masquerade.
+const MODULES: &[&str] = &[
+    "llc",
+    "stp",
+    "bridge",
+    "veth",
+    "libcrc32c",
+    "nfnetlink",
+    "x_tables",
+    "nf_defrag_ipv4",
+    "nf_defrag_ipv6",
+    "nf_conntrack",
+    "nf_nat",
+    "nf_tables",
+    "nft_compat",
+    "nft_chain_nat",
+    "xt_MASQUERADE",
+];
+
+const PROGRAMS: &[&str] = &["ip", "iptables"];
+
+/// iptables loads its extensions by path.
+const EXTENSIONS: &str = "usr/lib/x86_64-linux-gnu/xtables";
+
+/// Builds the file system beside `initramfs` and packs it into that.
+pub(super) fn build(shell: &Shell, kernel: &Kernel, tests: &[PathBuf], initramfs: &Path) -> Result<()> {
+    let root = initramfs.with_extension("root");
+    if root.exists() {
+        fs::remove_dir_all(&root)?;
+    }
+    for folder in ["bin", "dev", "modules", "proc", "run", "sys", "tests", "tmp"] {
+        fs::create_dir_all(root.join(folder))?;
+    }
+    place(Path::new("/usr/bin/busybox"), &root, "bin/busybox")?;
+    for name in PROGRAMS {
+        let program = cmd!(shell, "which {name}").quiet().read()?;
+        with_libraries(shell, Path::new(&program), &root, &format!("bin/{name}"))?;
+    }
+    place(
+        &Path::new("/").join(EXTENSIONS).join("libxt_MASQUERADE.so"),
+        &root,
+        &format!("{EXTENSIONS}/libxt_MASQUERADE.so"),
+    )?;
+    for test in tests {
+        let inside = format!("tests/{}", test_name(test)?);
+        with_libraries(shell, test, &root, &inside)?;
+        let inside = root.join(inside);
+        cmd!(shell, "strip {inside}").quiet().run()?;
+    }
+    for (number, name) in MODULES.iter().enumerate() {
+        if let Some(file) = kernel.module(name) {
+            let file_name = file
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            place(&file, &root, &format!("modules/{number:02}-{file_name}"))?;
+        }
+    }
+    scenarios(&root)?;
+    let init = root.join("init");
+    fs::write(&init, INIT)?;
+    fs::set_permissions(&init, fs::Permissions::from_mode(0o755))?;
+    pack(shell, &root, initramfs)
+}
+
+/// The tests know the scenario table by the path at which they were compiled.
+fn scenarios(root: &Path) -> Result<()> {
+    let repo = repo::root()?;
+    let inside = root.join(repo.strip_prefix("/")?);
+    fs::create_dir_all(inside.join("crates/datapath"))?;
+    let table = inside.join("tests/scenarios");
+    fs::create_dir_all(&table)?;
+    for entry in fs::read_dir(repo.join("tests/scenarios"))? {
+        let entry = entry?;
+        fs::copy(entry.path(), table.join(entry.file_name()))?;
+    }
+    Ok(())
+}
+
+fn test_name(program: &Path) -> Result<String> {
+    let name = program
+        .file_stem()
+        .context("a test has no name")?
+        .to_string_lossy();
+    Ok(name.rsplit_once('-').map_or(&*name, |(name, _)| name).to_owned())
+}
+
+fn with_libraries(shell: &Shell, program: &Path, root: &Path, inside: &str) -> Result<()> {
+    place(program, root, inside)?;
+    let libraries = cmd!(shell, "ldd {program}").quiet().read()?;
+    for library in libraries.split_whitespace().filter(|w| w.starts_with('/')) {
+        place(Path::new(library), root, &library[1..])?;
+    }
+    Ok(())
+}
+
+/// Follows links: only what a program is called by counts.
+fn place(file: &Path, root: &Path, inside: &str) -> Result<()> {
+    let to = root.join(inside);
+    fs::create_dir_all(to.parent().context("the root has no parent")?)?;
+    fs::copy(file, &to).with_context(|| file.display().to_string())?;
+    Ok(())
+}
+
+fn pack(shell: &Shell, root: &Path, initramfs: &Path) -> Result<()> {
+    // Links for `mount`, `sh` and so on are made inside; init itself needs one.
+    symlink("busybox", root.join("bin/sh"))?;
+    let _here = shell.push_dir(root);
+    let list = cmd!(shell, "busybox find .").quiet().read()?;
+    let archive = cmd!(shell, "busybox cpio -o -H newc")
+        .stdin(list)
+        .quiet()
+        .ignore_stderr()
+        .output()?;
+    fs::write(initramfs, archive.stdout)?;
+    Ok(())
+}

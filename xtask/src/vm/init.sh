@@ -1,0 +1,26 @@
+#!/bin/sh
+# The first process of the emulated machine. Lines that start with `@@` are read by `cargo xtask vm-test`.
+/bin/busybox --install -s /bin
+export PATH=/bin COFFERDAM_SLOW=4
+
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+mount -t bpf bpf /sys/fs/bpf
+mount -t securityfs securityfs /sys/kernel/security
+mount -t tmpfs run /run
+ip link set lo up
+for module in /modules/*; do
+	insmod "$module" || echo "@@ wrong $module does not load"
+done
+
+echo "@@ kernel $(uname -r), LSM $(cat /sys/kernel/security/lsm)"
+for function in bpf_rdonly_cast bpf_get_netns_cookie; do
+	grep -q " $function\$" /proc/kallsyms || echo "@@ no $function"
+done
+for test in /tests/*; do
+	timeout 600 "$test" --test-threads=1
+	echo "@@ ended ${test##*/} $?"
+done
+poweroff -f
