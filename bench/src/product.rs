@@ -1,6 +1,6 @@
 //! Cofferdam itself: the daemon as a user starts it, but with places of its own, and `cofferdam run`.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -36,6 +36,7 @@ impl Product {
         let cgroup = lab.cgroup(COFFERDAM)?;
         let folder = lab.folder();
         let (socket, notify) = (folder.join("cofferdam.sock"), folder.join("notify.sock"));
+        let log = folder.join("daemon.log");
         let bpffs = Path::new("/sys/fs/bpf").join(lab.name());
         let door = UnixDatagram::bind(&notify).context("cannot bind the notify socket")?;
         door.set_read_timeout(Some(READY))?;
@@ -55,6 +56,7 @@ impl Product {
             .env("NOTIFY_SOCKET", &notify)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
+            .stderr(File::create(&log).with_context(|| format!("cannot create {}", log.display()))?)
             .spawn()
             .context("cannot run the daemon")?;
         let mut product = Self {
@@ -65,14 +67,18 @@ impl Product {
             ready: Duration::ZERO,
             memory_at_start: 0.0,
         };
-        wait_ready(&door).context("the daemon does not get ready")?;
+        wait_ready(&door).with_context(|| {
+            let said = fs::read_to_string(&log).unwrap_or_default();
+            format!("the daemon does not get ready; it said:\n{}", said.trim_end())
+        })?;
         product.ready = start.elapsed();
         product.memory_at_start = product.memory()?;
         Ok(product)
     }
 
-    /// What starts a protected process with the labels that all of them share.
-    pub(crate) fn seat(&self, name: &str) -> Seat {
+    /// What starts a protected process with the labels that all of them share. No name: that of an ended workload is
+    /// not free at once.
+    pub(crate) fn seat(&self) -> Seat {
         let binary = self.binary.display().to_string();
         let socket = self.socket.display().to_string();
         let words = [
@@ -80,8 +86,6 @@ impl Product {
             "run",
             "--socket",
             &socket,
-            "--name",
-            name,
             "--label",
             "app=bench",
             "--",

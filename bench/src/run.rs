@@ -127,7 +127,7 @@ impl Stage {
 
     fn pair(&self, setting: Setting, netns: &Path) -> anyhow::Result<Pair> {
         let seat = |end: &str| match setting {
-            Setting::Protected => Ok(self.product.seat(end)),
+            Setting::Protected => Ok(self.product.seat()),
             Setting::Unprotected => seat_in(&self.lab, &format!("{COFFERDAM}/unprotected/{end}")),
             _ => seat_in(&self.lab, &format!("{}/{end}", setting.name())),
         };
