@@ -284,7 +284,11 @@ impl Enforcer {
             if known == Some(&binding.entry) || (known.is_some() && !installed) {
                 continue;
             }
-            let first = known.is_none_or(|known| known.subject == 0);
+            // A stranger's sockets are in no directory; those of a cgroup that was born protected all are.
+            let older_sockets = match known {
+                None => !binding.born_bound,
+                Some(known) => known.subject == 0,
+            };
             if let Err(error) = self.bind_one(cgroup, &binding.entry) {
                 // A container that ended meanwhile is no trouble.
                 if cgroup.exists() {
@@ -293,7 +297,7 @@ impl Enforcer {
                 continue;
             }
             self.bound.insert(cgroup.clone(), (id, binding.entry));
-            if first && !binding.born_bound && binding.entry.subject != 0 {
+            if older_sockets && binding.entry.subject != 0 {
                 namespaces.extend(binding.pid);
             }
         }

@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use cofferdam_api::{Code, Problem, Stopped, VERSION};
+use cofferdam_api::Stopped;
 use cofferdam_policy::Mode;
 use cofferdam_workload::{Change, ContainerId, EngineInfo};
 use tokio::io::unix::AsyncFd;
@@ -27,6 +27,8 @@ use crate::state::State;
 use crate::{Error, Kinds, Options};
 
 mod choices;
+mod ending;
+mod explain;
 mod observe;
 mod reconcile;
 mod record;
@@ -75,7 +77,7 @@ pub(crate) struct Engine {
     /// Watched parents: cgroup id → folder.
     parents: BTreeMap<u64, PathBuf>,
     /// Cgroups that the kernel told of, and whether it bound them, before Docker told where they are.
-    appeared: HashMap<ContainerId, (PathBuf, bool)>,
+    appeared: HashMap<ContainerId, Appeared>,
     /// Process → namespace cookie of containers.
     cookies: HashMap<ContainerId, (u32, u64)>,
     started: Instant,
@@ -84,6 +86,8 @@ pub(crate) struct Engine {
     dirty: bool,
     /// Complaints that stand; `status` shows them.
     complaints: Vec<String>,
+    /// What systemd was told last.
+    told: String,
     /// Lines that were logged once.
     said: HashSet<String>,
 }
@@ -97,6 +101,15 @@ struct DockerSeen {
     error: Option<String>,
     /// The list of containers is today's, not the state file's.
     synced: bool,
+}
+
+/// A container's cgroup, as the kernel told of it.
+#[derive(Clone, Debug)]
+struct Appeared {
+    cgroup: PathBuf,
+    /// An announcement was waiting: it has its policy from birth.
+    bound: bool,
+    at: Instant,
 }
 
 /// What `startup` found out before there was an engine.
@@ -146,10 +159,12 @@ impl Engine {
             beaten: Instant::now(),
             dirty: true,
             complaints: Vec::new(),
+            told: String::new(),
             said: HashSet::new(),
         };
         engine.recall()?;
-        engine.save()?;
+        // Whoever cannot write still enforces.
+        engine.try_save();
         Ok(engine)
     }
 
@@ -210,59 +225,6 @@ impl Engine {
         }
     }
 
-    /// Ends as was asked, and answers who asked.
-    pub(crate) fn finish(mut self, ending: Ending) -> Result<(), Error> {
-        let workloads = self.protected_count() as u64;
-        let (open, reply) = match ending {
-            Ending::Signal => (false, None),
-            Ending::Asked(open, reply) => (open, Some(reply)),
-        };
-        let done = if open {
-            self.remove()
-        } else {
-            self.leave(workloads)
-        };
-        if let Some(reply) = reply {
-            let answer = match &done {
-                Ok(()) => Ok(Stopped {
-                    version: VERSION,
-                    open,
-                    workloads,
-                }),
-                Err(error) => Err(Problem::new(Code::Internal, error.to_string())),
-            };
-            let _ = reply.send(answer);
-        }
-        done
-    }
-
-    /// The kernel goes on with what it has.
-    fn leave(&mut self, workloads: u64) -> Result<(), Error> {
-        self.save()?;
-        eprintln!(
-            "cofferdam: stopped; enforcement stays in the kernel for {} \
-             (`cofferdam off` ends it, `cofferdam daemon` takes over again)",
-            protected(workloads)
-        );
-        Ok(())
-    }
-
-    /// Nothing of us is left in the kernel, and no cgroup that we made.
-    pub(crate) fn remove(mut self) -> Result<(), Error> {
-        let workloads = self.protected_count() as u64;
-        let left = self.leave_cgroups();
-        self.save()?;
-        self.enforcer.remove().map_err(|error| Error::datapath(&error))?;
-        for cgroup in left {
-            tracing::error!("{} is in use and could not be removed", cgroup.display());
-        }
-        eprintln!(
-            "cofferdam: stopped and opened: nothing is enforced any more for {}",
-            protected(workloads)
-        );
-        Ok(())
-    }
-
     /// One beat: a sign of life, what is due, and a look at what was applied.
     fn tick(&mut self) {
         match self.enforcer.kernel().heartbeat() {
@@ -278,11 +240,11 @@ impl Engine {
             self.reconcile();
         }
         self.verify();
-        if self.dirty
-            && let Err(error) = self.save()
-        {
-            tracing::error!("{error}");
+        self.name_strangers();
+        if self.dirty {
+            self.try_save();
         }
+        self.tell_systemd();
     }
 
     fn reload(&mut self) {
@@ -335,6 +297,24 @@ impl Engine {
         Ok(())
     }
 
+    fn try_save(&mut self) {
+        if let Err(error) = self.save() {
+            self.complain(format!(
+                "what is in force now would not survive a restart: {}",
+                chain(&error)
+            ));
+        }
+    }
+
+    /// `systemctl status` shows it.
+    fn tell_systemd(&mut self) {
+        let line = self.short_status();
+        if line != self.told {
+            let _ = sd_notify::notify(&[sd_notify::NotifyState::Status(&line)]);
+            self.told = line;
+        }
+    }
+
     /// Loud, and kept for `status`; the same line stands there once.
     fn complain(&mut self, line: String) {
         const KEPT: usize = 20;
@@ -362,13 +342,6 @@ impl Engine {
 )]
 fn readable(descriptor: OwnedFd) -> std::io::Result<AsyncFd<OwnedFd>> {
     AsyncFd::new(descriptor)
-}
-
-fn protected(workloads: u64) -> String {
-    format!(
-        "{workloads} protected workload{}",
-        if workloads == 1 { "" } else { "s" }
-    )
 }
 
 fn listen(kind: SignalKind) -> Result<Signal, Error> {

@@ -183,14 +183,15 @@ fn place(profile: DefaultProfile, candidate: Candidate, numbers: &mut Numbers) -
     };
     let mut identity = None;
     if candidate.protected_by.is_some() {
-        let who = numbers.identity(
+        let (workload, who) = numbers.workload(
+            &candidate.key,
             &candidate.namespace,
             candidate.identity_labels,
             candidate.labels.clone(),
         );
         let subject = numbers.subject(who.number, profile, candidate.openings.clone());
         entry = Entry {
-            workload: numbers.workload(&candidate.key),
+            workload,
             identity: who.number,
             subject: subject.number,
             observe: candidate.mode == Mode::Observe,

@@ -123,8 +123,9 @@ async fn live(ready: Ready) -> Result<(), Error> {
     // Docker is asked while the kernel verifies the programs, which takes most of the start.
     let (mut inbox, commands) = open_inbox(docker_config(&ready.options, &ready.config));
     let patience = ready.started + FIRST_LOOK;
-    let (mut engine, lock) = ready.engine().await?;
+    // Before the programs: what cannot listen must not leave something in the kernel.
     let (listener, socket) = socket::bind(&socket_path, &group)?;
+    let (mut engine, lock) = ready.engine().await?;
     let (stop_serving, stopped) = oneshot::channel();
     let server = tokio::spawn(http::serve(listener, commands, stopped));
     engine.first_look(&mut inbox.docker, patience).await;

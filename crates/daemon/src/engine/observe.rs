@@ -2,16 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use cofferdam_workload::{Change, Container, ContainerId, host};
 use tokio::sync::mpsc;
 
-use super::Engine;
+use super::{Appeared, Engine};
+use crate::config::OnDead;
 use crate::enforcer::cgroup_id;
 use crate::error::chain;
 use crate::resolve::FoundUnit;
 use crate::{Error, Kinds};
 
+/// How long the kernel holds an unannounced container's cgroup back.
+const PENDING: Duration = Duration::from_secs(10);
 /// Where Docker's own configuration lies.
 const DAEMON_JSON: &str = "/etc/docker/daemon.json";
 
@@ -66,7 +70,7 @@ impl Engine {
         }
         if act {
             self.watch_parents();
-            self.forget_appeared();
+            self.appeared.retain(|_, appeared| appeared.cgroup.exists());
             self.reconcile();
         }
     }
@@ -113,6 +117,9 @@ impl Engine {
     }
 
     fn resync(&mut self, containers: Vec<Container>, subnets: Vec<ipnet::IpNet>) {
+        if !self.docker.synced && self.state.choices.adopted.is_some() {
+            self.tell_unseen(&containers);
+        }
         self.state.containers = containers
             .into_iter()
             .map(|container| (container.id.clone(), container))
@@ -121,6 +128,13 @@ impl Engine {
         self.host.subnets = subnets;
         self.docker.synced = true;
         let known = &self.state.containers;
+        let lives = |key: &str| {
+            let id = key
+                .strip_prefix("container:")
+                .and_then(|id| ContainerId::new(id).ok());
+            id.is_none_or(|id| known.contains_key(&id))
+        };
+        self.state.choices.modes.retain(|key, _| lives(key));
         match &mut self.state.choices.adopted {
             Some(adopted) => adopted.retain(|id| known.contains_key(id)),
             // The first look at this host: whoever is here already is locked out of nothing.
@@ -134,6 +148,22 @@ impl Engine {
                     );
                 }
             }
+        }
+    }
+
+    /// What started while nobody was there to announce it had no policy until now.
+    fn tell_unseen(&self, containers: &[Container]) {
+        let unseen = |one: &&Container| one.is_alive() && !self.state.containers.contains_key(&one.id);
+        for container in containers.iter().filter(unseen) {
+            tracing::warn!(
+                "container {} started while no daemon lived: until now it was {} to protected workloads",
+                container.name,
+                if self.config.on_dead == OnDead::Closed {
+                    "pending"
+                } else {
+                    "a stranger"
+                }
+            );
         }
     }
 
@@ -218,7 +248,12 @@ impl Engine {
         let (Some(folder), Some(id)) = (self.parents.get(&parent), container_of(name)) else {
             return false;
         };
-        self.appeared.insert(id.clone(), (folder.join(name), bound));
+        let appeared = Appeared {
+            cgroup: folder.join(name),
+            bound,
+            at: Instant::now(),
+        };
+        self.appeared.insert(id.clone(), appeared);
         if !bound && !self.state.containers.contains_key(&id) {
             tracing::debug!(
                 "container {} started before it was announced: pending",
@@ -226,6 +261,22 @@ impl Engine {
             );
         }
         true
+    }
+
+    /// A container's cgroup that no engine of ours vouched for in time: the kernel takes it for a stranger's now.
+    pub(super) fn name_strangers(&mut self) {
+        let containers = &self.state.containers;
+        self.appeared.retain(|id, appeared| {
+            let waits = !appeared.bound && !containers.contains_key(id);
+            if waits && appeared.at.elapsed() >= PENDING {
+                tracing::warn!(
+                    "{} is no container that Docker knows: it is a stranger to protected workloads",
+                    appeared.cgroup.display()
+                );
+                return false;
+            }
+            true
+        });
     }
 
     /// Asks the host again.

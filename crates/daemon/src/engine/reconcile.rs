@@ -1,10 +1,10 @@
 //! resolve → compile → plan → apply: from what is known to what the kernel holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 
 use cofferdam_policy::{Compiled, compile_with};
-use cofferdam_workload::{Container, ContainerId, host};
+use cofferdam_workload::{Container, host};
 
 use super::Engine;
 use crate::enforcer::{Binding, Target, cgroup_id, netns_cookie};
@@ -73,7 +73,7 @@ impl Engine {
         match place {
             Place::Container(id, cgroup) => cgroup
                 .clone()
-                .or_else(|| self.appeared.get(id).map(|(path, _)| path.clone())),
+                .or_else(|| self.appeared.get(id).map(|appeared| appeared.cgroup.clone())),
             Place::Run(cgroup) => Some(cgroup.clone()),
             Place::Unit(cgroup) => cgroup.clone(),
         }
@@ -83,7 +83,7 @@ impl Engine {
         let (pid, born_bound) = match &placement.place {
             Place::Container(id, _) => (
                 self.state.containers.get(id).and_then(|container| container.pid),
-                self.appeared.get(id).is_some_and(|(_, bound)| *bound),
+                self.appeared.get(id).is_some_and(|appeared| appeared.bound),
             ),
             // Whoever calls `run` has no socket that matters: it executes the command after it was bound.
             Place::Run(_) => (None, true),
@@ -99,7 +99,7 @@ impl Engine {
     /// Cookies of the namespaces of running containers; one look a container and process.
     fn find_namespaces(&mut self) {
         let mut found = BTreeMap::new();
-        let mut cookies = std::collections::HashMap::new();
+        let mut cookies = HashMap::new();
         for container in self.state.containers.values() {
             if let Some((pid, cookie)) = self.cookie_of(container) {
                 found.insert(container.id.clone(), cookie);
@@ -145,8 +145,13 @@ impl Engine {
             self.names
                 .learn(placement.entry.workload, cgroup.unwrap_or(0), &named);
         }
-        let lives = |key: &str| resolved.placements.iter().any(|placement| placement.key == key);
-        for gone in self.resolved.placements.iter().filter(|old| !lives(&old.key)) {
+        let live: HashSet<&str> = resolved.placements.iter().map(|one| one.key.as_str()).collect();
+        for gone in self
+            .resolved
+            .placements
+            .iter()
+            .filter(|old| !live.contains(old.key.as_str()))
+        {
             self.names.forget(gone.entry.workload, 0);
         }
     }
@@ -174,13 +179,6 @@ impl Engine {
                 }
             }
         }
-    }
-
-    /// Forgets cgroups of containers that are gone.
-    pub(super) fn forget_appeared(&mut self) {
-        let containers = &self.state.containers;
-        self.appeared
-            .retain(|id: &ContainerId, (path, _)| containers.contains_key(id) || path.exists());
     }
 }
 

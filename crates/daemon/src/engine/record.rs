@@ -38,7 +38,7 @@ impl Engine {
 
     fn cgroup_removed(&mut self, id: u64) {
         self.enforcer.cgroup_removed(id);
-        self.appeared.retain(|_, (path, _)| path.exists());
+        self.appeared.retain(|_, appeared| appeared.cgroup.exists());
     }
 
     fn record(&mut self, flow: &FlowEvent, booted: i128) {

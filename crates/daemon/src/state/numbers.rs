@@ -12,15 +12,23 @@ const REMEMBERED: usize = 4096;
 /// The books of numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Numbers {
-    /// Workload key → number.
-    workloads: BTreeMap<String, u32>,
-    /// Every identity ever given, the oldest first.
+    /// Workload key → what it was given last.
+    workloads: BTreeMap<String, Given>,
+    /// Every identity ever given, the oldest (the smallest number) first.
     identities: Vec<Identity>,
     /// The subjects in use.
     subjects: Vec<SubjectRecord>,
     last_workload: u32,
     last_identity: u32,
     last_subject: u32,
+}
+
+/// The numbers of one workload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Given {
+    number: u32,
+    /// Where to look first: with thousands of workloads a search for each would take most of a change's time.
+    identity: Peer,
 }
 
 /// What makes a subject: another profile is another policy, and so another number.
@@ -41,33 +49,55 @@ impl Numbers {
         self.last_subject = self.last_subject.max(subject);
     }
 
-    /// The number of a workload, from 1.
-    pub(crate) fn workload(&mut self, key: &str) -> u32 {
-        if let Some(number) = self.workloads.get(key) {
-            return *number;
-        }
-        self.last_workload += 1;
-        self.workloads.insert(key.to_owned(), self.last_workload);
-        self.last_workload
+    /// The number of a workload (from 1), and the identity of these labels in this namespace.
+    pub(crate) fn workload(
+        &mut self,
+        key: &str,
+        namespace: &str,
+        identity_labels: Labels,
+        labels: Labels,
+    ) -> (u32, Identity) {
+        let given = self.workloads.get(key).copied();
+        let number = given.map_or(self.last_workload + 1, |given| given.number);
+        self.last_workload = self.last_workload.max(number);
+        let identity = Identity {
+            number: Peer(0),
+            namespace: namespace.to_owned(),
+            identity_labels,
+            labels,
+        };
+        let identity = self.identity(identity, given.map(|given| given.identity));
+        self.workloads.insert(
+            key.to_owned(),
+            Given {
+                number,
+                identity: identity.number,
+            },
+        );
+        (number, identity)
     }
 
-    /// The identity of these labels in this namespace.
-    pub(crate) fn identity(&mut self, namespace: &str, identity_labels: Labels, labels: Labels) -> Identity {
-        let known = self.identities.iter().find(|identity| {
-            identity.namespace == namespace
-                && identity.identity_labels == identity_labels
-                && identity.labels == labels
+    /// The same identity with its number; `hint` is tried before all others.
+    fn identity(&mut self, wanted: Identity, hint: Option<Peer>) -> Identity {
+        let same = |known: &&Identity| {
+            known.namespace == wanted.namespace
+                && known.identity_labels == wanted.identity_labels
+                && known.labels == wanted.labels
+        };
+        let at = hint.and_then(|hint| {
+            self.identities
+                .binary_search_by_key(&hint, |known| known.number)
+                .ok()
         });
-        if let Some(identity) = known {
-            return identity.clone();
+        let hinted = at.and_then(|at| self.identities.get(at)).filter(same);
+        if let Some(known) = hinted.or_else(|| self.identities.iter().find(same)) {
+            return known.clone();
         }
         self.last_identity = (self.last_identity + 1).max(IDENTITY_MIN);
         debug_assert!(self.last_identity < PREFIX_MIN, "16 million identities");
         let identity = Identity {
             number: Peer(self.last_identity),
-            namespace: namespace.to_owned(),
-            identity_labels,
-            labels,
+            ..wanted
         };
         self.identities.push(identity.clone());
         identity

@@ -19,7 +19,9 @@ fn a_saved_state_comes_back() {
     let folder = tempfile::tempdir().unwrap();
     let (mut state, loaded) = State::load(folder.path()).unwrap();
     assert_eq!(loaded, Loaded::Fresh);
-    state.numbers.workload("container:x");
+    state
+        .numbers
+        .workload("container:x", "default", Labels::new(), Labels::new());
     state.choices.off = true;
     state.save(folder.path()).unwrap();
     let (again, loaded) = State::load(folder.path()).unwrap();
@@ -61,41 +63,44 @@ fn a_broken_file_is_set_aside() {
 #[test]
 fn numbers_are_stable_and_never_reused() {
     let mut numbers = Numbers::default();
-    let web = numbers.identity("default", labels(&[("app", "web")]), labels(&[("app", "web")]));
-    let other = numbers.identity("shop", labels(&[("app", "web")]), labels(&[("app", "web")]));
+    let web = labels(&[("app", "web")]);
+    let mut ask = |key: &str, namespace: &str| numbers.workload(key, namespace, web.clone(), web.clone());
+    let (first, one) = ask("a", "default");
+    let (second, other) = ask("b", "shop");
     assert_eq!(
-        (web.number, other.number),
+        (one.number, other.number),
         (Peer(256), Peer(257)),
         "the namespace is part of it"
     );
-    assert_eq!(
-        numbers.identity("default", web.identity_labels.clone(), web.labels.clone()),
-        web
-    );
+    assert_eq!((first, second), (1, 2));
+    assert_eq!(ask("a", "default"), (first, one.clone()));
+    assert_eq!(ask("c", "default").1, one, "same labels, same identity");
+    assert_eq!(ask("a", "shop"), (first, other), "labels changed");
 
-    let one = numbers.subject(web.number, DefaultProfile::SameLabels, Vec::new());
-    assert_eq!(
-        numbers.subject(web.number, DefaultProfile::SameLabels, Vec::new()),
-        one,
-        "alike share"
-    );
-    let strict = numbers.subject(web.number, DefaultProfile::Strict, Vec::new());
-    assert_ne!(strict.number, one.number, "another profile is another policy");
+    let plain = numbers.subject(one.number, DefaultProfile::SameLabels, Vec::new());
+    let again = numbers.subject(one.number, DefaultProfile::SameLabels, Vec::new());
+    assert_eq!(again, plain, "alike share");
+    let strict = numbers.subject(one.number, DefaultProfile::Strict, Vec::new());
+    assert_ne!(strict.number, plain.number, "another profile is another policy");
 
-    let first = numbers.workload("a");
     numbers.retain(&BTreeSet::new(), &BTreeSet::new(), &BTreeSet::new());
-    assert_ne!(numbers.workload("a"), first);
-    assert!(
-        numbers
-            .subject(web.number, DefaultProfile::SameLabels, Vec::new())
-            .number
-            > strict.number
-    );
+    let (number, identity) = numbers.workload("a", "default", web.clone(), web);
     assert_eq!(
-        numbers.identity("default", web.identity_labels.clone(), web.labels.clone()),
-        web,
-        "remembered"
+        (number, identity),
+        (4, one),
+        "a new number, and the identity is remembered"
     );
+    let fresh = numbers.subject(Peer(256), DefaultProfile::SameLabels, Vec::new());
+    assert!(fresh.number > strict.number);
+}
+
+#[test]
+fn what_the_kernel_holds_is_not_given_again() {
+    let mut numbers = Numbers::default();
+    numbers.start_above((7, 300, 9));
+    let (workload, identity) = numbers.workload("a", "default", Labels::new(), Labels::new());
+    let subject = numbers.subject(identity.number, DefaultProfile::SameLabels, Vec::new());
+    assert_eq!((workload, identity.number, subject.number), (8, Peer(301), 10));
 }
 
 #[test]
