@@ -34,6 +34,40 @@ impl Engine {
         request: &RunRequest,
         caller: &Caller,
     ) -> Result<RunResponse, Problem> {
+        let (name, namespace) = self.check_run(request, caller)?;
+        let (key, cgroup) = self.make_cgroup(&name)?;
+        let run = Run {
+            name: name.clone(),
+            namespace,
+            labels: request.labels.clone(),
+            cgroup: cgroup.clone(),
+            pid: caller.pid,
+            host_network: host::in_own_namespace(caller.pid).unwrap_or(false),
+        };
+        let protected = !run.labels.is_empty();
+        self.state.runs.insert(key.clone(), run);
+        self.reconcile();
+        let bound = self.check_bound(&cgroup, protected);
+        let moved = bound.and_then(|()| move_caller(&cgroup, caller));
+        // Kept before the answer: a daemon that is killed now finds the cgroup again.
+        if let Err(problem) = moved.and_then(|()| self.keep()) {
+            self.undo_run(&key, &cgroup);
+            return Err(problem);
+        }
+        tracing::debug!("{name} runs as process {} in {}", caller.pid, cgroup.display());
+        let warnings = self
+            .find(&name)
+            .map(|one| [one.warnings.clone(), one.notes.clone()].concat());
+        Ok(RunResponse {
+            version: VERSION,
+            workload: name,
+            cgroup: cgroup.display().to_string(),
+            warnings: warnings.unwrap_or_default(),
+        })
+    }
+
+    /// Everything that can be refused before anything is made; the workload's name and namespace.
+    fn check_run(&self, request: &RunRequest, caller: &Caller) -> Result<(String, String), Problem> {
         may_run(&self.config, caller, request)?;
         if self.options.kinds == Kinds::Containers {
             return Err(Problem::new(
@@ -51,38 +85,7 @@ impl Engine {
         check_labels(&request.labels)?;
         let namespace = request.namespace.clone().unwrap_or_else(|| "default".to_owned());
         check_name("namespace", &namespace)?;
-        let name = self.run_name(request)?;
-        let (key, cgroup) = self.make_cgroup(&name)?;
-        let run = Run {
-            name: name.clone(),
-            namespace,
-            labels: request.labels.clone(),
-            cgroup: cgroup.clone(),
-            pid: caller.pid,
-            host_network: host::in_own_namespace(caller.pid).unwrap_or(false),
-        };
-        let protected = !run.labels.is_empty();
-        self.state.runs.insert(key.clone(), run);
-        self.reconcile();
-        let done = self
-            .check_bound(&cgroup, protected)
-            .and_then(|()| move_caller(&cgroup, caller));
-        // Kept before the answer: a daemon that is killed now finds the cgroup again.
-        let done = done.and_then(|()| self.keep());
-        if let Err(problem) = done {
-            self.undo_run(&key, &cgroup);
-            return Err(problem);
-        }
-        let warnings = self
-            .find(&name)
-            .map(|one| [one.warnings.clone(), one.notes.clone()].concat());
-        tracing::debug!("{name} runs as process {} in {}", caller.pid, cgroup.display());
-        Ok(RunResponse {
-            version: VERSION,
-            workload: name,
-            cgroup: cgroup.display().to_string(),
-            warnings: warnings.unwrap_or_default(),
-        })
+        Ok((self.run_name(request)?, namespace))
     }
 
     /// The name asked for, or the first free one made from the command.
