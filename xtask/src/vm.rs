@@ -52,7 +52,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     emulator(&shell)?;
     let folder = folder()?;
     fs::create_dir_all(&folder)?;
-    let tests = tests()?;
+    let tests = test_programs()?;
     let mut wrong = 0;
     for series in SERIES
         .iter()
@@ -134,14 +134,14 @@ fn boot(kernel: &Kernel, initramfs: &Path, log: &Path, tests: usize) -> Result<O
     Ok(outcome)
 }
 
-/// Not by package name: the target directory may be anywhere.
+/// The target directory may be anywhere.
 fn folder() -> Result<PathBuf> {
     let metadata = cargo_metadata::MetadataCommand::new().no_deps().exec()?;
     Ok(metadata.target_directory.into_std_path_buf().join("vm"))
 }
 
 /// Builds the data plane's test programs and says where they are.
-fn tests() -> Result<Vec<PathBuf>> {
+fn test_programs() -> Result<Vec<PathBuf>> {
     let words =
         "test --quiet --package cofferdam-datapath --tests --no-run --message-format=json-render-diagnostics";
     let mut cargo = Command::new("cargo")
@@ -152,14 +152,10 @@ fn tests() -> Result<Vec<PathBuf>> {
     let out = cargo.stdout.take().context("cargo has no output")?;
     let mut found = Vec::new();
     for message in cargo_metadata::Message::parse_stream(BufReader::new(out)) {
-        if let cargo_metadata::Message::CompilerArtifact(artifact) = message? {
-            if artifact.target.is_test() {
-                found.extend(
-                    artifact
-                        .executable
-                        .map(cargo_metadata::camino::Utf8PathBuf::into_std_path_buf),
-                );
-            }
+        if let cargo_metadata::Message::CompilerArtifact(artifact) = message?
+            && artifact.target.is_test()
+        {
+            found.extend(artifact.executable.map(|path| path.into_std_path_buf()));
         }
     }
     ensure!(cargo.wait()?.success(), "the tests do not compile");

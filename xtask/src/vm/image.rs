@@ -18,6 +18,7 @@ const MODULES: &[&str] = &[
     "stp",
     "bridge",
     "veth",
+    "crc32c_generic",
     "libcrc32c",
     "nfnetlink",
     "x_tables",
