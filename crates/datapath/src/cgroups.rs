@@ -98,11 +98,11 @@ impl Datapath {
         if let Some(source) = failed {
             return Err(Error::map("entries", "remove")(source));
         }
-        if let Ok(id) = cgroup_id(dir) {
-            if !self.is_watched(id)? {
-                self.drop_links(id);
-                self.hooked.retain(|h| h != dir);
-            }
+        if let Ok(id) = cgroup_id(dir)
+            && !self.is_watched(id)?
+        {
+            self.drop_links(id);
+            self.hooked.retain(|h| h != dir);
         }
         self.new_epoch()
     }

@@ -175,7 +175,10 @@ impl Datapath {
 
     /// Ends enforcement: detaches, unpins and leaves nothing behind.
     pub fn remove(mut self) -> Result<()> {
-        self.links.clear();
+        for link in self.links.drain(..) {
+            // At once: the kernel ends a link that only lost its last reference some time later. Tracepoints cannot.
+            let _ = link.detach();
+        }
         remove_all(&self.settings.bpffs)
     }
 

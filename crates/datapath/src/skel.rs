@@ -6,6 +6,7 @@
     dead_code,
     non_camel_case_types,
     clippy::all,
+    clippy::allow_attributes_without_reason,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::undocumented_unsafe_blocks,

@@ -35,9 +35,8 @@ pub fn enable() -> io::Result<Guard> {
         return Err(io::Error::from_raw_os_error(-fd));
     }
     // SAFETY: the call above returned a descriptor that nobody else owns.
-    Ok(Guard {
-        _fd: unsafe { OwnedFd::from_raw_fd(fd) },
-    })
+    let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+    Ok(Guard { _fd: fd })
 }
 
 /// Every program of the machine.

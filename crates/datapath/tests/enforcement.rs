@@ -3,7 +3,8 @@
     clippy::unwrap_used,
     missing_docs,
     unreachable_pub,
-    reason = "a test fails by panicking"
+    dead_code,
+    reason = "a test fails by panicking; the support serves two files"
 )]
 
 mod support;
