@@ -114,6 +114,9 @@ fn cargo_test(args: &Args, counts: &mut Counts) -> Result<()> {
         "cofferdam-tests",
         "--no-fail-fast",
     ]);
+    if args.unit {
+        command.args(["--", "--skip", "root_"]);
+    }
     let mut ok = counts.follow(&mut command, Stream::Out, libtest_summary)?;
     if !args.unit {
         let mut command = Command::new("cargo");
