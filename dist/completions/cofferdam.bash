@@ -185,7 +185,7 @@ _cofferdam() {
             return 0
             ;;
         cofferdam__subcmd__daemon)
-            opts="-h --hybrid --containers --processes --default --mode --config --cgroup-root --bpffs --state-dir --docker-socket --docker-cgroup-parent --socket --json --help stop"
+            opts="-h --hybrid --containers --processes --default --mode --config --cgroup-root --bpffs --state-dir --docker-socket --docker-cgroup-parent --early --socket --json --help stop"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -235,12 +235,20 @@ _cofferdam() {
             return 0
             ;;
         cofferdam__subcmd__daemon__subcmd__stop)
-            opts="-h --open --socket --json --help"
+            opts="-h --open --bpffs --state-dir --socket --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --bpffs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -64,11 +64,14 @@ complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and not __fi
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and not __fish_seen_subcommand_from stop" -l hybrid -d 'Protect containers, processes and units (the default)'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and not __fish_seen_subcommand_from stop" -l containers -d 'Protect containers only'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and not __fish_seen_subcommand_from stop" -l processes -d 'Protect processes and units only'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and not __fish_seen_subcommand_from stop" -l early -d 'Put the saved policy into the kernel and end; for the boot, before containers start'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and not __fish_seen_subcommand_from stop" -l json -d 'Print JSON instead of text'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and not __fish_seen_subcommand_from stop" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and not __fish_seen_subcommand_from stop" -f -a "stop" -d 'Stop the daemon; enforcement stays in the kernel'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and __fish_seen_subcommand_from stop" -l bpffs -d 'The folder of pins, where no daemon answers' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and __fish_seen_subcommand_from stop" -l state-dir -d 'The folder of what outlives a restart, where no daemon answers' -r -F
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and __fish_seen_subcommand_from stop" -l socket -d 'The daemon\'s socket' -r -F
-complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and __fish_seen_subcommand_from stop" -l open -d 'End enforcement too: every workload is open, nothing is left behind'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and __fish_seen_subcommand_from stop" -l open -d 'End enforcement too: every workload is open, nothing is left behind. Works without a daemon'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and __fish_seen_subcommand_from stop" -l json -d 'Print JSON instead of text'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and __fish_seen_subcommand_from stop" -s h -l help -d 'Print help'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand run" -l name -d 'Name of the workload; made from the command\'s otherwise' -r

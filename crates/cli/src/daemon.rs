@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use cofferdam_api::{ClientError, StopRequest, Stopped};
+use cofferdam_api::{ClientError, StopRequest, Stopped, VERSION};
+use cofferdam_daemon::Options;
 
 use crate::args::{DaemonArgs, DaemonCommand};
 use crate::failure::Failure;
@@ -15,21 +16,41 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Runs the daemon, or asks it to end.
 pub(crate) fn daemon(call: &Call, args: DaemonArgs) -> Result<u8, Failure> {
     match args.command {
-        Some(DaemonCommand::Stop { open }) => stop(call, open),
+        Some(DaemonCommand::Stop {
+            open,
+            bpffs,
+            state_dir,
+        }) => {
+            let options = Options {
+                bpffs,
+                state_dir,
+                socket: call.client.socket().to_owned(),
+                ..Options::default()
+            };
+            stop(call, open, options)
+        }
         None => {
-            cofferdam_daemon::run(args.start.options(call.client.socket()))?;
+            let options = args.start.options(call.client.socket());
+            if args.early {
+                cofferdam_daemon::early(options)?;
+            } else {
+                cofferdam_daemon::run(options)?;
+            }
             Ok(crate::OK)
         }
     }
 }
 
-fn stop(call: &Call, open: bool) -> Result<u8, Failure> {
+fn stop(call: &Call, open: bool, options: Options) -> Result<u8, Failure> {
     let stopped = match call.ask(call.client.stop(&StopRequest { open }))? {
         Ok(stopped) => stopped,
         Err(error) if error.is_absent() && open => {
-            return Err(Failure::from(error).hint(
-                "enforcement may still be in the kernel: `cofferdam off` opens everything without a daemon",
-            ));
+            let workloads = cofferdam_daemon::open(options)? as u64;
+            Stopped {
+                version: VERSION,
+                open,
+                workloads,
+            }
         }
         Err(error) => return Err(error.into()),
     };

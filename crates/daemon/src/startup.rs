@@ -65,6 +65,13 @@ pub(crate) fn early(options: Options) -> Result<(), Error> {
 pub(crate) fn open(options: Options) -> Result<usize, Error> {
     let started = Instant::now();
     let socket = options.socket.clone();
+    let pins = std::fs::read_dir(&options.bpffs).into_iter().flatten().count();
+    if pins == 0 {
+        return Err(Error::Preflight {
+            what: format!("nothing is enforced: {} holds no pins", options.bpffs.display()),
+            hint: "name the folder of that daemon with --bpffs".to_owned(),
+        });
+    }
     let ready = prepare(options, started)?;
     runtime()?.block_on(async {
         let (engine, _lock) = ready.engine().await?;

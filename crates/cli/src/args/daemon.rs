@@ -15,6 +15,9 @@ use cofferdam_policy as policy;
 pub(crate) struct DaemonArgs {
     #[command(flatten)]
     pub(crate) start: StartArgs,
+    /// Put the saved policy into the kernel and end; for the boot, before containers start
+    #[arg(long)]
+    pub(crate) early: bool,
     #[command(subcommand)]
     pub(crate) command: Option<DaemonCommand>,
 }
@@ -23,9 +26,15 @@ pub(crate) struct DaemonArgs {
 pub(crate) enum DaemonCommand {
     /// Stop the daemon; enforcement stays in the kernel
     Stop {
-        /// End enforcement too: every workload is open, nothing is left behind
+        /// End enforcement too: every workload is open, nothing is left behind. Works without a daemon
         #[arg(long)]
         open: bool,
+        /// The folder of pins, where no daemon answers
+        #[arg(long, value_name = "DIR", default_value = Options::BPFFS, requires = "open")]
+        bpffs: PathBuf,
+        /// The folder of what outlives a restart, where no daemon answers
+        #[arg(long, value_name = "DIR", default_value = Options::STATE_DIR, requires = "open")]
+        state_dir: PathBuf,
     },
 }
 
