@@ -52,6 +52,7 @@ pub(crate) struct Binding {
 /// The data plane, and what was told it.
 pub(crate) struct Enforcer {
     datapath: datapath::Datapath,
+    features: Vec<(String, bool)>,
     applied: Compiled,
     announced: BTreeMap<ContainerId, Entry>,
     bound: BTreeMap<PathBuf, (u64, Entry)>,
@@ -85,6 +86,8 @@ impl Enforcer {
         let mut applied = datapath.compiled()?;
         applied.rules = rules;
         Ok(Self {
+            // Asked once: the answer reads the kernel's whole symbol table.
+            features: datapath.features(),
             datapath,
             applied,
             announced: BTreeMap::new(),
@@ -100,6 +103,11 @@ impl Enforcer {
     /// The data plane itself, for what needs no order.
     pub(crate) fn kernel(&self) -> &datapath::Datapath {
         &self.datapath
+    }
+
+    /// What the kernel gives, by name.
+    pub(crate) fn features(&self) -> &[(String, bool)] {
+        &self.features
     }
 
     /// The policy that the kernel holds.

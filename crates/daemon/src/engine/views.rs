@@ -19,7 +19,7 @@ use crate::resolve::{Place, Placement};
 
 impl Engine {
     pub(super) fn status(&self) -> Status {
-        let features = self.enforcer.kernel().features();
+        let features = self.enforcer.features().iter().cloned();
         let rollback = self.state.choices.rollback.as_ref();
         Status {
             version: VERSION,
@@ -28,7 +28,6 @@ impl Engine {
             cgroup_root: self.cgroup_root.display().to_string(),
             bpffs: self.options.bpffs.display().to_string(),
             features: features
-                .into_iter()
                 .map(|(name, present)| api::Feature { name, present })
                 .collect(),
             mode: self.config.mode.into(),
@@ -48,7 +47,7 @@ impl Engine {
 
     /// The one line of a start: version, where, what the kernel gives, how many workloads, mode.
     pub(crate) fn start_line(&self, word: &str) -> String {
-        let features = self.enforcer.kernel().features();
+        let features = self.enforcer.features();
         let named = |wanted: bool| -> Vec<String> {
             features
                 .iter()

@@ -13,10 +13,11 @@ pub(super) fn container(inputs: &Inputs<'_>, container: &Container) -> Candidate
     let (mut every, mut identity) = effective(&container.labels, &inputs.config.identity_keys);
     every.extend(given.clone());
     identity.extend(given);
-    let protected_by = protected_by(inputs, &container.name, directives.protect, &identity);
+    let asked = asked_to_protect(&directives);
+    let protected_by = protected_by(inputs, &container.name, asked, &identity);
     let mode = mode(inputs, &key, directives.mode, is_adopted(inputs, &container.id));
     let mut notes = Vec::new();
-    match (&protected_by, directives.protect) {
+    match (&protected_by, asked) {
         (None, None) => notes.push(offer(container)),
         (None, Some(_)) => notes.push("not protected: label cofferdam.protect=false".to_owned()),
         (Some(_), _) => notes.extend(why_observed(inputs, &key, container, mode)),
@@ -100,6 +101,22 @@ pub(crate) fn container_key(id: &ContainerId) -> String {
     format!("container:{id}")
 }
 
+/// `cofferdam.protect`; a value that is neither true nor false fails closed.
+fn asked_to_protect(directives: &labels::Directives) -> Option<bool> {
+    let unreadable = directives.problems.iter().any(is_protect);
+    directives.protect.or(unreadable.then_some(true))
+}
+
+fn is_protect(problem: &labels::LabelError) -> bool {
+    matches!(
+        problem,
+        labels::LabelError::Directive {
+            key: "cofferdam.protect",
+            ..
+        }
+    )
+}
+
 fn protected_by(inputs: &Inputs<'_>, name: &str, asked: Option<bool>, identity: &Labels) -> Option<String> {
     if asked == Some(true) {
         return Some("label cofferdam.protect".to_owned());
@@ -180,5 +197,10 @@ fn container_openings(inputs: &Inputs<'_>, container: &Container) -> Vec<Opening
 }
 
 fn warning(problem: &labels::LabelError) -> String {
-    format!("{problem}; it has no effect: {}", problem.hint())
+    let effect = if is_protect(problem) {
+        "it is taken as true"
+    } else {
+        "it has no effect"
+    };
+    format!("{problem}; {effect}: {}", problem.hint())
 }

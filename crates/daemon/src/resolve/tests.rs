@@ -100,6 +100,7 @@ fn an_identity_label_protects_and_other_labels_do_not() {
         container('b', "plain", &[("traefik.enable", "true")]),
         container('c', "asked", &[("cofferdam.protect", "true")]),
         container('d', "refused", &[("app", "web"), ("cofferdam.protect", "false")]),
+        container('e', "unclear", &[("cofferdam.protect", "yes")]),
     ]);
     let web = bench.one("web");
     assert_eq!(web.protected_by.as_deref(), Some("labels app=web"));
@@ -123,6 +124,11 @@ fn an_identity_label_protects_and_other_labels_do_not() {
         Some("label cofferdam.protect")
     );
     assert_eq!(bench.one("refused").protected_by, None);
+    assert!(
+        bench.one("unclear").protected_by.is_some(),
+        "what is not understood fails closed"
+    );
+    assert!(bench.one("unclear").warnings[0].contains("taken as true"));
     let world = bench.resolve().world;
     assert_eq!(
         (world.identities.len(), world.subjects.len()),
