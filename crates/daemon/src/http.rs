@@ -28,6 +28,9 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use crate::access::may_change;
 use crate::command::{Caller, Command, Followed, Reply};
 
+#[cfg(test)]
+mod tests;
+
 /// Longest request body; labels of a `run` are the longest there is.
 const BODY_LIMIT: usize = 64 << 10;
 /// How often a follower that hears nothing gets an empty line: writing is how a gone reader is noticed.
