@@ -30,7 +30,8 @@ static __always_inline int container_of_name(struct container_key *key, const ch
 	return copy_id(key, name) || copy_id(key, name + DOCKER_PREFIX);
 }
 
-/* An announcement binds once: a second cgroup of that name is somebody's imitation. */
+/* An announcement binds once: a second cgroup of that name is somebody's imitation. The same cgroup comes twice while the
+ * programs of two daemons are attached. */
 static __always_inline int take_announcement(const struct container_key *key, __u64 cgroup, struct entry *e)
 {
 	struct announcement *a = bpf_map_lookup_elem(&announcements, key);
@@ -39,7 +40,7 @@ static __always_inline int take_announcement(const struct container_key *key, __
 	if (!a)
 		return 0;
 	holder = a->cgroup;
-	if (holder && bpf_map_lookup_elem(&entries, &holder))
+	if (holder && holder != cgroup && bpf_map_lookup_elem(&entries, &holder))
 		return 0;
 	a->cgroup = cgroup;
 	*e = a->entry;

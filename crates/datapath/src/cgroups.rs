@@ -24,7 +24,7 @@ pub struct Entry {
     pub observe: bool,
 }
 
-const PACKET_PROGRAMS: [&str; 2] = ["on_egress", "on_ingress"];
+pub(crate) const PACKET_PROGRAMS: [&str; 2] = ["on_egress", "on_ingress"];
 
 // === impl Datapath ===
 
@@ -102,7 +102,7 @@ impl Datapath {
             && !self.is_watched(id)?
         {
             self.drop_links(id);
-            self.hooked.retain(|h| h != dir);
+            self.hooked.retain(|(_, hooked)| *hooked != id);
         }
         self.new_epoch()
     }
@@ -134,16 +134,28 @@ impl Datapath {
 
     /// Attaches the packet hooks unless this folder or one above has them.
     fn hook(&mut self, dir: &Path) -> Result<()> {
-        // A folder that was removed and made again has lost its programs although the path is the same.
-        self.hooked.retain(|h| h.exists());
-        if self.hooked.iter().any(|h| dir.starts_with(h)) {
+        self.forget_removed();
+        if self.hooked.iter().any(|(folder, _)| dir.starts_with(folder)) {
             return Ok(());
         }
+        let id = cgroup_id(dir)?;
         for program in PACKET_PROGRAMS {
             self.attach_cgroup(program, dir)?;
         }
-        self.hooked.push(dir.to_owned());
+        self.hooked.push((dir.to_owned(), id));
         Ok(())
+    }
+
+    /// A folder that was removed and made again has lost its programs although the path is the same: the id tells. The
+    /// pins of dead links go with it.
+    fn forget_removed(&mut self) {
+        let (alive, removed): (Vec<_>, Vec<_>) = std::mem::take(&mut self.hooked)
+            .into_iter()
+            .partition(|(folder, id)| cgroup_id(folder).is_ok_and(|now| now == *id));
+        self.hooked = alive;
+        for (_, id) in removed {
+            self.drop_links(id);
+        }
     }
 
     /// The folder first, so that whatever is made below from then on inherits; then what is below already.

@@ -14,6 +14,7 @@ use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
 use libbpf_rs::{Link, MapCore, MapFlags, MapHandle, ProgramMut};
 
 use crate::abi::{bytes, read, types};
+use crate::cgroups::PACKET_PROGRAMS;
 use crate::events::Ring;
 use crate::skel::cofferdam::{CofferdamSkel, CofferdamSkelBuilder};
 use crate::{Error, Result};
@@ -46,8 +47,8 @@ pub struct Datapath {
     pub(crate) skel: CofferdamSkel<'static>,
     pub(crate) links: Vec<Link>,
     pub(crate) ring: Ring,
-    /// Folders that have packet hooks of this generation: themselves and all below are filtered.
-    pub(crate) hooked: Vec<PathBuf>,
+    /// Folders that have packet hooks of this generation, with their ids: themselves and all below are filtered.
+    pub(crate) hooked: Vec<(PathBuf, u64)>,
     pub(crate) published_indexes: BTreeSet<u32>,
     generation: String,
     adopted: bool,
@@ -204,12 +205,13 @@ impl Datapath {
         self.keep(link, &format!("{id}-{program}"))
     }
 
+    /// Drops the packet hooks of a cgroup; never those that everybody passes, which may sit on the same one.
     pub(crate) fn drop_links(&mut self, cgroup: u64) {
-        let start = format!("{cgroup}-");
+        let names = PACKET_PROGRAMS.map(|program| format!("{cgroup}-{program}"));
         self.links.retain_mut(|link| {
             let ours = link
                 .pin_path()
-                .and_then(|p| p.file_name().map(|n| n.to_string_lossy().starts_with(&start)))
+                .and_then(|p| p.file_name().map(|n| names.iter().any(|name| n == name.as_str())))
                 .unwrap_or(false);
             if ours {
                 // A pin that is gone already is what we want.

@@ -264,3 +264,38 @@ fn root_masqueraded_on_loopback() {
         assert!(!stage.ask(&stranger, &words).ok);
     }
 }
+
+/// G-DOCKER: a folder that was removed and made again under the same name (a restarted scope or unit) is filtered again.
+#[test]
+fn root_a_folder_made_again_is_filtered_again() {
+    let mut stage = Stage::new();
+    let dir = stage.workload("server", 1, &[identity(2)]);
+    std::fs::remove_dir(&dir).unwrap();
+    let dir = stage.folder("server");
+    let server = stage.serve(&dir, "tcp-serve", "127.0.0.1");
+    stage.datapath().bind(&dir, &support::entry(1)).unwrap();
+    let stranger = stage.folder("stranger");
+    let outcome = stage.ask(&stranger, &format!("tcp {}", server.address));
+    assert!(
+        !outcome.ok,
+        "its packets are judged although its listener is unknown: {outcome:?}"
+    );
+}
+
+/// G-RESTART: a container born while the programs of two daemons are attached has its identity, and is not pending.
+#[test]
+fn root_born_between_two_daemons() {
+    let mut stage = Stage::new();
+    let parent = stage.folder("docker");
+    let id = "c".repeat(64);
+    stage.datapath().watch_parent(&parent).unwrap();
+    stage.datapath().announce(&id, &support::entry(2)).unwrap();
+    drop(stage.datapath.take());
+    stage.start();
+    stage.folder(&format!("docker/{id}"));
+    let entries = stage.datapath().entries().unwrap();
+    assert_eq!(
+        entries.iter().map(|(_, e)| *e).collect::<Vec<_>>(),
+        [support::entry(2)]
+    );
+}
