@@ -51,6 +51,7 @@ impl Lab {
             nix::unistd::geteuid().is_root(),
             "a lab host needs root\nhint: sudo"
         );
+        sweep();
         let name = unique_name();
         let directory = Directory::create(&name)?;
         let cgroups = ControlGroup::create(&name)?;
@@ -139,6 +140,19 @@ fn unique_name() -> String {
         std::process::id(),
         NEXT.fetch_add(1, Ordering::Relaxed)
     )
+}
+
+/// Removes what labs left whose process was killed, so that no guard of theirs could run.
+fn sweep() {
+    for entry in fs::read_dir("/tmp").into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let owner = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next());
+        if owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            let _directory = Directory(entry.path());
+            let _lan = ControlGroup::adopt(&format!("{name}-lan"));
+            let _cgroups = ControlGroup::adopt(&name);
+        }
+    }
 }
 
 /// The lab's files. Short, because a unix socket's path has at most 107 bytes.

@@ -27,6 +27,14 @@ impl ControlGroup {
         })
     }
 
+    /// Takes over a subtree whose guard is gone.
+    pub fn adopt(name: &str) -> Result<Self> {
+        Ok(Self {
+            name: name.to_string(),
+            root: v2_mount()?.join(name),
+        })
+    }
+
     /// Its directory in the v2 hierarchy.
     pub fn path(&self) -> &Path {
         &self.root
