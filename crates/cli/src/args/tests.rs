@@ -61,7 +61,10 @@ fn the_daemon_takes_flags_or_stop() {
     let Command::Daemon(args) = parsed("cofferdam daemon stop --open").command else {
         panic!("not the daemon")
     };
-    assert!(matches!(args.command, Some(DaemonCommand::Stop { open: true, .. })));
+    assert!(matches!(
+        args.command,
+        Some(DaemonCommand::Stop { open: true, .. })
+    ));
     refused("cofferdam daemon --containers --processes");
     refused("cofferdam daemon --hybrid stop");
 }
