@@ -82,7 +82,11 @@ fn packages(shell: &Shell, wanted: &[(&str, &'static str)]) -> Result<()> {
     );
     eprintln!("setup: installing {}", missing.join(" "));
     let quiet = NoServices::start()?;
-    let outcome = install(shell, &missing);
+    let mut outcome = install(shell, &missing);
+    // Newer Debians have Docker's client in a package of its own, older ones do not know that package.
+    if outcome.is_ok() && !present("/usr/bin/docker") && !present("/usr/local/bin/docker") {
+        outcome = install(shell, &["docker-cli"]);
+    }
     quiet.stop()?;
     outcome
 }

@@ -7,9 +7,10 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use xshell::{Shell, cmd};
 
 use crate::{repo, setup};
@@ -32,14 +33,28 @@ const SERIES: [&str; 2] = ["6.1", "6.12"];
 /// Emulation takes a minute or two; a machine that hangs is ended after this many seconds.
 const SECONDS: &str = "900";
 
+/// Ready to boot.
+struct Machine {
+    series: &'static str,
+    package: String,
+    kernel: Kernel,
+    initramfs: PathBuf,
+    log: PathBuf,
+    /// How many test programs it has.
+    programs: usize,
+}
+
 /// What one kernel's tests came to.
 #[derive(Default)]
 struct Outcome {
     passed: u64,
     failed: u64,
-    /// Test programs that ended, out of those that were to run.
+    /// Test programs that ended.
     ended: usize,
+    /// What the machine says of itself.
+    facts: Vec<String>,
     wrong: Vec<String>,
+    seconds: u64,
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -52,21 +67,19 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     emulator(&shell)?;
     let folder = folder()?;
     fs::create_dir_all(&folder)?;
-    let tests = test_programs()?;
+    let machines = machines(&shell, &folder, &args.kernel)?;
+    // Much of a test is waiting for an answer that must not come, so two machines take little longer than one.
+    let outcomes: Vec<Result<Outcome>> = thread::scope(|scope| {
+        let started: Vec<_> = machines.iter().map(|m| scope.spawn(|| m.boot())).collect();
+        let crashed = || Err(anyhow!("the thread that watched qemu ended early"));
+        started
+            .into_iter()
+            .map(|s| s.join().unwrap_or_else(|_| crashed()))
+            .collect()
+    });
     let mut wrong = 0;
-    for series in SERIES
-        .iter()
-        .filter(|s| args.kernel == "all" || args.kernel == **s)
-    {
-        match kernel::find(&shell, series)? {
-            Some(package) => wrong += one(&shell, &folder, series, &package, &tests)?,
-            None if args.kernel == "all" => {
-                println!("{series}: skipped, the configured archives have no such kernel");
-            }
-            None => bail!(
-                "the configured archives have no {series} kernel\nhint: apt-get update, or --kernel all"
-            ),
-        }
+    for (machine, outcome) in machines.iter().zip(outcomes) {
+        wrong += machine.report(&outcome?);
     }
     ensure!(
         wrong == 0,
@@ -76,62 +89,31 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// One kernel, from download to result. Returns how much went wrong.
-fn one(shell: &Shell, folder: &Path, series: &str, package: &str, tests: &[PathBuf]) -> Result<usize> {
-    let kernel = kernel::unpack(shell, folder, package)?;
-    let initramfs = folder.join(format!("{series}.cpio"));
-    image::build(shell, &kernel, tests, &initramfs)?;
-    let start = Instant::now();
-    let outcome = boot(
-        &kernel,
-        &initramfs,
-        &folder.join(format!("{series}.log")),
-        tests.len(),
-    )?;
-    println!(
-        "{series} ({package}): {} passed, {} failed, {} s",
-        outcome.passed,
-        outcome.failed,
-        start.elapsed().as_secs()
-    );
-    for line in &outcome.wrong {
-        println!("  {line}");
+fn machines(shell: &Shell, folder: &Path, wanted: &str) -> Result<Vec<Machine>> {
+    let tests = test_programs()?;
+    let mut machines = Vec::new();
+    for series in SERIES.into_iter().filter(|s| wanted == "all" || wanted == *s) {
+        let Some(package) = kernel::find(shell, series)? else {
+            ensure!(
+                wanted == "all",
+                "the configured archives have no {series} kernel\nhint: apt-get update, or --kernel all"
+            );
+            println!("{series}: skipped, the configured archives have no such kernel");
+            continue;
+        };
+        let kernel = kernel::unpack(shell, folder, &package)?;
+        let initramfs = folder.join(format!("{series}.cpio"));
+        image::build(shell, &kernel, &tests, &initramfs)?;
+        machines.push(Machine {
+            series,
+            package,
+            kernel,
+            initramfs,
+            log: folder.join(format!("{series}.log")),
+            programs: tests.len(),
+        });
     }
-    Ok(outcome.wrong.len())
-}
-
-fn boot(kernel: &Kernel, initramfs: &Path, log: &Path, tests: usize) -> Result<Outcome> {
-    let mut machine = Command::new("timeout")
-        .args(["--kill-after=5", SECONDS, "qemu-system-x86_64"])
-        .args(["-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", "1536"])
-        .args(["-nographic", "-no-reboot", "-net", "none"])
-        .arg("-kernel")
-        .arg(&kernel.image)
-        .arg("-initrd")
-        .arg(initramfs)
-        .args(["-append", "console=ttyS0 quiet panic=-1"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("qemu-system-x86_64")?;
-    let console = machine.stdout.take().context("qemu has no console")?;
-    let mut log = fs::File::create(log)?;
-    let mut outcome = Outcome::default();
-    for line in BufReader::new(console).split(b'\n') {
-        let line = line?;
-        let line = String::from_utf8_lossy(&line);
-        writeln!(log, "{}", line.trim_end())?;
-        outcome.read(line.trim_end());
-    }
-    let status = machine.wait()?;
-    if !status.success() {
-        outcome.wrong.push(format!("the machine was ended ({status})"));
-    }
-    if outcome.ended != tests {
-        let line = format!("{} of {tests} test programs ended", outcome.ended);
-        outcome.wrong.push(line);
-    }
-    Ok(outcome)
+    Ok(machines)
 }
 
 /// The target directory may be anywhere.
@@ -177,6 +159,62 @@ fn emulator(shell: &Shell) -> Result<()> {
     .context("apt-get install qemu-system-x86")
 }
 
+// === impl Machine ===
+
+impl Machine {
+    fn boot(&self) -> Result<Outcome> {
+        let start = Instant::now();
+        let mut machine = Command::new("timeout")
+            .args(["--kill-after=5", SECONDS, "qemu-system-x86_64"])
+            .args(["-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", "1536"])
+            .args(["-nographic", "-no-reboot", "-net", "none"])
+            .arg("-kernel")
+            .arg(&self.kernel.image)
+            .arg("-initrd")
+            .arg(&self.initramfs)
+            .args(["-append", "console=ttyS0 quiet panic=-1"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("qemu-system-x86_64")?;
+        let console = machine.stdout.take().context("qemu has no console")?;
+        let mut log = fs::File::create(&self.log)?;
+        let mut outcome = Outcome::default();
+        for line in BufReader::new(console).split(b'\n') {
+            let line = line?;
+            let line = String::from_utf8_lossy(&line);
+            writeln!(log, "{}", line.trim_end())?;
+            outcome.read(line.trim_end());
+        }
+        let status = machine.wait()?;
+        outcome.seconds = start.elapsed().as_secs();
+        if !status.success() {
+            outcome.wrong.push(format!("the machine was ended ({status})"));
+        }
+        if outcome.ended != self.programs {
+            let line = format!("{} of {} test programs ended", outcome.ended, self.programs);
+            outcome.wrong.push(line);
+        }
+        Ok(outcome)
+    }
+
+    /// Returns how much went wrong.
+    fn report(&self, outcome: &Outcome) -> usize {
+        let Self { series, package, .. } = self;
+        let Outcome {
+            passed,
+            failed,
+            seconds,
+            ..
+        } = outcome;
+        println!("{series} ({package}): {passed} passed, {failed} failed, {seconds} s");
+        for line in outcome.facts.iter().chain(&outcome.wrong) {
+            println!("  {line}");
+        }
+        outcome.wrong.len()
+    }
+}
+
 // === impl Outcome ===
 
 impl Outcome {
@@ -201,7 +239,7 @@ impl Outcome {
         } else if let Some(problem) = line.strip_prefix("@@ wrong ") {
             self.wrong.push(problem.to_owned());
         } else if let Some(fact) = line.strip_prefix("@@ ") {
-            println!("  {fact}");
+            self.facts.push(fact.to_owned());
         }
     }
 }

@@ -15,6 +15,7 @@ for module in /modules/*; do
 	insmod "$module" || echo "@@ wrong $module does not load"
 done
 
+echo # ends the line that the firmware began
 echo "@@ kernel $(uname -r), LSM $(cat /sys/kernel/security/lsm)"
 grep -q ' bpf_rdonly_cast$' /proc/kallsyms || echo "@@ no bpf_rdonly_cast"
 for test in /tests/*; do
