@@ -17,6 +17,9 @@ use crate::error::chain;
 
 use cofferdam_datapath as datapath;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use datapath::{
     EndPoint, Entry, Event, FlowEvent, Global, Hook, Published, Settings, netns_cookie, set_off,
 };
@@ -59,7 +62,7 @@ pub(crate) struct Enforcer {
     addresses: Option<Vec<(IpAddr, u64)>>,
     owners: Option<Vec<(u64, Entry)>>,
     published: Option<Vec<Published>>,
-    global: Option<Global>,
+    told_global: bool,
     unverified: bool,
 }
 
@@ -95,7 +98,7 @@ impl Enforcer {
             addresses: None,
             owners: None,
             published: None,
-            global: None,
+            told_global: false,
             unverified: false,
         })
     }
@@ -144,11 +147,18 @@ impl Enforcer {
 
     /// Switches that hold for every program at once.
     pub(crate) fn set_global(&mut self, global: Global) -> Result<(), datapath::Error> {
-        if self.global != Some(global) {
+        // Compared with the kernel, not with what was told it last: `off` works past a daemon that hangs.
+        if !self.told_global || self.datapath.global()? != global {
             self.datapath.set_global(global)?;
-            self.global = Some(global);
+            self.told_global = true;
         }
         Ok(())
+    }
+
+    /// Takes out of the kernel what an earlier daemon bound as one of these workloads: their rows are gone, and without
+    /// them they would be cut off.
+    pub(crate) fn forget(&mut self, workloads: &BTreeSet<u32>) -> Result<usize, datapath::Error> {
+        self.datapath.forget_workloads(workloads)
     }
 
     /// New cgroups below this one are bound by their names.
@@ -282,14 +292,18 @@ impl Enforcer {
 
     fn bind(&mut self, target: &Target, installed: bool, trouble: &mut Vec<String>) {
         let mut namespaces = BTreeSet::new();
+        // What is done to a cgroup is done to all below it, so what is known of those no longer holds.
+        let mut touched = self.unbind_gone(target, trouble);
         for (cgroup, binding) in &target.bound {
             let Ok(id) = cgroup_id(cgroup) else { continue };
             let known = self
                 .bound
                 .get(cgroup)
                 .filter(|(known, _)| *known == id)
-                .map(|(_, entry)| entry);
-            if known == Some(&binding.entry) || (known.is_some() && !installed) {
+                .map(|(_, entry)| *entry);
+            let disturbed = cgroup.ancestors().skip(1).any(|above| touched.contains(above));
+            let entry = known.filter(|_| !installed).unwrap_or(binding.entry);
+            if known == Some(entry) && !disturbed {
                 continue;
             }
             // A stranger's sockets are in no directory; those of a cgroup that was born protected all are.
@@ -297,33 +311,40 @@ impl Enforcer {
                 None => !binding.born_bound,
                 Some(known) => known.subject == 0,
             };
-            if let Err(error) = self.bind_one(cgroup, &binding.entry) {
+            if let Err(error) = self.bind_one(cgroup, &entry) {
                 // A container that ended meanwhile is no trouble.
                 if cgroup.exists() {
                     trouble.push(format!("{} is not bound: {}", cgroup.display(), chain(&error)));
                 }
                 continue;
             }
-            self.bound.insert(cgroup.clone(), (id, binding.entry));
-            if older_sockets && binding.entry.subject != 0 {
+            self.bound.insert(cgroup.clone(), (id, entry));
+            touched.insert(cgroup.clone());
+            if older_sockets && entry.subject != 0 {
                 namespaces.extend(binding.pid);
             }
         }
-        let gone: Vec<_> = self
+        self.scan(&namespaces, trouble);
+    }
+
+    /// Returns what was unbound.
+    fn unbind_gone(&mut self, target: &Target, trouble: &mut Vec<String>) -> BTreeSet<PathBuf> {
+        let gone: BTreeSet<_> = self
             .bound
             .keys()
             .filter(|path| !target.bound.contains_key(*path))
             .cloned()
             .collect();
-        for cgroup in gone {
-            self.bound.remove(&cgroup);
-            if cgroup.exists()
-                && let Err(error) = self.datapath.unbind(&cgroup)
+        for cgroup in &gone {
+            let known = self.bound.remove(cgroup).map(|(id, _)| id);
+            // Another cgroup under the name of the old one is a new start, which the kernel has bound already.
+            if cgroup_id(cgroup).ok() == known
+                && let Err(error) = self.datapath.unbind(cgroup)
             {
                 trouble.push(format!("{} is still bound: {}", cgroup.display(), chain(&error)));
             }
         }
-        self.scan(&namespaces, trouble);
+        gone
     }
 
     fn bind_one(&mut self, cgroup: &Path, entry: &Entry) -> Result<(), datapath::Error> {

@@ -1,5 +1,6 @@
 //! Which cgroup is which workload: announcements, bindings, watched parents and the packet hooks on them.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -121,6 +122,29 @@ impl Datapath {
             }
         }
         Ok(found)
+    }
+
+    /// Whatever is bound or announced as one of these workloads is a stranger from now on. Returns how many cgroups were.
+    pub fn forget_workloads(&mut self, workloads: &BTreeSet<u32>) -> Result<usize> {
+        let maps = &self.skel.maps;
+        for key in maps.announcements.keys().collect::<Vec<_>>() {
+            let value = maps.announcements.lookup(&key, MapFlags::ANY);
+            let value = value.map_err(Error::map("announcements", "read"))?;
+            let announced = value.and_then(|b| read::<types::announcement>(&b));
+            if announced.is_some_and(|a| workloads.contains(&a.entry.workload)) {
+                ignore_absent(maps.announcements.delete(&key))
+                    .map_err(Error::map("announcements", "remove"))?;
+            }
+        }
+        let mut forgotten = 0;
+        for (id, entry) in self.entries()? {
+            if workloads.contains(&entry.workload) {
+                ignore_absent(self.skel.maps.entries.delete(bytes(&id)))
+                    .map_err(Error::map("entries", "remove"))?;
+                forgotten += 1;
+            }
+        }
+        Ok(forgotten)
     }
 
     fn is_watched(&self, cgroup: u64) -> Result<bool> {

@@ -1,6 +1,6 @@
 //! What changed outside: Docker, the host's addresses, units, cgroups that came by name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -58,8 +58,25 @@ impl Engine {
             self.watch_parent(self.cgroup_root.join(super::runs::FOLDER));
         }
         self.find_units();
+        let before = self.state.numbers.workload_numbers();
         self.reconcile();
+        self.forget_dropped(&before);
         Ok(())
+    }
+
+    /// What the earlier daemon protected and this one shall not: a unit that left the configuration, containers under
+    /// `--processes`. Its rows are gone, so it must not stay bound.
+    fn forget_dropped(&mut self, before: &BTreeSet<u32>) {
+        let now = self.state.numbers.workload_numbers();
+        let dropped: BTreeSet<u32> = before.difference(&now).copied().collect();
+        match self.enforcer.forget(&dropped) {
+            Ok(0) => {}
+            Ok(cgroups) => tracing::info!("{cgroups} cgroups are no longer protected"),
+            Err(error) => self.complain(format!(
+                "what is no longer protected is still bound: {}",
+                chain(&error)
+            )),
+        }
     }
 
     /// Takes one change and all that wait behind it, then acts once.
@@ -188,7 +205,8 @@ impl Engine {
             } else {
                 path
             };
-            if self.parents.values().any(|known| *known == path) && path.is_dir() {
+            // By id: a folder that was removed and made again is another one.
+            if cgroup_id(&path).is_ok_and(|id| self.parents.get(&id) == Some(&path)) {
                 continue;
             }
             self.watch_parent(path);

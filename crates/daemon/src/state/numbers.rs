@@ -49,6 +49,11 @@ impl Numbers {
         self.last_subject = self.last_subject.max(subject);
     }
 
+    /// The numbers of all workloads in the books.
+    pub(crate) fn workload_numbers(&self) -> BTreeSet<u32> {
+        self.workloads.values().map(|given| given.number).collect()
+    }
+
     /// The number of a workload (from 1), and the identity of these labels in this namespace.
     pub(crate) fn workload(
         &mut self,
