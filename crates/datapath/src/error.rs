@@ -57,6 +57,9 @@ pub enum Error {
     /// Not 64 hexadecimal digits.
     #[error("`{0}` is not a container id of 64 hexadecimal digits")]
     ContainerId(String),
+    /// A pinned map has another shape: another build made it.
+    #[error("{0} was made by another build of Cofferdam")]
+    Foreign(PathBuf),
     /// Nothing of ours is pinned there.
     #[error("no data plane is loaded below {0}")]
     NotLoaded(PathBuf),
@@ -83,6 +86,9 @@ impl Error {
                 Some("is this a cgroup2 folder, and does the kernel have CONFIG_CGROUP_BPF?")
             }
             Self::Pin { .. } => Some("is bpffs mounted? `mount -t bpf bpf /sys/fs/bpf`"),
+            Self::Foreign(_) => {
+                Some("`cofferdam daemon stop --open` removes it; enforcement starts again with the daemon")
+            }
             Self::NotLoaded(_) => Some("nothing is enforced there; was the daemon ever started?"),
             _ => None,
         }

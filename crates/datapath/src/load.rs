@@ -11,7 +11,7 @@ use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
-use libbpf_rs::{Link, MapCore, MapFlags, MapHandle, ProgramMut};
+use libbpf_rs::{Link, MapCore, MapFlags, MapHandle, OpenMapMut, ProgramMut};
 
 use crate::abi::{bytes, read, types};
 use crate::cgroups::PACKET_PROGRAMS;
@@ -112,7 +112,6 @@ impl Datapath {
     /// What this kernel gives us, by name, for the start line and `doctor`.
     #[must_use]
     pub fn features(&self) -> Vec<(String, bool)> {
-        let btf = |name: &str| kernel_has(name);
         vec![
             ("connect".into(), true),
             ("sendmsg".into(), true),
@@ -120,7 +119,7 @@ impl Datapath {
             ("packet".into(), true),
             ("cgroup-birth".into(), true),
             ("socket-scan".into(), true),
-            ("typed-sockets".into(), btf("bpf_rdonly_cast")),
+            ("typed-sockets".into(), kernel_is_at_least(6, 2)),
             (
                 "lsm".into(),
                 fs::read_to_string("/sys/kernel/security/lsm").is_ok_and(|l| l.contains("bpf")),
@@ -256,6 +255,8 @@ fn home(bpffs: &Path) -> PathBuf {
 }
 
 fn load(maps: &Path) -> Result<CofferdamSkel<'static>> {
+    // What the verifier says is in the error's source; libbpf would print all of it besides.
+    libbpf_rs::set_print(None);
     // One a process, and its programs must outlive every borrow: leaked on purpose.
     let object = Box::leak(Box::new(MaybeUninit::uninit()));
     let mut open = CofferdamSkelBuilder::default()
@@ -264,11 +265,26 @@ fn load(maps: &Path) -> Result<CofferdamSkel<'static>> {
     for mut map in open.open_object_mut().maps_mut() {
         let pin = maps.join(map.name());
         if pin.exists() {
+            fits(&map, &pin)?;
             map.reuse_pinned_map(&pin)
                 .map_err(|source| Error::Pin { path: pin, source })?;
         }
     }
     open.load().map_err(Error::Load)
+}
+
+/// A pinned map of another shape would be read and written past its ends.
+fn fits(map: &OpenMapMut<'_>, pin: &Path) -> Result<()> {
+    let found = MapHandle::from_pinned_path(pin).map_err(|source| Error::Pin {
+        path: pin.to_owned(),
+        source,
+    })?;
+    let same = (found.key_size(), found.value_size()) == (map.key_size(), map.value_size());
+    if same {
+        Ok(())
+    } else {
+        Err(Error::Foreign(pin.to_owned()))
+    }
 }
 
 fn pin_maps(skel: &mut CofferdamSkel<'_>, maps: &Path) -> Result<()> {
@@ -346,7 +362,9 @@ pub(crate) fn boot_time() -> u64 {
         .unwrap_or_default()
 }
 
-fn kernel_has(symbol: &str) -> bool {
-    fs::read_to_string("/proc/kallsyms")
-        .is_ok_and(|all| all.lines().any(|l| l.ends_with(&format!(" {symbol}"))))
+/// By release number, not by symbol: reading the symbol table takes longer than loading the programs.
+fn kernel_is_at_least(major: u32, minor: u32) -> bool {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let mut numbers = release.split(['.', '-']).map_while(|n| n.parse::<u32>().ok());
+    (numbers.next(), numbers.next()) >= (Some(major), Some(minor))
 }
