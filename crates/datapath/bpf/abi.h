@@ -166,6 +166,8 @@ struct sender_key {
 struct sender {
 	__u64 cgroup;
 	__u64 time;
+	__u32 has_option; /* it proves itself, so a segment without the option is somebody else's */
+	__u32 pad;
 };
 
 enum memory_kind { MEMORY_SENT = 1, MEMORY_RECEIVED = 2 };
@@ -192,6 +194,43 @@ struct asked_key {
 	__u16 protocol;
 };
 
+/* === identity in the handshake (docs/wire.md) === */
+
+enum wire {
+	WIRE_KIND = 254, /* RFC 6994 experiment */
+	WIRE_LENGTH = 16,
+	WIRE_EXPERIMENT = 0xcfda,
+	WIRE_VERSION = 1,
+	WIRE_EPOCHS = 16,           /* how many keys have room */
+	WIRE_IDENTITY = 0x00ffffff, /* the low bits of `claim` */
+	WIRE_EPOCH_SHIFT = 24,
+	WIRE_VERSION_SHIFT = 28,
+};
+
+/* Which segment an option was made for. */
+enum segment { SEGMENT_SYN = 1, SEGMENT_SYNACK = 2, SEGMENT_CLIENT = 3 };
+
+/* As it is in the TCP header; numbers in network order. */
+struct wire_option {
+	__u8 kind;
+	__u8 length;
+	__u16 experiment;
+	__u32 claim; /* version 4 bits, epoch of the key 4 bits, identity 24 bits */
+	__u32 tag[2];
+};
+
+/* A key for the tags. All zero: none of that epoch. */
+struct secret {
+	__u64 low;
+	__u64 high;
+};
+
+/* Why a SYN is answered as it is: left by ingress for whoever writes the SYN-ACK. */
+struct answer {
+	__u64 cgroup; /* of the listener */
+	__u64 time;
+};
+
 struct settings {
 	__u32 abi;            /* enum abi_version */
 	__u32 off;            /* 1: every program allows at once */
@@ -199,7 +238,7 @@ struct settings {
 	__u32 on_dead_closed; /* 1: unannounced containers stay pending under a dead daemon */
 	__u64 host_netns;     /* cookie of the namespace whose loopback is not private */
 	__u32 epoch;          /* counts policy changes */
-	__u32 pad;
+	__u32 key_epoch;      /* which secret signs */
 };
 
 enum limits {
@@ -256,7 +295,9 @@ enum counter {
 	FULL_ENTRIES = 2,   /* no room for a cgroup: connects of that cgroup are judged as a stranger's */
 	FULL_MEMORY = 3,
 	FAILED_READ = 4, /* a kernel structure could not be read */
-	COUNTERS = 5,
+	NO_ROOM = 5,     /* the option did not fit into a segment; judged without it */
+	BAD_TAG = 6,     /* an option that does not verify: forged, altered or replayed; counts as none */
+	COUNTERS = 7,
 };
 
 /* What the tests hand to the compiled decision (SEC("syscall")). */

@@ -3,6 +3,7 @@
 #include "anchor.h"
 #include "directory.h"
 #include "filter.h"
+#include "handshake.h"
 #include "lifecycle.h"
 #include "socket.h"
 
@@ -65,6 +66,12 @@ SEC("cgroup_skb/ingress")
 int on_ingress(struct __sk_buff *skb)
 {
 	return ingress(skb);
+}
+
+SEC("sockops")
+int on_handshake(struct bpf_sock_ops *ctx)
+{
+	return handshake(ctx);
 }
 
 /* === on the machine === */

@@ -3,9 +3,9 @@
 #ifndef COFFERDAM_FILTER_H
 #define COFFERDAM_FILTER_H
 
-#include "packet.h"
+#include "sender.h"
 
-enum { PASS = 1, DROP = 0 };
+enum { PASS = 1, DROP = 0, TCP_RST = 0x04 };
 
 static __always_inline void flow_of_packet(struct flow *f, const struct packet *p, __u8 hook)
 {
@@ -132,35 +132,97 @@ static __always_inline int ingress_known(const struct memory_key *key, const str
 	return 1;
 }
 
+/* Which of the handshake's segments this is; 0 for what comes after and for everything else. */
+static __always_inline __u32 segment_of(const struct packet *p, const struct bpf_sock *sk)
+{
+	__u8 flags = p->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST);
+
+	if (flags == (TCP_SYN | TCP_ACK))
+		return SEGMENT_SYNACK;
+	if (flags == TCP_SYN)
+		return SEGMENT_SYN;
+	return flags == TCP_ACK && sk->state == TCP_LISTEN ? SEGMENT_CLIENT : 0;
+}
+
+/* The SYN-ACK: the other half of the proof. A server without the option is who `connect` took it for. */
+static __always_inline int from_server(struct __sk_buff *skb, const struct packet *p, struct bpf_sock *sk,
+				       struct flow *f, const struct settings *s)
+{
+	struct target t = { .addr = p->source, .port = p->source_port, .protocol = IPPROTO_TCP };
+	struct party self = f->to;
+	struct verdict v = {};
+	int known = -1;
+
+	if (p->has_option)
+		known = sender_by_option(skb, p, SEGMENT_SYNACK, &self, &f->to);
+	else if (skb->ifindex == LOOPBACK_IFINDEX)
+		known = sender_by_socket(skb, p, &f->to);
+	if (known == -1) {
+		locate(&t, netns_of(sk), s->host_netns);
+		known = party_of_target(&f->to, &t);
+	}
+	if (known != 1)
+		party_of_address(&f->to, &p->source);
+	f->from = self;
+	f->source = p->destination;
+	f->destination = p->source;
+	f->source_port = p->destination_port;
+	f->destination_port = p->source_port;
+	judge(&f->from, &f->to, IPPROTO_TCP, f->destination_port, &v);
+	return carry_out(f, &v, 0);
+}
+
+static __always_inline int from_client(struct __sk_buff *skb, const struct packet *p, struct bpf_sock *sk,
+				       struct flow *f, __u32 segment)
+{
+	struct verdict v = {};
+
+	sender_of(skb, p, sk, segment, &f->to, &f->from);
+	judge(&f->from, &f->to, IPPROTO_TCP, p->destination_port, &v);
+	if (segment == SEGMENT_SYN && !refused(&v))
+		leave_answer(p, f->to.cgroup);
+	return carry_out(f, &v, segment == SEGMENT_SYN && f->from.class != CLASS_WORKLOAD);
+}
+
+static __always_inline int tcp_ingress(struct __sk_buff *skb, const struct packet *p, struct bpf_sock *sk,
+				       struct flow *f, const struct settings *s)
+{
+	__u32 segment = segment_of(p, sk);
+
+	if (!segment)
+		return PASS;
+	return segment == SEGMENT_SYNACK ? from_server(skb, p, sk, f, s) : from_client(skb, p, sk, f, segment);
+}
+
 static __always_inline int ingress(struct __sk_buff *skb)
 {
 	const struct settings *s = get_settings();
-	struct bpf_sock *sk;
+	struct bpf_sock *sk = skb->sk;
 	struct flow f = {};
 	struct memory_key key;
 	struct packet p = {};
 	struct verdict v = {};
 
-	if (is_plain_tcp(skb) || !s || s->off)
+	if (!s || s->off || !sk || (is_plain_tcp(skb) && sk->state != TCP_LISTEN))
 		return PASS;
-	sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
+	sk = bpf_sk_fullsock(sk);
 	if (!sk || !party_of_cgroup(&f.to, bpf_sk_cgroup_id(sk)) || private_loopback(skb, sk, s))
 		return PASS;
 	if (parse(skb, &p) == NOT_PARSED)
 		return unjudged(&f, s, &f.to, WHY_MALFORMED);
 	flow_of_packet(&f, &p, HOOK_INGRESS);
-	if (p.protocol == IPPROTO_TCP && (!(p.tcp_flags & TCP_SYN) || (p.tcp_flags & TCP_ACK)))
-		return PASS; /* the SYN was judged, here or at connect */
+	if (p.protocol == IPPROTO_TCP)
+		return tcp_ingress(skb, &p, sk, &f, s);
 	if (is_icmp(p.protocol))
 		return PASS; /* judged on the sender's egress only: docs/known-limits.md */
-	if (p.protocol != IPPROTO_TCP && !is_datagram(p.protocol))
+	if (!is_datagram(p.protocol))
 		return unjudged(&f, s, &f.to, WHY_PROTOCOL);
-	sender_of(skb, &p, sk, &f.from);
+	sender_of(skb, &p, sk, 0, &f.to, &f.from);
 	key = memory_key(bpf_get_socket_cookie(skb), &p.source, p.source_port, p.protocol);
-	if (is_datagram(p.protocol) && ingress_known(&key, s, &f))
+	if (ingress_known(&key, s, &f))
 		return PASS;
 	judge(&f.from, &f.to, p.protocol, p.destination_port, &v);
-	if (is_datagram(p.protocol) && !refused(&v))
+	if (!refused(&v))
 		remember(&key, MEMORY_RECEIVED, s);
 	return carry_out(&f, &v, !f.from.workload);
 }

@@ -152,6 +152,31 @@ struct {
 	__type(value, struct sender);
 } senders SEC(".maps");
 
+/* The keys of the tags, by epoch. Written by the daemon at its first start and by rotation; only root reads maps. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WIRE_EPOCHS);
+	__type(key, __u32);
+	__type(value, struct secret);
+} secrets SEC(".maps");
+
+/* Tag of a SYN that was let in → who answers it. Written by ingress, read by the SYN-ACK's writer, which has no socket.
+ * The oldest goes when full: that SYN-ACK carries no identity and its client judges by directory. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, struct answer);
+} answers SEC(".maps");
+
+/* From HDR_OPT_LEN to WRITE_HDR_OPT of the same segment, which follow each other on one CPU: who claims what. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} claims SEC(".maps");
+
 /* Exchanges of datagrams, by socket. Written and read by sendmsg, connect, egress and ingress. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -4,6 +4,7 @@
 #define COFFERDAM_PACKET_H
 
 #include "memory.h"
+#include "wire.h"
 
 struct packet {
 	struct address source;
@@ -14,7 +15,9 @@ struct packet {
 	__u8 protocol;
 	__u8 tcp_flags;
 	__u8 fragment; /* 1: not the first fragment, so there are no ports */
-	__u8 pad;
+	__u8 has_option;
+	__u32 acknowledgement;
+	struct wire_option option;
 };
 
 enum {
@@ -24,6 +27,8 @@ enum {
 	TCP_ACK = 0x10,
 	EXTENSION_HEADERS = 8, /* as many as Linux itself would be asked to walk in practice */
 	LOOPBACK_IFINDEX = 1,  /* in every network namespace */
+	TCP_HEADER = 20,
+	TCP_OPTIONS = 24, /* one byte each at worst, padding mostly */
 };
 
 struct ipv4_header {
@@ -57,7 +62,32 @@ struct tcp_start {
 	__u8 flags;
 };
 
-/* Ports and, for TCP, flags and sequence number. */
+/* The kernel puts our option last, so one load finds it; a middlebox may have moved it, so look everywhere then. */
+static __always_inline void find_option(struct __sk_buff *skb, __u32 offset, __u32 length, struct packet *p)
+{
+	__u32 at = offset + TCP_HEADER, end = offset + length;
+	__u8 head[2];
+	int i;
+
+	if (length < TCP_HEADER + WIRE_LENGTH)
+		return;
+	if (!bpf_skb_load_bytes(skb, end - WIRE_LENGTH, &p->option, WIRE_LENGTH) && wire_is_ours(&p->option)) {
+		p->has_option = 1;
+		return;
+	}
+	for (i = 0; i < TCP_OPTIONS && at + WIRE_LENGTH <= end; i++) {
+		if (bpf_skb_load_bytes(skb, at, head, sizeof(head)) || head[0] == 0)
+			return;
+		if (head[0] == WIRE_KIND && !bpf_skb_load_bytes(skb, at, &p->option, WIRE_LENGTH) &&
+		    wire_is_ours(&p->option)) {
+			p->has_option = 1;
+			return;
+		}
+		at += head[0] == 1 ? 1 : head[1] < 2 ? 40 : head[1];
+	}
+}
+
+/* Ports and, for TCP, flags, numbers and our option. */
 static __always_inline int parse_transport(struct __sk_buff *skb, __u32 offset, struct packet *p)
 {
 	struct tcp_start tcp;
@@ -69,6 +99,8 @@ static __always_inline int parse_transport(struct __sk_buff *skb, __u32 offset, 
 			return NOT_PARSED;
 		p->tcp_flags = tcp.flags;
 		p->sequence = tcp.sequence;
+		p->acknowledgement = tcp.acknowledgement;
+		find_option(skb, offset, (tcp.offset >> 4) * 4, p);
 	} else if (is_datagram(p->protocol)) {
 		if (bpf_skb_load_bytes(skb, offset, &tcp, 4))
 			return NOT_PARSED;
@@ -159,106 +191,6 @@ static __always_inline int is_plain_tcp(struct __sk_buff *skb)
 	else if (data + sizeof(*ip6) + sizeof(*tcp) <= end && ip4->version_length >> 4 == 6 && ip6->next == IPPROTO_TCP)
 		tcp = data + sizeof(*ip6);
 	return tcp && !(tcp->flags & TCP_SYN);
-}
-
-/* === the sender === */
-
-/* Same namespace: the socket that sent it, as the kernel finds it. -1: there is none, so NAT changed the source. */
-static __always_inline int sender_by_socket(struct __sk_buff *skb, const struct packet *p, struct party *from)
-{
-	struct bpf_sock_tuple tuple = {};
-	__u32 size = sizeof(tuple.ipv6);
-	struct bpf_sock *sk;
-	int found;
-
-	/* Seen from the sender, this packet's source is the local end. */
-	if (is_v4(&p->source)) {
-		size = sizeof(tuple.ipv4);
-		tuple.ipv4.saddr = *(const __u32 *)(p->destination.bytes + 12);
-		tuple.ipv4.daddr = *(const __u32 *)(p->source.bytes + 12);
-		tuple.ipv4.sport = bpf_htons(p->destination_port);
-		tuple.ipv4.dport = bpf_htons(p->source_port);
-	} else {
-		__builtin_memcpy(tuple.ipv6.saddr, p->destination.bytes, 16);
-		__builtin_memcpy(tuple.ipv6.daddr, p->source.bytes, 16);
-		tuple.ipv6.sport = bpf_htons(p->destination_port);
-		tuple.ipv6.dport = bpf_htons(p->source_port);
-	}
-	if (p->protocol == IPPROTO_TCP)
-		sk = bpf_sk_lookup_tcp(skb, &tuple, size, BPF_F_CURRENT_NETNS, 0);
-	else if (p->protocol == IPPROTO_UDP)
-		sk = bpf_sk_lookup_udp(skb, &tuple, size, BPF_F_CURRENT_NETNS, 0);
-	else
-		return -1;
-	if (!sk)
-		return -1;
-	found = party_of_cgroup(from, cgroup_of(sk));
-	bpf_sk_release(sk);
-	return found;
-}
-
-static __always_inline int is_on_this_host(const struct address *a)
-{
-	struct party p;
-
-	/* Docker's subnets are `host` before the daemon has heard of a new container in them; a macvlan container has an
-	 * address of the LAN, which only the daemon knows. */
-	party_of_address(&p, a);
-	return p.class == CLASS_HOST || bpf_map_lookup_elem(&addresses, a);
-}
-
-static __always_inline struct sender_key sender_key(struct __sk_buff *skb, const struct packet *p, const void *sk)
-{
-	return (struct sender_key){ .netns = skb->ifindex == LOOPBACK_IFINDEX ? netns_of(sk) : 0,
-				    .addr = p->source,
-				    .port = p->source_port,
-				    .protocol = p->protocol };
-}
-
-/* Other namespace, or NAT on the way: what the sender's egress program left behind. Only for sources on this host: a SYN
- * from elsewhere that happens to have, or guesses, the sequence number of a handshake here borrows nothing. */
-static __always_inline int sender_by_record(struct __sk_buff *skb, const struct packet *p, const void *sk,
-					    struct party *from)
-{
-	struct sender_key key = sender_key(skb, p, sk);
-	const struct sender *left;
-
-	if (p->protocol == IPPROTO_TCP)
-		left = bpf_map_lookup_elem(&handshakes, &p->sequence);
-	else
-		left = bpf_map_lookup_elem(&senders, &key);
-	if (!left || bpf_ktime_get_boot_ns() - left->time > (__u64)HANDSHAKE_SECONDS * NS_PER_SECOND)
-		return 0;
-	return is_on_this_host(&p->source) && party_of_cgroup(from, left->cgroup);
-}
-
-static __always_inline void sender_of(struct __sk_buff *skb, const struct packet *p, const void *sk, struct party *from)
-{
-	int known = -1;
-
-	if (skb->ifindex == LOOPBACK_IFINDEX)
-		known = sender_by_socket(skb, p, from);
-	if (known == -1)
-		known = sender_by_record(skb, p, sk, from);
-	if (known == 1)
-		return;
-	if (is_multicast(&p->destination))
-		party_stranger(from, CLASS_MULTICAST);
-	else
-		party_of_address(from, &p->source);
-}
-
-static __always_inline void leave_record(struct __sk_buff *skb, const struct packet *p, __u64 cgroup, const void *sk)
-{
-	struct sender s = { .cgroup = cgroup, .time = bpf_ktime_get_boot_ns() };
-	struct sender_key key;
-
-	if (p->protocol == IPPROTO_TCP) {
-		bpf_map_update_elem(&handshakes, &p->sequence, &s, BPF_ANY);
-	} else if (is_datagram(p->protocol)) {
-		key = sender_key(skb, p, sk);
-		bpf_map_update_elem(&senders, &key, &s, BPF_ANY);
-	}
 }
 
 #endif

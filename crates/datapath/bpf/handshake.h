@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Writes the option: into a client's segments until the server was heard, and into the SYN-ACK of a SYN that had one. */
+#ifndef COFFERDAM_HANDSHAKE_H
+#define COFFERDAM_HANDSHAKE_H
+
+#include "sender.h"
+
+static __always_inline void want_option(struct bpf_sock_ops *ops, int wanted)
+{
+	__u32 flags = ops->bpf_sock_ops_cb_flags & ~BPF_SOCK_OPS_WRITE_HDR_OPT_CB_FLAG;
+
+	bpf_sock_ops_cb_flags_set(ops, wanted ? flags | BPF_SOCK_OPS_WRITE_HDR_OPT_CB_FLAG : flags);
+}
+
+/* Only where a workload can be: the option tells who we are, and middleboxes of the world do not know it. */
+static __always_inline int may_be_workload(struct bpf_sock_ops *ops)
+{
+	struct address remote;
+	__u32 *w = (__u32 *)remote.bytes;
+
+	if (ops->family == AF_INET) {
+		address_v4(&remote, ops->remote_ip4);
+	} else {
+		w[0] = ops->remote_ip6[0];
+		w[1] = ops->remote_ip6[1];
+		w[2] = ops->remote_ip6[2];
+		w[3] = ops->remote_ip6[3];
+	}
+	return is_on_this_host(&remote);
+}
+
+static __always_inline void set_claim(__u32 claim)
+{
+	__u32 zero = 0;
+	__u32 *slot = bpf_map_lookup_elem(&claims, &zero);
+
+	if (slot)
+		*slot = claim;
+}
+
+static __always_inline __u32 get_claim(void)
+{
+	__u32 zero = 0;
+	__u32 *slot = bpf_map_lookup_elem(&claims, &zero);
+
+	return slot ? *slot : 0;
+}
+
+/* The identity that may sign this segment, or 0. */
+static __always_inline __u32 signer(struct bpf_sock_ops *ops)
+{
+	/* The kernel searches for kind and the first bytes of the magic number, and fills in the rest. */
+	struct wire_option syn = { .kind = WIRE_KIND, .length = 4, .experiment = bpf_htons(WIRE_EXPERIMENT) };
+	const struct answer *left;
+	struct party self;
+	__u64 tag;
+
+	if ((ops->skb_tcp_flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK)) {
+		/* No socket here (dataplane 11): what ingress left under the SYN's tag says who answers. */
+		if (bpf_load_hdr_opt(ops, &syn, sizeof(syn), BPF_LOAD_HDR_OPT_TCP_SYN) != sizeof(syn))
+			return 0;
+		tag = wire_tag_of(&syn);
+		left = bpf_map_lookup_elem(&answers, &tag);
+		return left && party_of_cgroup(&self, left->cgroup) && self.workload ? self.peer : 0;
+	}
+	if (!ops->sk || !ops->is_fullsock)
+		return 0;
+	return party_of_cgroup(&self, cgroup_of(ops->sk)) && self.workload ? self.peer : 0;
+}
+
+static __always_inline void reserve(struct bpf_sock_ops *ops, const struct settings *s)
+{
+	int synack = (ops->skb_tcp_flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
+	__u32 identity;
+
+	/* The server has acknowledged or sent something, so it has verified what we are. */
+	if (!synack && !(ops->skb_tcp_flags & TCP_SYN) && (ops->bytes_received || ops->bytes_acked > 1)) {
+		want_option(ops, 0);
+		return;
+	}
+	identity = signer(ops);
+	set_claim(identity ? wire_claim(s, identity) : 0);
+	if (identity && bpf_reserve_hdr_opt(ops, WIRE_LENGTH, 0))
+		count(NO_ROOM);
+}
+
+static __always_inline void write_option(struct bpf_sock_ops *ops)
+{
+	struct tcp_start *tcp = (struct tcp_start *)(long)ops->skb_data;
+	struct wire_option o = {};
+	__u32 segment, claim = get_claim();
+
+	if (!claim || (void *)(tcp + 1) > (void *)(long)ops->skb_data_end)
+		return;
+	segment = !(tcp->flags & TCP_SYN) ? SEGMENT_CLIENT : tcp->flags & TCP_ACK ? SEGMENT_SYNACK : SEGMENT_SYN;
+	if (!wire_make(&o, claim, segment, bpf_ntohl(tcp->sequence),
+		       segment == SEGMENT_SYN ? 0 : bpf_ntohl(tcp->acknowledgement)))
+		return;
+	if (bpf_store_hdr_opt(ops, &o, sizeof(o), 0))
+		count(NO_ROOM);
+}
+
+static __always_inline int handshake(struct bpf_sock_ops *ops)
+{
+	const struct settings *s = get_settings();
+
+	if (!s || s->off)
+		return 1;
+	switch (ops->op) {
+	case BPF_SOCK_OPS_TCP_CONNECT_CB:
+		want_option(ops, may_be_workload(ops));
+		break;
+	case BPF_SOCK_OPS_TCP_LISTEN_CB:
+		want_option(ops, 1);
+		break;
+	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
+		want_option(ops, 0);
+		break;
+	case BPF_SOCK_OPS_HDR_OPT_LEN_CB:
+		reserve(ops, s);
+		break;
+	case BPF_SOCK_OPS_WRITE_HDR_OPT_CB:
+		write_option(ops);
+		break;
+	}
+	return 1;
+}
+
+#endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Who sent that packet: proved by its option, else by the kernel's sockets, else by what the sender's program left. */
+#ifndef COFFERDAM_SENDER_H
+#define COFFERDAM_SENDER_H
+
+#include "packet.h"
+
+/* Same namespace: the socket that sent it, as the kernel finds it. -1: there is none, so NAT changed the source. */
+static __always_inline int sender_by_socket(struct __sk_buff *skb, const struct packet *p, struct party *from)
+{
+	struct bpf_sock_tuple tuple = {};
+	__u32 size = sizeof(tuple.ipv6);
+	struct bpf_sock *sk;
+	int found;
+
+	/* Seen from the sender, this packet's source is the local end. */
+	if (is_v4(&p->source)) {
+		size = sizeof(tuple.ipv4);
+		tuple.ipv4.saddr = *(const __u32 *)(p->destination.bytes + 12);
+		tuple.ipv4.daddr = *(const __u32 *)(p->source.bytes + 12);
+		tuple.ipv4.sport = bpf_htons(p->destination_port);
+		tuple.ipv4.dport = bpf_htons(p->source_port);
+	} else {
+		__builtin_memcpy(tuple.ipv6.saddr, p->destination.bytes, 16);
+		__builtin_memcpy(tuple.ipv6.daddr, p->source.bytes, 16);
+		tuple.ipv6.sport = bpf_htons(p->destination_port);
+		tuple.ipv6.dport = bpf_htons(p->source_port);
+	}
+	if (p->protocol == IPPROTO_TCP)
+		sk = bpf_sk_lookup_tcp(skb, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+	else if (p->protocol == IPPROTO_UDP)
+		sk = bpf_sk_lookup_udp(skb, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+	else
+		return -1;
+	if (!sk)
+		return -1;
+	found = party_of_cgroup(from, cgroup_of(sk));
+	bpf_sk_release(sk);
+	return found;
+}
+
+static __always_inline int is_on_this_host(const struct address *a)
+{
+	struct party p;
+
+	/* Docker's subnets are `host` before the daemon has heard of a new container in them; a macvlan container has an
+	 * address of the LAN, which only the daemon knows. */
+	party_of_address(&p, a);
+	return p.class == CLASS_HOST || bpf_map_lookup_elem(&addresses, a);
+}
+
+static __always_inline struct sender_key sender_key(struct __sk_buff *skb, const struct packet *p, const void *sk)
+{
+	return (struct sender_key){ .netns = skb->ifindex == LOOPBACK_IFINDEX ? netns_of(sk) : 0,
+				    .addr = p->source,
+				    .port = p->source_port,
+				    .protocol = p->protocol };
+}
+
+/* Other namespace, or NAT on the way: what the sender's egress program left behind. Only for sources on this host: a SYN
+ * from elsewhere that happens to have, or guesses, the sequence number of a handshake here borrows nothing. */
+static __always_inline int sender_by_record(struct __sk_buff *skb, const struct packet *p, const void *sk,
+					    __u32 segment, struct party *from)
+{
+	struct sender_key key = sender_key(skb, p, sk);
+	__u32 syn = p->sequence;
+	const struct sender *left;
+
+	if (segment == SEGMENT_CLIENT)
+		syn = bpf_htonl(bpf_ntohl(syn) - 1);
+	if (p->protocol == IPPROTO_TCP)
+		left = bpf_map_lookup_elem(&handshakes, &syn);
+	else
+		left = bpf_map_lookup_elem(&senders, &key);
+	if (!left || left->has_option ||
+	    bpf_ktime_get_boot_ns() - left->time > (__u64)HANDSHAKE_SECONDS * NS_PER_SECOND)
+		return 0;
+	return is_on_this_host(&p->source) && party_of_cgroup(from, left->cgroup);
+}
+
+/* 1: the option proves who sent this segment. 0: it does not verify. */
+static __always_inline int sender_by_option(struct __sk_buff *skb, const struct packet *p, __u32 segment,
+					    const struct party *self, struct party *from)
+{
+	__u32 ack = segment == SEGMENT_SYN ? 0 : bpf_ntohl(p->acknowledgement);
+	__u32 identity = wire_check(&p->option, segment, bpf_ntohl(p->sequence), ack);
+
+	if (!identity)
+		return 0;
+	/* A workload may always talk to itself; only the socket tells it from another with the same labels. */
+	if (identity == self->peer && skb->ifindex == LOOPBACK_IFINDEX && sender_by_socket(skb, p, from) == 1)
+		return 1;
+	party_stranger(from, CLASS_WORKLOAD);
+	from->peer = identity;
+	return 1;
+}
+
+/* `segment` is 0 where no option can be; `self` is who receives. */
+static __always_inline void sender_of(struct __sk_buff *skb, const struct packet *p, const void *sk, __u32 segment,
+				      const struct party *self, struct party *from)
+{
+	int known = -1;
+
+	if (segment && p->has_option)
+		known = sender_by_option(skb, p, segment, self, from);
+	else if (skb->ifindex == LOOPBACK_IFINDEX)
+		known = sender_by_socket(skb, p, from);
+	if (known == -1)
+		known = sender_by_record(skb, p, sk, segment, from);
+	if (known == 1)
+		return;
+	if (is_multicast(&p->destination))
+		party_stranger(from, CLASS_MULTICAST);
+	else
+		party_of_address(from, &p->source);
+}
+
+static __always_inline void leave_record(struct __sk_buff *skb, const struct packet *p, __u64 cgroup, const void *sk)
+{
+	struct sender s = { .cgroup = cgroup, .time = bpf_ktime_get_boot_ns(), .has_option = p->has_option };
+	struct sender_key key;
+
+	if (p->protocol == IPPROTO_TCP) {
+		bpf_map_update_elem(&handshakes, &p->sequence, &s, BPF_ANY);
+	} else if (is_datagram(p->protocol)) {
+		key = sender_key(skb, p, sk);
+		bpf_map_update_elem(&senders, &key, &s, BPF_ANY);
+	}
+}
+
+/* The SYN may be answered in the receiver's name. */
+static __always_inline void leave_answer(const struct packet *p, __u64 cgroup)
+{
+	struct answer a = { .cgroup = cgroup, .time = bpf_ktime_get_boot_ns() };
+	__u64 tag = wire_tag_of(&p->option);
+
+	if (p->has_option)
+		bpf_map_update_elem(&answers, &tag, &a, BPF_ANY);
+}
+
+#endif
