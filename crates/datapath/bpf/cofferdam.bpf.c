@@ -35,6 +35,12 @@ int on_sendmsg6(struct bpf_sock_addr *ctx)
 	return reach_v6(ctx, HOOK_SENDMSG);
 }
 
+SEC("cgroup/sock_create")
+int on_create(struct bpf_sock *ctx)
+{
+	return created(ctx);
+}
+
 SEC("cgroup/post_bind4")
 int on_bind4(struct bpf_sock *ctx)
 {

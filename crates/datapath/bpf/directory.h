@@ -14,10 +14,10 @@ static __always_inline void add_to_port(const struct listener_key *key, __u32 n)
 		__sync_fetch_and_add(sockets, n);
 }
 
-/* 1 if another protected workload holds that very address and port. */
+/* 1 if another protected workload holds that address and port, or with a wildcard every address of that port. */
 static __always_inline int is_taken(const struct listener_key *key, __u64 cgroup)
 {
-	const struct listener *l = bpf_map_lookup_elem(&listeners, key);
+	const struct listener *l = find_listener(key->netns, &key->addr, key->protocol, key->port);
 	const struct entry *holder, *mine;
 	__u64 other;
 
@@ -42,6 +42,8 @@ static __always_inline void add_listener(const struct listener_key *key, __u64 c
 	if (l) {
 		__sync_fetch_and_add(&l->sockets, 1);
 		l->flags |= fresh.flags;
+		if (!bpf_map_lookup_elem(&entries, &l->cgroup))
+			l->cgroup = cgroup; /* the holder is gone: a restart that was faster than the last release */
 	} else if (bpf_map_update_elem(&listeners, key, &fresh, BPF_ANY)) {
 		count(FULL_LISTENERS);
 		bpf_map_delete_elem(&bound_sockets, &cookie);
@@ -98,6 +100,7 @@ static __always_inline int bound(struct bpf_sock *ctx)
 	struct listener_key key;
 	struct flow f = { .hook = HOOK_BIND, .protocol = protocol };
 	struct verdict v = { .action = ACT_DENY, .reason = WHY_PORT_TAKEN, .direction = DIR_INGRESS };
+	const struct settings *s = get_settings();
 	__u64 cgroup;
 
 	if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP)
@@ -109,13 +112,30 @@ static __always_inline int bound(struct bpf_sock *ctx)
 		add_listener(&key, bpf_get_socket_cookie(ctx), cgroup, is_dual(sk));
 		return 1;
 	}
+	if (!s || s->off)
+		return 1;
 	f.to = f.from;
 	f.source = key.addr;
 	f.destination = key.addr;
 	f.destination_port = key.port;
-	v.observed = (f.from.flags & ENTRY_OBSERVE) != 0;
+	v.observed = s->observe || (f.from.flags & ENTRY_OBSERVE);
 	record_call(&f, &v);
 	return v.observed ? 1 : 0;
+}
+
+/* Multipath TCP is refused as on a kernel without it, and every client and server falls back (dataplane 7): its inner sockets
+ * are the kernel's, which come and go without a release. */
+static __always_inline int created(struct bpf_sock *ctx)
+{
+	const struct settings *s = get_settings();
+	struct party self;
+
+	if (ctx->protocol != IPPROTO_MPTCP || !s || s->off || s->observe)
+		return 1;
+	if (!party_of_cgroup(&self, cgroup_of(ctx)) || (self.flags & ENTRY_OBSERVE))
+		return 1;
+	bpf_set_retval(-EPROTONOSUPPORT);
+	return 0;
 }
 
 /* One socket from an iterator, in whatever namespace the reader is. */

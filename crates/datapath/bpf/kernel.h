@@ -105,7 +105,9 @@ struct bpf_iter__udp {
 #define IPPROTO_UDP     17
 #define IPPROTO_ICMPV6  58
 #define IPPROTO_UDPLITE 136
+#define IPPROTO_MPTCP   262
 #define EPERM           1
+#define EPROTONOSUPPORT 93
 #define ECONNREFUSED    111
 #define TCP_LISTEN      10
 

@@ -240,8 +240,8 @@ static __always_inline int party_of_target(struct party *p, const struct target 
 		return 0;
 	if (port_count(&port_listeners, t->protocol, t->port))
 		l = find_listener(netns, &t->addr, t->protocol, t->port);
-	if (l)
-		return party_of_cgroup(p, l->cgroup);
+	if (l && party_of_cgroup(p, l->cgroup))
+		return 1;
 	owner = bpf_map_lookup_elem(&owners, &netns);
 	if (!owner)
 		return 0;

@@ -54,11 +54,12 @@ pub struct Datapath {
     adopted: bool,
 }
 
-const ROOT_PROGRAMS: [&str; 7] = [
+const ROOT_PROGRAMS: [&str; 8] = [
     "on_connect4",
     "on_connect6",
     "on_sendmsg4",
     "on_sendmsg6",
+    "on_create",
     "on_bind4",
     "on_bind6",
     "on_release",

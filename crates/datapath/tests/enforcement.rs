@@ -299,3 +299,58 @@ fn root_born_between_two_daemons() {
         [support::entry(2)]
     );
 }
+
+/// G-NOTHING-LEFT: the kernel releases the sockets inside an MPTCP one without telling us, so there is none.
+#[test]
+fn root_mptcp_listeners_leave_the_directory() {
+    let mut stage = Stage::new();
+    let dir = stage.workload("server", 1, &[]);
+    let stranger = stage.folder("stranger");
+    for ip in addresses() {
+        let server = stage.serve(&dir, "mptcp-serve", ip);
+        let outcome = stage.ask(&stranger, &format!("tcp {}", server.address));
+        assert!(outcome.denied_at_once(), "{ip} {outcome:?}");
+        drop(server);
+        assert_eq!(stage.datapath().listeners().unwrap(), [], "{ip}");
+    }
+}
+
+/// G-PORT-TAKEN: nobody takes a part of another workload's port; `off` lets even that happen.
+#[test]
+fn root_a_port_is_not_shared_with_others() {
+    let mut stage = Stage::new();
+    let dir = stage.workload("server", 1, &[]);
+    let other = stage.workload("other", 2, &[]);
+    let server = stage.serve(&dir, "shared-serve", "0.0.0.0");
+    let port = server.address.port();
+    for ip in ["0.0.0.0", "127.0.0.1"] {
+        let outcome = stage.ask(&other, &format!("shared {ip}:{port}"));
+        assert!(outcome.denied(), "{ip} {outcome:?}");
+        let outcome = stage.ask(&dir, &format!("shared {ip}:{port}"));
+        assert!(outcome.ok, "its own port: {ip} {outcome:?}");
+    }
+    cofferdam_datapath::set_off(&stage.bpffs, true).unwrap();
+    let outcome = stage.ask(&other, &format!("shared 127.0.0.1:{port}"));
+    assert!(outcome.ok, "off opens everything: {outcome:?}");
+}
+
+/// G-RESTART: a listener whose release nobody saw does not hide the next one on its port.
+#[test]
+fn root_a_dead_listener_hides_nobody() {
+    let mut stage = Stage::new();
+    let dir = stage.folder("old");
+    let observed = cofferdam_datapath::Entry {
+        observe: true,
+        ..support::entry(1)
+    };
+    stage.datapath().bind(&dir, &observed).unwrap();
+    let server = stage.serve(&dir, "mptcp-serve", "127.0.0.1");
+    let address = server.address;
+    drop(server);
+    while std::fs::remove_dir(&dir).is_err() {}
+    let dir = stage.workload("new", 1, &[]);
+    let _server = stage.serve(&dir, "tcp-serve", &address.to_string());
+    let stranger = stage.folder("stranger");
+    let outcome = stage.ask(&stranger, &format!("tcp {address}"));
+    assert!(outcome.denied_at_once(), "{outcome:?}");
+}

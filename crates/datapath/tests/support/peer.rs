@@ -1,4 +1,5 @@
-//! What a peer process does: `tcp-serve IP[:PORT]`, `udp-serve IP[:PORT]`, `tcp ADDRESS`, `tcp-from SOURCE ADDRESS`,
+//! What a peer process does: `tcp-serve IP[:PORT]`, `mptcp-serve IP[:PORT]`, `shared-serve IP[:PORT]` (SO_REUSEPORT),
+//! `udp-serve IP[:PORT]`, `tcp ADDRESS`, `tcp-from SOURCE ADDRESS`,
 //! `udp ADDRESS`, `udp-connected ADDRESS`, `udp-from SOURCE ADDRESS`.
 
 use std::io::{ErrorKind, Read, Write};
@@ -6,7 +7,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 
 pub(crate) const WORDS: &str = "COFFERDAM_PEER";
 
@@ -51,7 +52,10 @@ impl<'de> serde::Deserialize<'de> for Outcome {
 pub(crate) fn play(words: &str) {
     let words: Vec<&str> = words.split(' ').collect();
     match words[..] {
-        ["tcp-serve", ip] => tcp_serve(ip),
+        ["tcp-serve", ip] => accept(&TcpListener::bind(at(ip)).unwrap()),
+        ["mptcp-serve", ip] => accept(&listen(ip, &[Protocol::MPTCP, Protocol::TCP]).unwrap()),
+        ["shared-serve", ip] => accept(&listen(ip, &[Protocol::TCP]).unwrap()),
+        ["shared", ip] => report(|| listen(ip, &[Protocol::TCP]).map(drop)),
         ["udp-serve", ip] => udp_serve(ip),
         ["tcp", to] => report(|| tcp(to)),
         ["tcp-from", from, to] => report(|| tcp_from(from, to)),
@@ -82,8 +86,23 @@ fn at(ip: &str) -> SocketAddr {
         .unwrap_or_else(|_| SocketAddr::new(ip.parse().unwrap(), 0))
 }
 
-fn tcp_serve(ip: &str) {
-    let listener = TcpListener::bind(at(ip)).unwrap();
+/// With the first of these protocols that the kernel gives, as Go's servers do.
+fn listen(ip: &str, protocols: &[Protocol]) -> std::io::Result<TcpListener> {
+    let at = at(ip);
+    let made = protocols
+        .iter()
+        .map(|protocol| Socket::new(Domain::for_address(at), Type::STREAM, Some(*protocol)))
+        .find_map(Result::ok);
+    let socket = made.ok_or(ErrorKind::Unsupported)?;
+    if protocols.len() == 1 {
+        socket.set_reuse_port(true)?;
+    }
+    socket.bind(&at.into())?;
+    socket.listen(8)?;
+    Ok(socket.into())
+}
+
+fn accept(listener: &TcpListener) {
     println!("\nlistening {}", listener.local_addr().unwrap());
     for stream in listener.incoming().flatten() {
         let mut stream = stream;
