@@ -20,6 +20,9 @@ struct abi_anchor {
 	enum port_bits port_bits;
 	enum event_type event_type;
 	enum counter counter;
+	enum wire wire;
+	enum segment segment;
+	struct wire_option wire_option;
 };
 
 const volatile struct abi_anchor abi_anchor = {};

@@ -38,6 +38,7 @@ plain!(
     listener_key,
     listener,
     flow_event,
+    secret,
     cgroup_event,
     decide_args,
 );

@@ -25,7 +25,8 @@ pub struct Entry {
     pub observe: bool,
 }
 
-pub(crate) const PACKET_PROGRAMS: [&str; 2] = ["on_egress", "on_ingress"];
+/// What filters a subtree; the handshake comes first, so that no SYN leaves unsigned that a filter would miss.
+pub(crate) const PACKET_PROGRAMS: [&str; 3] = ["on_handshake", "on_egress", "on_ingress"];
 
 // === impl Datapath ===
 

@@ -101,6 +101,10 @@ pub struct Losses {
     pub memories: u64,
     /// Kernel structures that could not be read.
     pub reads: u64,
+    /// Handshakes in which the option had no room.
+    pub no_room: u64,
+    /// Options that did not verify: forged, altered or replayed.
+    pub bad_tags: u64,
 }
 
 /// The one consumer of the ring.
@@ -172,6 +176,8 @@ impl Datapath {
             entries: sum(types::counter::FULL_ENTRIES)?,
             memories: sum(types::counter::FULL_MEMORY)?,
             reads: sum(types::counter::FAILED_READ)?,
+            no_room: sum(types::counter::NO_ROOM)?,
+            bad_tags: sum(types::counter::BAD_TAG)?,
         })
     }
 }

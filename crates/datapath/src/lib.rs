@@ -9,6 +9,7 @@ mod decider;
 mod empty;
 mod error;
 mod events;
+mod keys;
 mod load;
 mod netns;
 mod places;

@@ -100,6 +100,7 @@ impl Datapath {
             })?;
         }
         datapath.heartbeat()?;
+        datapath.ensure_key()?;
         datapath.attach_root()?;
         Ok(datapath)
     }
@@ -138,7 +139,7 @@ impl Datapath {
             on_dead_closed: u32::from(self.settings.on_dead_closed),
             host_netns: global.host_netns,
             epoch: old.epoch.wrapping_add(1),
-            pad: 0,
+            key_epoch: old.key_epoch,
         };
         write_settings(&self.skel.maps.settings, &new)
     }
@@ -339,14 +340,14 @@ fn remove_tree(dir: &Path) -> Result<()> {
 
 // === settings ===
 
-fn read_settings(map: &impl MapCore) -> Result<types::settings> {
+pub(crate) fn read_settings(map: &impl MapCore) -> Result<types::settings> {
     let found = map
         .lookup(bytes(&0_u32), MapFlags::ANY)
         .map_err(Error::map("settings", "read"))?;
     Ok(found.and_then(|b| read(&b)).unwrap_or_default())
 }
 
-fn write_settings(map: &impl MapCore, value: &types::settings) -> Result<()> {
+pub(crate) fn write_settings(map: &impl MapCore, value: &types::settings) -> Result<()> {
     map.update(bytes(&0_u32), bytes(value), MapFlags::ANY)
         .map_err(Error::map("settings", "write"))
 }
