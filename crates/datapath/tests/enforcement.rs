@@ -138,7 +138,7 @@ fn root_packets_are_the_safety_net() {
     assert!(stage.ask(&friend, &to).ok, "the sender's socket is found");
 }
 
-/// G-CRASH: a new daemon adopts; verdicts hold before, during and after.
+/// G-CRASHED: a new daemon adopts; verdicts hold before, during and after.
 #[test]
 fn root_adoption_keeps_everything() {
     let mut stage = Stage::new();
@@ -353,4 +353,18 @@ fn root_a_dead_listener_hides_nobody() {
     let stranger = stage.folder("stranger");
     let outcome = stage.ask(&stranger, &format!("tcp {address}"));
     assert!(outcome.denied_at_once(), "{outcome:?}");
+}
+
+/// A flood of denials is taken in portions.
+#[test]
+fn root_records_come_in_portions() {
+    let mut stage = Stage::new();
+    let dir = stage.workload("server", 1, &[]);
+    let stranger = stage.folder("stranger");
+    let server = stage.serve(&dir, "udp-serve", "127.0.0.1");
+    let most = cofferdam_datapath::Datapath::DRAIN;
+    let outcome = stage.ask(&stranger, &format!("udp-flood {} {}", most + 5, server.address));
+    assert!(outcome.ok, "{outcome:?}");
+    assert_eq!(stage.flows().len(), most);
+    assert_eq!(stage.flows().len(), 5);
 }
