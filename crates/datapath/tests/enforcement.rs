@@ -368,3 +368,19 @@ fn root_records_come_in_portions() {
     assert_eq!(stage.flows().len(), most);
     assert_eq!(stage.flows().len(), 5);
 }
+
+/// G-OFF: a daemon that is busy does not undo `off`.
+#[test]
+fn root_off_beats_a_busy_daemon() {
+    let mut stage = Stage::new();
+    let dir = stage.workload("server", 1, &[]);
+    for round in 0..40 {
+        let (bpffs, off) = (stage.bpffs.clone(), round % 2 == 0);
+        let switch = std::thread::spawn(move || cofferdam_datapath::set_off(&bpffs, off).unwrap());
+        while !switch.is_finished() {
+            stage.datapath().bind(&dir, &support::entry(1)).unwrap();
+        }
+        switch.join().unwrap();
+        assert_eq!(stage.datapath().global().unwrap().off, off, "round {round}");
+    }
+}
