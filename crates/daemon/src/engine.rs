@@ -293,7 +293,11 @@ impl Engine {
             self.dirty = true;
             tracing::warn!(
                 "enforcement was switched {} in the kernel",
-                if global.off { "OFF for the whole host" } else { "on" }
+                if global.off {
+                    "OFF for the whole host"
+                } else {
+                    "on"
+                }
             );
         }
     }
