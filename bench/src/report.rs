@@ -140,6 +140,12 @@ impl Report {
         SETTINGS.iter().filter_map(row).collect()
     }
 
+    /// Nanoseconds of the empty programs a connection: what the measurement itself costs.
+    fn floor(&self) -> f64 {
+        let empty = self.costs.iter().find(|cost| cost.setting == Setting::Empty);
+        empty.map_or(0.0, |cost| cost.total_ns)
+    }
+
     fn hooks(&self, text: &mut String) {
         line(text, "");
         line(
@@ -153,11 +159,7 @@ impl Report {
                 "", "runs", "ns a run", "ns connection"
             ),
         );
-        let floor = self
-            .costs
-            .iter()
-            .find(|cost| cost.setting == Setting::Empty)
-            .map_or(0.0, |c| c.total_ns);
+        let floor = self.floor();
         for cost in &self.costs {
             line(
                 text,

@@ -164,7 +164,7 @@ fn root_protect_and_unprotect() {
     assert!(open(&stage, "127.0.0.1:7402"));
 }
 
-/// `off` works with a dead daemon, survives its return and is said loudly until `on`.
+/// G-OFF: it works with a dead daemon, survives its return and is said loudly until `on`.
 #[test]
 fn root_off_without_a_daemon() {
     let mut stage = Stage::new();

@@ -89,7 +89,7 @@ fn root_a_label_without_a_value_is_refused() {
     }
 }
 
-/// Docker comes late: processes are protected meanwhile, and its containers once it is there.
+/// G-NO-DOCKER: Docker comes late: processes are protected meanwhile, and its containers once it is there.
 #[test]
 fn root_docker_absent_at_start_is_picked_up() {
     let mut lab = Lab::new().expect("a lab");
@@ -134,7 +134,7 @@ fn root_docker_absent_at_start_is_picked_up() {
     assert!(stage.host_tries(Kind::Tcp, "127.0.0.1:7202", 2).all_refused());
 }
 
-/// dockerd restarts: what happened meanwhile is known afterwards.
+/// G-RESYNC: dockerd restarts: what happened meanwhile is known afterwards.
 #[test]
 fn root_dockerd_restart_resynchronises() {
     let mut stage = Stage::new();

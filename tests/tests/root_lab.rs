@@ -4,7 +4,7 @@ use std::path::Path;
 
 use cofferdam_tests::lab::{Lab, network};
 
-/// Without a daemon everybody reaches everybody, so that a denial in another test means something.
+/// G-UNTOUCHED before the first start. Without a daemon everybody reaches everybody, so that a denial in another test means something.
 #[test]
 fn root_lab_is_open_and_leaves_nothing() {
     let lab = Lab::new().expect("a lab");

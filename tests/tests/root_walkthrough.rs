@@ -1,4 +1,5 @@
-//! The main job of `docs/guarantees.md`, row by row.
+//! The main job, row by row. Row 10 is G-UNTOUCHED, row 12 G-CRASHED, row 14 G-OBSERVE, row 15 G-STOPPED, G-OFF and
+//! G-REMOVED.
 
 use cofferdam_tests::walkthrough::{self, Verdict};
 

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use crate::repo;
 
 mod c_source;
+mod guarantees;
 mod layers;
 mod rust_source;
 mod tools;
@@ -50,6 +51,7 @@ pub(crate) fn run() -> Result<()> {
     let settings: Settings = toml::from_str(&text).context("xtask/tidy.toml")?;
     let mut findings = settings.check(&root);
     findings.extend(layers::check(&root)?);
+    findings.extend(guarantees::check(&root)?);
     for file in repo::files(&["rs"])? {
         let text = std::fs::read_to_string(root.join(&file))?;
         findings.extend(rust_source::check(&file, &text, settings.is_long(&file)));

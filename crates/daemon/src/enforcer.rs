@@ -128,9 +128,10 @@ impl Enforcer {
         self.datapath.event_fd().try_clone_to_owned()
     }
 
-    /// Takes what the ring holds.
-    pub(crate) fn drain(&mut self, events: &mut Vec<Event>) -> Result<usize, datapath::Error> {
-        self.datapath.drain(events)
+    /// Takes what the ring holds, a bounded part of it; `true`: there may be more.
+    pub(crate) fn drain(&mut self, events: &mut Vec<Event>) -> Result<bool, datapath::Error> {
+        let taken = self.datapath.drain(events)?;
+        Ok(taken >= datapath::Datapath::DRAIN)
     }
 
     /// The largest workload, identity and subject numbers that the kernel holds: no number may mean two things.

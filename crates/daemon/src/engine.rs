@@ -194,10 +194,12 @@ impl Engine {
                 }
                 Some(()) = inbox.host.recv() => self.host_changed().await,
                 ready = events.readable() => {
-                    if let Ok(mut ready) = ready {
+                    let more = self.record_events();
+                    if let Ok(mut ready) = ready
+                        && !more
+                    {
                         ready.clear_ready();
                     }
-                    self.record_events();
                 }
             }
         }
@@ -232,6 +234,7 @@ impl Engine {
             Err(error) => tracing::error!("the data plane does not take a heartbeat: {}", chain(&error)),
         }
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+        self.hear_switch();
         self.record_events();
         let swept = self.sweep_runs();
         let rolled = self.roll_back_if_due();
@@ -277,6 +280,25 @@ impl Engine {
         };
         if let Err(error) = self.enforcer.set_global(global) {
             self.complain(format!("the data plane could not be switched: {}", chain(&error)));
+        }
+    }
+
+    /// `off` and `on` reach the kernel past a daemon that hangs: the kernel has the last word.
+    fn hear_switch(&mut self) {
+        let Ok(global) = self.enforcer.kernel().global() else {
+            return;
+        };
+        if global.off != self.state.choices.off {
+            self.state.choices.off = global.off;
+            self.dirty = true;
+            tracing::warn!(
+                "enforcement was switched {} in the kernel",
+                if global.off {
+                    "OFF for the whole host"
+                } else {
+                    "on"
+                }
+            );
         }
     }
 

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use cofferdam_policy::{Peer, Protocol, Verdict};
 use libbpf_rs::{MapCore, MapFlags, RingBuffer, RingBufferBuilder};
@@ -143,16 +142,20 @@ impl Datapath {
         unsafe { BorrowedFd::borrow_raw(self.ring.buffer.epoll_fd()) }
     }
 
-    /// Appends all waiting records to `into`; returns how many.
+    /// The most records that one [`Datapath::drain`] takes: who floods must not keep the daemon here, nor fill its memory.
+    pub const DRAIN: usize = 4096;
+
+    /// Appends waiting records to `into`; returns how many. At [`Datapath::DRAIN`] there may be more, and the descriptor
+    /// does not tell of those again.
     pub fn drain(&mut self, into: &mut Vec<Event>) -> Result<usize> {
-        self.ring
-            .buffer
-            .poll(Duration::ZERO)
-            .map_err(Error::map("events", "read"))?;
+        let taken = self.ring.buffer.consume_raw_n(Self::DRAIN);
+        let Ok(taken) = usize::try_from(taken) else {
+            let error = libbpf_rs::Error::from_raw_os_error(-taken);
+            return Err(Error::map("events", "read")(error));
+        };
         let mut seen = self.ring.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = seen.len();
         into.append(&mut seen);
-        Ok(count)
+        Ok(taken)
     }
 
     /// Counters over all CPUs.

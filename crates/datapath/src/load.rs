@@ -9,6 +9,8 @@ use std::fs::{self, File};
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
 use libbpf_rs::{Link, MapCore, MapFlags, MapHandle, OpenMapMut, ProgramMut};
@@ -245,10 +247,21 @@ impl Datapath {
 pub fn set_off(bpffs: &Path, off: bool) -> Result<()> {
     let path = home(bpffs).join("maps/settings");
     let map = MapHandle::from_pinned_path(&path).map_err(|_| Error::NotLoaded(bpffs.to_owned()))?;
-    let mut now = read_settings(&map)?;
-    now.off = u32::from(off);
-    write_settings(&map, &now)
+    // A daemon that counts an epoch at this moment writes back what it read before: so look again once it is through.
+    for _ in 0..SWITCH_TRIES {
+        let mut now = read_settings(&map)?;
+        now.off = u32::from(off);
+        write_settings(&map, &now)?;
+        thread::sleep(SWITCH_WAIT);
+        if read_settings(&map)?.off == u32::from(off) {
+            break;
+        }
+    }
+    Ok(())
 }
+
+const SWITCH_TRIES: u32 = 20;
+const SWITCH_WAIT: Duration = Duration::from_millis(5);
 
 // === pins and generations ===
 

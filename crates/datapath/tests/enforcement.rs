@@ -138,7 +138,7 @@ fn root_packets_are_the_safety_net() {
     assert!(stage.ask(&friend, &to).ok, "the sender's socket is found");
 }
 
-/// G-CRASH: a new daemon adopts; verdicts hold before, during and after.
+/// G-CRASHED: a new daemon adopts; verdicts hold before, during and after.
 #[test]
 fn root_adoption_keeps_everything() {
     let mut stage = Stage::new();
@@ -353,4 +353,34 @@ fn root_a_dead_listener_hides_nobody() {
     let stranger = stage.folder("stranger");
     let outcome = stage.ask(&stranger, &format!("tcp {address}"));
     assert!(outcome.denied_at_once(), "{outcome:?}");
+}
+
+/// A flood of denials is taken in portions.
+#[test]
+fn root_records_come_in_portions() {
+    let mut stage = Stage::new();
+    let dir = stage.workload("server", 1, &[]);
+    let stranger = stage.folder("stranger");
+    let server = stage.serve(&dir, "udp-serve", "127.0.0.1");
+    let most = cofferdam_datapath::Datapath::DRAIN;
+    let outcome = stage.ask(&stranger, &format!("udp-flood {} {}", most + 5, server.address));
+    assert!(outcome.ok, "{outcome:?}");
+    assert_eq!(stage.flows().len(), most);
+    assert_eq!(stage.flows().len(), 5);
+}
+
+/// G-OFF: a daemon that is busy does not undo `off`.
+#[test]
+fn root_off_beats_a_busy_daemon() {
+    let mut stage = Stage::new();
+    let dir = stage.workload("server", 1, &[]);
+    for round in 0..40 {
+        let (bpffs, off) = (stage.bpffs.clone(), round % 2 == 0);
+        let switch = std::thread::spawn(move || cofferdam_datapath::set_off(&bpffs, off).unwrap());
+        while !switch.is_finished() {
+            stage.datapath().bind(&dir, &support::entry(1)).unwrap();
+        }
+        switch.join().unwrap();
+        assert_eq!(stage.datapath().global().unwrap().off, off, "round {round}");
+    }
 }

@@ -140,6 +140,7 @@ proptest! {
         prop_assert!(!plan.install.iter().any(removes));
     }
 
+    /// G-SWAP: after every step of a plan each subject has the old policy or the new one, whole.
     #[test]
     fn nobody_sees_half_of_a_change(
         (before, after) in random::prefixes().prop_flat_map(|host| {

@@ -70,7 +70,10 @@ fn target(bound: &[(&Path, u32)]) -> Target {
 
 fn held(enforcer: &Enforcer) -> BTreeMap<u64, u32> {
     let entries = enforcer.kernel().entries().unwrap();
-    entries.into_iter().map(|(id, entry)| (id, entry.subject)).collect()
+    entries
+        .into_iter()
+        .map(|(id, entry)| (id, entry.subject))
+        .collect()
 }
 
 #[test]
@@ -79,7 +82,11 @@ fn root_a_nested_workload_stays_itself() {
     let mut enforcer = ground.open();
     let (outer, inner) = (ground.folder("outer"), ground.folder("outer/inner"));
     let inner_id = cgroup_id(&inner).unwrap();
-    for bound in [vec![(&*outer, 1), (&*inner, 2)], vec![(&*outer, 3), (&*inner, 2)], vec![(&*inner, 2)]] {
+    for bound in [
+        vec![(&*outer, 1), (&*inner, 2)],
+        vec![(&*outer, 3), (&*inner, 2)],
+        vec![(&*inner, 2)],
+    ] {
         assert_eq!(enforcer.enforce(target(&bound)), [""; 0]);
         assert_eq!(held(&enforcer).get(&inner_id), Some(&2), "{bound:?}");
     }

@@ -16,12 +16,13 @@ use crate::names;
 // === impl Engine ===
 
 impl Engine {
-    /// Takes everything that the ring holds.
-    pub(super) fn record_events(&mut self) {
+    /// Takes what the ring holds, a bounded part of it; `true`: there may be more.
+    pub(super) fn record_events(&mut self) -> bool {
         let mut events = Vec::new();
-        if let Err(error) = self.enforcer.drain(&mut events) {
+        let more = self.enforcer.drain(&mut events).unwrap_or_else(|error| {
             self.complain(format!("flow records cannot be read: {}", chain(&error)));
-        }
+            false
+        });
         let booted = boot_time();
         let mut act = false;
         for event in events {
@@ -34,6 +35,7 @@ impl Engine {
         if act {
             self.reconcile();
         }
+        more
     }
 
     fn cgroup_removed(&mut self, id: u64) {

@@ -6,6 +6,7 @@
 use std::fs;
 use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use cofferdam_api::{Code, Problem, RunRequest, RunResponse, VERSION};
@@ -216,11 +217,12 @@ fn move_caller(cgroup: &Path, caller: &Caller) -> Result<(), Problem> {
     if is_alive(caller) { Ok(()) } else { Err(gone()) }
 }
 
-/// A pidfd becomes readable when its process ends (pidfd_open(2)). Without one the number has to do: the caller waits
-/// for our answer on a socket that is still open.
+/// A pidfd becomes readable when its process ends (pidfd_open(2)). Without one the number has to do. It may be another
+/// process's by now, if the caller ended and left its socket to a child: then it must at least be the same user's.
 fn is_alive(caller: &Caller) -> bool {
     let Some(pidfd) = &caller.pidfd else {
-        return Path::new("/proc").join(caller.pid.to_string()).exists();
+        let process = fs::metadata(Path::new("/proc").join(caller.pid.to_string()));
+        return process.is_ok_and(|process| process.uid() == caller.uid);
     };
     let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
     matches!(poll(&mut fds, PollTimeout::ZERO), Ok(0))

@@ -1,6 +1,6 @@
 //! What a peer process does: `tcp-serve IP[:PORT]`, `mptcp-serve IP[:PORT]`, `shared-serve IP[:PORT]` (SO_REUSEPORT),
 //! `udp-serve IP[:PORT]`, `tcp ADDRESS`, `tcp-from SOURCE ADDRESS`,
-//! `udp ADDRESS`, `udp-connected ADDRESS`, `udp-from SOURCE ADDRESS`.
+//! `udp ADDRESS`, `udp-flood COUNT ADDRESS`, `udp-connected ADDRESS`, `udp-from SOURCE ADDRESS`.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -59,6 +59,7 @@ pub(crate) fn play(words: &str) {
         ["udp-serve", ip] => udp_serve(ip),
         ["tcp", to] => report(|| tcp(to)),
         ["tcp-from", from, to] => report(|| tcp_from(from, to)),
+        ["udp-flood", count, to] => report(|| flood(count.parse().unwrap(), to)),
         ["udp", to] => report(|| udp(unspecified(to), to, false)),
         ["udp-connected", to] => report(|| udp(unspecified(to), to, true)),
         ["udp-from", from, to] => report(|| udp(from, to, false)),
@@ -134,6 +135,15 @@ fn tcp_from(from: &str, to: &str) -> std::io::Result<()> {
     socket.connect_timeout(&to.into(), patience())?;
     let mut byte = [0];
     TcpStream::from(socket).read_exact(&mut byte)
+}
+
+/// Denied sends, and nothing else.
+fn flood(count: usize, to: &str) -> std::io::Result<()> {
+    let socket = UdpSocket::bind(unspecified(to))?;
+    for _ in 0..count {
+        socket.send_to(b"x", to).unwrap_err();
+    }
+    Ok(())
 }
 
 fn unspecified(to: &str) -> &'static str {

@@ -1,6 +1,6 @@
 //! Names of workloads, and folders that go with everything below them.
 
-use super::{check_name, is_populated, name_of_command, remove_tree};
+use super::{Caller, check_name, is_alive, is_populated, name_of_command, remove_tree};
 
 #[test]
 fn a_command_gives_a_good_name() {
@@ -42,4 +42,18 @@ fn a_tree_goes_as_a_whole_or_is_reported() {
         !is_populated(&folder.path().join("none")),
         "one that is gone is empty"
     );
+}
+
+#[test]
+fn a_number_alone_counts_for_its_own_user_only() {
+    let mut caller = Caller {
+        uid: nix::unistd::geteuid().as_raw(),
+        pid: std::process::id(),
+        pidfd: None,
+        user: None,
+        groups: Vec::new(),
+    };
+    assert!(is_alive(&caller));
+    caller.uid += 1;
+    assert!(!is_alive(&caller), "a process of another user has the number now");
 }
