@@ -95,8 +95,11 @@ static __always_inline int egress(struct __sk_buff *skb)
 	if (p.fragment)
 		return PASS; /* follows a first fragment that was judged, or is useless without it */
 	answer = p.protocol == IPPROTO_TCP && sk->type != SOCK_RAW && (p.tcp_flags & TCP_ACK);
-	if (answer)
+	if (answer) {
+		if (!p.has_option)
+			leave_record(skb, &p, f.from.cgroup, sk);
 		return PASS; /* SYN-ACK: the SYN was judged on its way in */
+	}
 	t = (struct target){ .addr = p.destination, .port = p.destination_port, .protocol = p.protocol };
 	locate(&t, netns_of(sk), s->host_netns);
 	if (!party_of_target(&f.to, &t))
@@ -144,31 +147,28 @@ static __always_inline __u32 segment_of(const struct packet *p, const struct bpf
 	return flags == TCP_ACK && sk->state == TCP_LISTEN ? SEGMENT_CLIENT : 0;
 }
 
-/* The SYN-ACK: the other half of the proof. A server without the option is who `connect` took it for. */
+/*
+ * The SYN-ACK: the other half of the proof. Behind a published port docker-proxy, a stranger, may answer for the
+ * container, so there the verdict of `connect`, which followed the port, stands.
+ */
 static __always_inline int from_server(struct __sk_buff *skb, const struct packet *p, struct bpf_sock *sk,
 				       struct flow *f, const struct settings *s)
 {
 	struct target t = { .addr = p->source, .port = p->source_port, .protocol = IPPROTO_TCP };
 	struct party self = f->to;
 	struct verdict v = {};
-	int known = -1;
 
-	if (p->has_option)
-		known = sender_by_option(skb, p, SEGMENT_SYNACK, &self, &f->to);
-	else if (skb->ifindex == LOOPBACK_IFINDEX)
-		known = sender_by_socket(skb, p, &f->to);
-	if (known == -1) {
-		locate(&t, netns_of(sk), s->host_netns);
-		known = party_of_target(&f->to, &t);
-	}
-	if (known != 1)
-		party_of_address(&f->to, &p->source);
+	locate(&t, netns_of(sk), s->host_netns);
+	if (p->has_option || !t.published)
+		sender_of(skb, p, sk, SEGMENT_SYNACK, &self, &f->to);
+	else if (!party_of_target(&f->to, &t))
+		party_of_address(&f->to, &t.addr);
 	f->from = self;
 	f->source = p->destination;
 	f->destination = p->source;
 	f->source_port = p->destination_port;
 	f->destination_port = p->source_port;
-	judge(&f->from, &f->to, IPPROTO_TCP, f->destination_port, &v);
+	judge(&f->from, &f->to, IPPROTO_TCP, t.port, &v);
 	return carry_out(f, &v, 0);
 }
 

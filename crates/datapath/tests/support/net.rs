@@ -93,6 +93,31 @@ impl Net {
         );
     }
 
+    /// No TCP reset leaves the host's own sockets, so that a forger's handshakes stay open.
+    pub(crate) fn silence_resets(&self) {
+        let netns = format!("--net={}", self.path("host").display());
+        let rule = [
+            "iptables",
+            "-A",
+            "OUTPUT",
+            "-p",
+            "tcp",
+            "--tcp-flags",
+            "RST",
+            "RST",
+            "-j",
+            "DROP",
+        ];
+        assert!(
+            Command::new("nsenter")
+                .arg(netns)
+                .args(rule)
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
     /// Somebody on the LAN or beyond.
     pub(crate) fn add_stranger(&self, address: IpAddr) {
         let bits = if address.is_ipv4() { 32 } else { 128 };

@@ -1,0 +1,400 @@
+//! Identity in the handshake, on the wire: what a raw socket sees, and what it cannot borrow.
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    missing_docs,
+    unreachable_pub,
+    dead_code,
+    reason = "a test fails by panicking; the support serves several files"
+)]
+
+use std::hash::Hasher;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use libbpf_rs::{MapCore, MapFlags, MapHandle};
+use nix::sched::{CloneFlags, setns};
+use siphasher::sip::SipHasher24;
+use socket2::{Domain, Protocol, Socket, Type};
+
+mod support;
+
+use support::net::Net;
+use support::{Stage, identity, peer, serve_in};
+
+#[test]
+fn peer_process() {
+    if let Ok(words) = std::env::var(peer::WORDS) {
+        peer::play(&words);
+    }
+}
+
+const EXPERIMENT: u16 = 0xcfda;
+
+/// A TCP segment as a raw socket gives it.
+#[derive(Clone, Debug)]
+struct Segment {
+    source: u16,
+    destination: u16,
+    seq: u32,
+    ack: u32,
+    flags: u8,
+    option: Option<Seen>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Seen {
+    claim: u32,
+    tag: u64,
+}
+
+/// Everything TCP over IPv4 that arrives in a namespace.
+struct Wire(Socket);
+
+impl Wire {
+    fn open(net: &Net) -> Self {
+        Self::open_in(net, "host")
+    }
+
+    fn open_in(net: &Net, namespace: &str) -> Self {
+        let socket = in_namespace(net, namespace, || {
+            Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::TCP)).unwrap()
+        });
+        socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        Self(socket)
+    }
+
+    fn segments(&self) -> Vec<Segment> {
+        let mut found = Vec::new();
+        let mut buffer = [std::mem::MaybeUninit::uninit(); 2048];
+        let end = Instant::now() + Duration::from_secs(2);
+        while Instant::now() < end {
+            let Ok(n) = self.0.recv(&mut buffer) else { break };
+            // SAFETY: the kernel has filled the first `n` bytes.
+            let bytes: Vec<u8> = buffer[..n].iter().map(|b| unsafe { b.assume_init() }).collect();
+            found.extend(decode(&bytes));
+        }
+        found
+    }
+}
+
+fn in_namespace<T: Send>(net: &Net, namespace: &str, make: impl FnOnce() -> T + Send) -> T {
+    let path = net.path(namespace);
+    std::thread::scope(|scope| {
+        let run = scope.spawn(move || {
+            setns(std::fs::File::open(path).unwrap(), CloneFlags::CLONE_NEWNET).unwrap();
+            make()
+        });
+        run.join().unwrap()
+    })
+}
+
+fn decode(packet: &[u8]) -> Option<Segment> {
+    let tcp = packet.get(usize::from(packet[0] & 15) * 4..)?;
+    let half = |at: usize| u16::from_be_bytes([tcp[at], tcp[at + 1]]);
+    let word = |at: usize| u32::from_be_bytes(tcp[at..at + 4].try_into().unwrap());
+    let header = usize::from(tcp[12] >> 4) * 4;
+    let last = header
+        .checked_sub(16)
+        .filter(|at| *at >= 20 && tcp[*at] == 254 && half(at + 2) == EXPERIMENT);
+    Some(Segment {
+        source: half(0),
+        destination: half(2),
+        seq: word(4),
+        ack: word(8),
+        flags: tcp[13],
+        option: last.map(|at| Seen {
+            claim: word(at + 4),
+            tag: u64::from(word(at + 8)) << 32 | u64::from(word(at + 12)),
+        }),
+    })
+}
+
+/// The tag as docs/wire.md has it, by another implementation of SipHash.
+fn tag(stage: &Stage, claim: u32, segment: u32, seq: u32, ack: u32) -> u64 {
+    let map = MapHandle::from_pinned_path(stage.bpffs.join("v1/maps/secrets")).unwrap();
+    let epoch = (claim >> 24) & 15;
+    let secret = map.lookup(&epoch.to_ne_bytes(), MapFlags::ANY).unwrap().unwrap();
+    let word = |at: usize| u64::from_ne_bytes(secret[at..at + 8].try_into().unwrap());
+    let mut hasher = SipHasher24::new_with_keys(word(0), word(8));
+    for part in [claim, segment, seq, ack] {
+        hasher.write(&part.to_le_bytes());
+    }
+    hasher.finish()
+}
+
+const SYN: u8 = 2;
+const ACK: u8 = 16;
+
+/// G-HANDSHAKE: SYN, SYN-ACK and the client's ACK carry the option, each bound to its own numbers; nothing after does.
+#[test]
+fn root_each_segment_of_a_handshake_is_signed() {
+    let net = Net::new();
+    let mut stage = Stage::inside(&net.path("host"));
+    let server_dir = stage.workload("server", 1, &[identity(2)]);
+    let friend = stage.workload("friend", 2, &[]);
+    let server = stage.serve(&server_dir, "tcp-serve", "127.0.0.1");
+    let wire = Wire::open(&net);
+    assert!(stage.ask(&friend, &format!("tcp {}", server.address)).ok);
+    let segments = wire.segments();
+    let of = |flags: u8| segments.iter().find(|s| s.flags & (SYN | ACK) == flags).unwrap();
+    let (syn, synack, client) = (of(SYN), of(SYN | ACK), of(ACK));
+    for (segment, kind, number, ack) in [
+        (syn, 1, 2, 0),
+        (synack, 2, 1, synack.ack),
+        (client, 3, 2, client.ack),
+    ] {
+        let seen = segment
+            .option
+            .unwrap_or_else(|| panic!("{segment:?} of {segments:?}"));
+        assert_eq!(seen.claim & 0x00ff_ffff, 256 + number);
+        assert_eq!(seen.claim >> 28, 1);
+        assert_eq!(
+            seen.tag,
+            tag(&stage, seen.claim, kind, segment.seq, ack),
+            "{segment:?}"
+        );
+    }
+    let later = segments
+        .iter()
+        .filter(|s| s.option.is_some() && s.flags & SYN == 0)
+        .count();
+    assert!(
+        later <= 2,
+        "the option ends once the server was heard: {segments:?}"
+    );
+    assert_eq!(stage.datapath().losses().unwrap().bad_tags, 0);
+}
+
+/// G-PRIVACY: towards the world nothing is written; an unprotected process never writes anything.
+#[test]
+fn root_strangers_are_told_nothing() {
+    let net = Net::new();
+    let mut stage = Stage::inside(&net.path("host"));
+    let client = stage.workload("client", 1, &[]);
+    let stranger = stage.folder("stranger");
+    let outside_dir = stage.folder("outside");
+    let site: IpAddr = "198.51.100.9".parse().unwrap();
+    net.add_stranger(site);
+    let outside = serve_in(
+        &net.path("lan"),
+        &outside_dir,
+        "tcp-serve",
+        &SocketAddr::new(site, 443).to_string(),
+    );
+    assert!(stage.ask(&client, "tcp 198.51.100.9:443").ok);
+    let here = stage.serve(&stranger, "tcp-serve", "127.0.0.1");
+    let wire = Wire::open(&net);
+    assert!(stage.ask(&stranger, &format!("tcp {}", here.address)).ok);
+    assert!(wire.segments().iter().all(|s| s.option.is_none()));
+    let lan = Wire::open_in(&net, "lan");
+    assert!(stage.ask(&client, "tcp 198.51.100.9:443").ok);
+    let seen = lan.segments();
+    assert!(
+        seen.iter().any(|s| s.flags & SYN != 0) && seen.iter().all(|s| s.option.is_none()),
+        "{seen:?}"
+    );
+    drop(outside);
+}
+
+/// How many forgeries of each kind; `cargo xtask soak` asks for 10,000.
+fn forgeries() -> u32 {
+    std::env::var("COFFERDAM_FORGERIES")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(200)
+}
+
+/// A root process outside of every workload that writes packets of its own.
+struct Forger {
+    raw: Socket,
+    random: u64,
+}
+
+impl Forger {
+    fn new(net: &Net) -> Self {
+        // The kernel would reset handshakes that it did not begin.
+        net.silence_resets();
+        let raw = in_namespace(net, "host", || {
+            let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(255))).unwrap();
+            socket.set_header_included_v4(true).unwrap();
+            socket
+        });
+        Self {
+            raw,
+            random: 0x9e37_79b9_7f4a_7c15,
+        }
+    }
+
+    fn next(&mut self) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random
+    }
+
+    fn send(&self, to: SocketAddr, segment: &Segment) {
+        let mut option = Vec::new();
+        if let Some(seen) = segment.option {
+            option.extend([254, 16]);
+            option.extend(EXPERIMENT.to_be_bytes());
+            option.extend(seen.claim.to_be_bytes());
+            option.extend(seen.tag.to_be_bytes());
+        }
+        let builder = etherparse::PacketBuilder::ipv4([127, 0, 0, 1], [127, 0, 0, 1], 64)
+            .tcp(segment.source, segment.destination, segment.seq, 65_000)
+            .options_raw(&option)
+            .unwrap();
+        let builder = if segment.flags & SYN != 0 {
+            builder.syn()
+        } else {
+            builder
+        };
+        let builder = if segment.flags & ACK != 0 {
+            builder.ack(segment.ack)
+        } else {
+            builder
+        };
+        let mut packet = Vec::new();
+        builder.write(&mut packet, &[]).unwrap();
+        self.raw.send_to(&packet, &to.into()).unwrap();
+    }
+}
+
+/// What the server sent to a port.
+fn answers(wire: &Wire, port: u16) -> Vec<Segment> {
+    wire.segments()
+        .into_iter()
+        .filter(|s| s.destination == port)
+        .collect()
+}
+
+struct Attack {
+    net: Net,
+    stage: Stage,
+    server: support::Server,
+    syn: Segment,
+    client: Segment,
+}
+
+impl Attack {
+    /// A server that only its friend may reach, and the friend's handshake as a sniffer saw it.
+    fn prepare() -> Self {
+        let net = Net::new();
+        let mut stage = Stage::inside(&net.path("host"));
+        let server_dir = stage.workload("server", 1, &[identity(2)]);
+        let friend = stage.workload("friend", 2, &[]);
+        let server = stage.serve(&server_dir, "tcp-serve", "127.0.0.1");
+        let wire = Wire::open(&net);
+        assert!(stage.ask(&friend, &format!("tcp {}", server.address)).ok);
+        let seen = wire.segments();
+        let of = |flags: u8| {
+            seen.iter()
+                .find(|s| s.flags & (SYN | ACK) == flags)
+                .unwrap()
+                .clone()
+        };
+        let (syn, client) = (of(SYN), of(ACK));
+        Self {
+            net,
+            stage,
+            server,
+            syn,
+            client,
+        }
+    }
+}
+
+/// G-FORGED-SYN: a SYN with an invented, altered or borrowed tag is not answered.
+#[test]
+fn root_forged_syns_are_not_answered() {
+    let mut attack = Attack::prepare();
+    let mut forger = Forger::new(&attack.net);
+    let wire = Wire::open(&attack.net);
+    let genuine = attack.syn.option.unwrap();
+    let count = forgeries();
+    for n in 0..count {
+        let random = forger.next();
+        let option = match n % 4 {
+            0 => Some(Seen {
+                tag: random,
+                ..genuine
+            }),
+            1 => Some(Seen {
+                claim: genuine.claim ^ 1,
+                ..genuine
+            }),
+            2 => Some(genuine),
+            _ => None,
+        };
+        let syn = Segment {
+            source: 20_000 + (n % 10_000) as u16,
+            seq: random as u32,
+            option,
+            ..attack.syn.clone()
+        };
+        forger.send(attack.server.address, &syn);
+    }
+    let answered: Vec<Segment> = wire
+        .segments()
+        .into_iter()
+        .filter(|s| s.flags & (SYN | ACK) == SYN | ACK)
+        .collect();
+    assert!(
+        answered.is_empty(),
+        "{} of {count}: {:?}",
+        answered.len(),
+        answered.first()
+    );
+    let bad = attack.stage.datapath().losses().unwrap().bad_tags;
+    assert!(bad >= u64::from(count / 4 * 3), "{bad} were noticed");
+}
+
+/// G-REPLAY: a replayed SYN may be answered, but whoever does not live in that handshake cannot complete it.
+#[test]
+fn root_replayed_handshakes_do_not_complete() {
+    let mut attack = Attack::prepare();
+    let mut forger = Forger::new(&attack.net);
+    let count = forgeries().min(1_000);
+    for n in 0..count {
+        let port = 30_000 + n as u16;
+        let wire = Wire::open(&attack.net);
+        forger.send(
+            attack.server.address,
+            &Segment {
+                source: port,
+                ..attack.syn.clone()
+            },
+        );
+        let Some(synack) = answers(&wire, port).into_iter().next() else {
+            continue;
+        };
+        let random = forger.next();
+        let claim = attack.syn.option.unwrap().claim;
+        for option in [
+            None,
+            Some(Seen { claim, tag: random }),
+            attack.client.option,
+            attack.syn.option,
+        ] {
+            let seq = attack.syn.seq.wrapping_add(1);
+            let ack = synack.seq.wrapping_add(1);
+            forger.send(
+                attack.server.address,
+                &Segment {
+                    source: port,
+                    seq,
+                    ack,
+                    flags: ACK,
+                    option,
+                    ..attack.syn.clone()
+                },
+            );
+        }
+        let more = answers(&wire, port);
+        assert!(
+            more.iter().all(|s| s.flags & SYN != 0),
+            "the server went on: {more:?}"
+        );
+    }
+}
