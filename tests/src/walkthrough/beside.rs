@@ -1,6 +1,6 @@
 //! Rows 10 and 11: what is not protected feels nothing, and what is inside cannot step out of its policy.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::require;
 use super::scene::{PAGE, Scene, curl, eventually};
@@ -22,6 +22,7 @@ const PAIRS: &[(bool, Kind, &str)] = &[
 ];
 
 const ROUNDS: u32 = 50;
+const TRIES: u32 = 5;
 
 /// A median this much slower would be felt. The benchmark measures finely; this row must hold on a busy machine.
 const NOISE_FACTOR: f64 = 3.0;
@@ -43,27 +44,27 @@ pub(super) fn measure(lab: &Lab) -> Result<Vec<(String, f64)>> {
     Ok(medians)
 }
 
-/// Row 10.
+/// Row 10. A busy machine makes single rounds slow; what the product adds would be there in every round.
 pub(super) fn unprotected(scene: &mut Scene) -> Result<String> {
-    let after = measure(&scene.lab)?;
-    let mut worst = (0.0, String::new());
-    for ((who, before), (_, after)) in scene.before.iter().zip(&after) {
-        require(
-            *after < before * NOISE_FACTOR + NOISE_MS,
-            format!("{who}: {before:.3} ms before, {after:.3} ms after"),
-        )?;
-        if after / before > worst.0 {
-            worst = (
-                after / before,
-                format!("{who}: {before:.3} ms before, {after:.3} ms after"),
-            );
+    let mut worst = String::new();
+    for round in 1..=TRIES {
+        let after = measure(&scene.lab)?;
+        let pairs = scene.before.iter().zip(&after);
+        let change = |((_, before), (_, after)): &(&(String, f64), &(String, f64))| after / before;
+        let largest = pairs.clone().max_by(|a, b| change(a).total_cmp(&change(b)));
+        let ((who, before), (_, now)) = largest.context("nothing was measured")?;
+        worst = format!("{who}: {before:.3} ms before, {now:.3} ms after");
+        if pairs
+            .clone()
+            .all(|((_, before), (_, now))| *now < before * NOISE_FACTOR + NOISE_MS)
+        {
+            let paths = after.len();
+            return Ok(format!(
+                "{paths} paths all answered {ROUNDS} of {ROUNDS}; largest change {worst} (round {round})"
+            ));
         }
     }
-    Ok(format!(
-        "{} paths all answered {ROUNDS} of {ROUNDS}; largest change {}",
-        after.len(),
-        worst.1
-    ))
+    bail!("slower in each of {TRIES} rounds: {worst}")
 }
 
 /// Row 11.
