@@ -183,7 +183,7 @@ struct memory_key {
 
 struct memory {
 	__u64 time;
-	__u32 epoch; /* settings.epoch at the verdict; a newer one asks again */
+	__u32 epoch; /* epochs.policy at the verdict; a newer one asks again */
 	__u32 kind;  /* enum memory_kind */
 };
 
@@ -237,8 +237,12 @@ struct settings {
 	__u32 observe;        /* 1: nothing is denied, only recorded */
 	__u32 on_dead_closed; /* 1: unannounced containers stay pending under a dead daemon */
 	__u64 host_netns;     /* cookie of the namespace whose loopback is not private */
-	__u32 epoch;          /* counts policy changes */
-	__u32 key_epoch;      /* which secret signs */
+};
+
+/* Counters that the daemon moves; apart from the settings, so that counting never undoes an `off` from elsewhere. */
+struct epochs {
+	__u32 policy; /* counts policy changes */
+	__u32 key;    /* which secret signs */
 };
 
 enum limits {

@@ -57,3 +57,15 @@ int empty_ingress(struct __sk_buff *skb)
 {
 	return 1;
 }
+
+SEC("cgroup/sock_create")
+int empty_create(struct bpf_sock *ctx)
+{
+	return 1;
+}
+
+SEC("sockops")
+int empty_handshake(struct bpf_sock_ops *ctx)
+{
+	return 1;
+}

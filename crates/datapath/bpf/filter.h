@@ -63,7 +63,7 @@ static __always_inline int private_loopback(struct __sk_buff *skb, const void *s
 static __always_inline int egress_known(const struct memory_key *key, const struct settings *s, struct flow *f)
 {
 	int stale = 0;
-	__u32 kind = recall(key, s, &stale);
+	__u32 kind = recall(key, &stale);
 	struct verdict v = {};
 
 	if (!kind || !stale)
@@ -113,25 +113,33 @@ static __always_inline int egress(struct __sk_buff *skb)
 	if (!refused(&v)) {
 		leave_record(skb, &p, f.from.cgroup, sk);
 		if (is_datagram(p.protocol))
-			remember(&key, MEMORY_SENT, s);
+			remember(&key, MEMORY_SENT);
 	}
 	return carry_out(&f, &v, is_icmp(p.protocol) || sk->type == SOCK_RAW);
 }
 
-static __always_inline int ingress_known(const struct memory_key *key, const struct settings *s, struct flow *f)
+/* An answer to what was sent. After a policy change it is asked whether it might still be sent, to whom it was sent: a
+ * published port is the container behind it. */
+static __always_inline int ingress_known(const struct memory_key *key, const struct settings *s, struct flow *f,
+					 const struct bpf_sock *sk)
 {
+	struct target t = { .addr = f->source, .port = f->source_port, .protocol = f->protocol };
 	int stale = 0;
-	__u32 kind = recall(key, s, &stale);
+	__u32 kind = recall(key, &stale);
+	struct party asked = f->from;
 	struct verdict v = {};
 
 	if (!kind || !stale)
 		return kind != 0;
 	if (kind != MEMORY_SENT)
 		return 0;
-	judge(&f->to, &f->from, f->protocol, f->source_port, &v);
+	locate(&t, netns_of(sk), s->host_netns);
+	if (t.published)
+		party_of_target(&asked, &t);
+	judge(&f->to, &asked, f->protocol, t.port, &v);
 	if (refused(&v))
 		return 0;
-	remember(key, MEMORY_SENT, s);
+	remember(key, MEMORY_SENT);
 	return 1;
 }
 
@@ -219,11 +227,11 @@ static __always_inline int ingress(struct __sk_buff *skb)
 		return unjudged(&f, s, &f.to, WHY_PROTOCOL);
 	sender_of(skb, &p, sk, 0, &f.to, &f.from);
 	key = memory_key(bpf_get_socket_cookie(skb), &p.source, p.source_port, p.protocol);
-	if (ingress_known(&key, s, &f))
+	if (ingress_known(&key, s, &f, sk))
 		return PASS;
 	judge(&f.from, &f.to, p.protocol, p.destination_port, &v);
 	if (!refused(&v))
-		remember(&key, MEMORY_RECEIVED, s);
+		remember(&key, MEMORY_RECEIVED);
 	return carry_out(&f, &v, !f.from.workload);
 }
 

@@ -68,7 +68,7 @@ static __always_inline __u32 signer(struct bpf_sock_ops *ops)
 	return party_of_cgroup(&self, cgroup_of(ops->sk)) && self.workload ? self.peer : 0;
 }
 
-static __always_inline void reserve(struct bpf_sock_ops *ops, const struct settings *s)
+static __always_inline void reserve(struct bpf_sock_ops *ops)
 {
 	int synack = (ops->skb_tcp_flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
 	__u32 identity;
@@ -79,7 +79,7 @@ static __always_inline void reserve(struct bpf_sock_ops *ops, const struct setti
 		return;
 	}
 	identity = signer(ops);
-	set_claim(identity ? wire_claim(s, identity) : 0);
+	set_claim(identity ? wire_claim(identity) : 0);
 	if (identity && bpf_reserve_hdr_opt(ops, WIRE_LENGTH, 0))
 		count(NO_ROOM);
 }
@@ -117,7 +117,7 @@ static __always_inline int handshake(struct bpf_sock_ops *ops)
 		want_option(ops, 0);
 		break;
 	case BPF_SOCK_OPS_HDR_OPT_LEN_CB:
-		reserve(ops, s);
+		reserve(ops);
 		break;
 	case BPF_SOCK_OPS_WRITE_HDR_OPT_CB:
 		write_option(ops);

@@ -22,6 +22,13 @@ struct {
 	__type(value, __u64);
 } heartbeat SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct epochs);
+} epochs SEC(".maps");
+
 /* cgroup id → workload. Written by the daemon and by cgroup_mkdir, removed by cgroup_rmdir and the daemon, read by every
  * hook. Full: the cgroup is a stranger, counted in FULL_ENTRIES. */
 struct {
@@ -211,6 +218,22 @@ static __always_inline void count(__u32 what)
 
 	if (n)
 		*n += 1;
+}
+
+static __always_inline __u32 policy_epoch(void)
+{
+	__u32 zero = 0;
+	const struct epochs *e = bpf_map_lookup_elem(&epochs, &zero);
+
+	return e ? e->policy : 0;
+}
+
+static __always_inline __u32 key_epoch(void)
+{
+	__u32 zero = 0;
+	const struct epochs *e = bpf_map_lookup_elem(&epochs, &zero);
+
+	return e ? e->key : 0;
 }
 
 static __always_inline int daemon_alive(void)

@@ -21,7 +21,7 @@ static __always_inline struct memory_key memory_key(__u64 cookie, const struct a
 
 /* The kind of a living memory, or 0. `stale`: remembered under an older policy, so the exchange has to be judged again,
  * in the direction in which it began. */
-static __always_inline __u32 recall(const struct memory_key *key, const struct settings *s, int *stale)
+static __always_inline __u32 recall(const struct memory_key *key, int *stale)
 {
 	struct memory *m = bpf_map_lookup_elem(&memories, key);
 	__u64 now;
@@ -33,13 +33,13 @@ static __always_inline __u32 recall(const struct memory_key *key, const struct s
 		return 0;
 	if (now - m->time > (__u64)MEMORY_REFRESH_SECONDS * NS_PER_SECOND)
 		m->time = now;
-	*stale = m->epoch != s->epoch;
+	*stale = m->epoch != policy_epoch();
 	return m->kind;
 }
 
-static __always_inline void remember(const struct memory_key *key, __u32 kind, const struct settings *s)
+static __always_inline void remember(const struct memory_key *key, __u32 kind)
 {
-	struct memory m = { .time = bpf_ktime_get_boot_ns(), .epoch = s->epoch, .kind = kind };
+	struct memory m = { .time = bpf_ktime_get_boot_ns(), .epoch = policy_epoch(), .kind = kind };
 
 	if (bpf_map_update_elem(&memories, key, &m, BPF_ANY))
 		count(FULL_MEMORY);

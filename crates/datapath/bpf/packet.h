@@ -63,28 +63,29 @@ struct tcp_start {
 };
 
 /* The kernel puts our option last, so one load finds it; a middlebox may have moved it, so look everywhere then. */
-static __always_inline void find_option(struct __sk_buff *skb, __u32 offset, __u32 length, struct packet *p)
+__noinline int find_option(struct __sk_buff *skb, __u32 offset, __u32 length, struct packet *p)
 {
 	__u32 at = offset + TCP_HEADER, end = offset + length;
 	__u8 head[2];
 	int i;
 
-	if (length < TCP_HEADER + WIRE_LENGTH)
-		return;
+	if (!p || length < TCP_HEADER + WIRE_LENGTH)
+		return 0;
 	if (!bpf_skb_load_bytes(skb, end - WIRE_LENGTH, &p->option, WIRE_LENGTH) && wire_is_ours(&p->option)) {
 		p->has_option = 1;
-		return;
+		return 0;
 	}
 	for (i = 0; i < TCP_OPTIONS && at + WIRE_LENGTH <= end; i++) {
 		if (bpf_skb_load_bytes(skb, at, head, sizeof(head)) || head[0] == 0)
-			return;
+			return 0;
 		if (head[0] == WIRE_KIND && !bpf_skb_load_bytes(skb, at, &p->option, WIRE_LENGTH) &&
 		    wire_is_ours(&p->option)) {
 			p->has_option = 1;
-			return;
+			return 0;
 		}
 		at += head[0] == 1 ? 1 : head[1] < 2 ? 40 : head[1];
 	}
+	return 0;
 }
 
 /* Ports and, for TCP, flags, numbers and our option. */

@@ -113,7 +113,7 @@ static __always_inline int may_still_answer(struct flow *f, const struct memory_
 	judge(&f->to, &f->from, f->protocol, own_port, &v);
 	if (refused(&v))
 		return 0;
-	remember(key, MEMORY_RECEIVED, s);
+	remember(key, MEMORY_RECEIVED);
 	return 1;
 }
 
@@ -137,7 +137,7 @@ static __always_inline int reach(struct bpf_sock_addr *ctx, const struct address
 	f.destination_port = t.port;
 	key = memory_key(bpf_get_socket_cookie(ctx), dst, t.port, t.protocol);
 	if (from_protected && is_datagram(t.protocol))
-		kind = recall(&key, s, &stale);
+		kind = recall(&key, &stale);
 	if (kind && !stale)
 		return PROCEED;
 	netns = bpf_get_netns_cookie(ctx);
@@ -160,7 +160,7 @@ static __always_inline int reach(struct bpf_sock_addr *ctx, const struct address
 	if (settle(&f, &v, listener, from_protected) == REFUSE)
 		return REFUSE;
 	if (from_protected && is_datagram(t.protocol)) {
-		remember(&key, MEMORY_SENT, s);
+		remember(&key, MEMORY_SENT);
 		remember_asked(f.from.workload, t.port, t.protocol);
 	}
 	return PROCEED;

@@ -19,9 +19,9 @@ static __always_inline const struct secret *secret_of(__u32 epoch)
 	return key && (key->low | key->high) ? key : NULL;
 }
 
-static __always_inline __u32 wire_claim(const struct settings *s, __u32 identity)
+static __always_inline __u32 wire_claim(__u32 identity)
 {
-	return (__u32)WIRE_VERSION << WIRE_VERSION_SHIFT | (s->key_epoch % WIRE_EPOCHS) << WIRE_EPOCH_SHIFT |
+	return (__u32)WIRE_VERSION << WIRE_VERSION_SHIFT | (key_epoch() % WIRE_EPOCHS) << WIRE_EPOCH_SHIFT |
 	       (identity & WIRE_IDENTITY);
 }
 

@@ -23,6 +23,7 @@ macro_rules! plain {
 
 plain!(
     settings,
+    epochs,
     entry,
     container_key,
     announcement,

@@ -9,7 +9,6 @@ use std::io::Read;
 use libbpf_rs::{MapCore, MapFlags};
 
 use crate::abi::{bytes, read, types};
-use crate::load::{read_settings, write_settings};
 use crate::{Datapath, Error, Result};
 
 const EPOCHS: u32 = types::wire::WIRE_EPOCHS.0;
@@ -19,7 +18,7 @@ const EPOCHS: u32 = types::wire::WIRE_EPOCHS.0;
 impl Datapath {
     /// Number of the key that signs, `0..16`; it counts up and around.
     pub fn key_epoch(&self) -> Result<u32> {
-        Ok(read_settings(&self.skel.maps.settings)?.key_epoch)
+        Ok(self.epochs()?.key)
     }
 
     /// Signs with a new random key from now on. Handshakes under the keys before stay good, except under the oldest of
@@ -28,11 +27,11 @@ impl Datapath {
     /// # Errors
     /// The system has no randomness, or a map cannot be written; the old key signs on then.
     pub fn rotate_key(&mut self) -> Result<u32> {
-        let mut settings = read_settings(&self.skel.maps.settings)?;
-        let next = (settings.key_epoch + 1) % EPOCHS;
+        let mut epochs = self.epochs()?;
+        let next = (epochs.key + 1) % EPOCHS;
         self.write_secret(next, &random_secret()?)?;
-        settings.key_epoch = next;
-        write_settings(&self.skel.maps.settings, &settings)?;
+        epochs.key = next;
+        self.write_epochs(&epochs)?;
         self.write_secret((next + 1) % EPOCHS, &types::secret::default())?;
         Ok(next)
     }

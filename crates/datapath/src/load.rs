@@ -9,8 +9,6 @@ use std::fs::{self, File};
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::Duration;
 
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
 use libbpf_rs::{Link, MapCore, MapFlags, MapHandle, OpenMapMut, ProgramMut};
@@ -133,17 +131,15 @@ impl Datapath {
 
     /// Sets the switches. `off` set by another process is overwritten, so read [`Datapath::global`] first.
     pub fn set_global(&mut self, global: Global) -> Result<()> {
-        let old = read_settings(&self.skel.maps.settings)?;
         let new = types::settings {
             abi: types::abi_version::ABI_VERSION.0,
             off: u32::from(global.off),
             observe: u32::from(global.observe),
             on_dead_closed: u32::from(self.settings.on_dead_closed),
             host_netns: global.host_netns,
-            epoch: old.epoch.wrapping_add(1),
-            key_epoch: old.key_epoch,
         };
-        write_settings(&self.skel.maps.settings, &new)
+        write_settings(&self.skel.maps.settings, &new)?;
+        self.new_epoch()
     }
 
     /// The switches as they are in the kernel.
@@ -167,9 +163,26 @@ impl Datapath {
 
     /// Exchanges of datagrams that were judged before now are judged again.
     pub(crate) fn new_epoch(&mut self) -> Result<()> {
-        let mut now = read_settings(&self.skel.maps.settings)?;
-        now.epoch = now.epoch.wrapping_add(1);
-        write_settings(&self.skel.maps.settings, &now)
+        let mut now = self.epochs()?;
+        now.policy = now.policy.wrapping_add(1);
+        self.write_epochs(&now)
+    }
+
+    pub(crate) fn epochs(&self) -> Result<types::epochs> {
+        let found = self.skel.maps.epochs.lookup(bytes(&0_u32), MapFlags::ANY);
+        Ok(found
+            .map_err(Error::map("epochs", "read"))?
+            .and_then(|b| read(&b))
+            .unwrap_or_default())
+    }
+
+    pub(crate) fn write_epochs(&mut self, epochs: &types::epochs) -> Result<()> {
+        let done = self
+            .skel
+            .maps
+            .epochs
+            .update(bytes(&0_u32), bytes(epochs), MapFlags::ANY);
+        done.map_err(Error::map("epochs", "write"))
     }
 
     /// Drops the links of earlier daemons. Call it once every workload is bound again.
@@ -247,21 +260,10 @@ impl Datapath {
 pub fn set_off(bpffs: &Path, off: bool) -> Result<()> {
     let path = home(bpffs).join("maps/settings");
     let map = MapHandle::from_pinned_path(&path).map_err(|_| Error::NotLoaded(bpffs.to_owned()))?;
-    // A daemon that counts an epoch at this moment writes back what it read before: so look again once it is through.
-    for _ in 0..SWITCH_TRIES {
-        let mut now = read_settings(&map)?;
-        now.off = u32::from(off);
-        write_settings(&map, &now)?;
-        thread::sleep(SWITCH_WAIT);
-        if read_settings(&map)?.off == u32::from(off) {
-            break;
-        }
-    }
-    Ok(())
+    let mut now = read_settings(&map)?;
+    now.off = u32::from(off);
+    write_settings(&map, &now)
 }
-
-const SWITCH_TRIES: u32 = 20;
-const SWITCH_WAIT: Duration = Duration::from_millis(5);
 
 // === pins and generations ===
 
@@ -346,21 +348,32 @@ fn entries_of(dir: &Path) -> Result<Vec<PathBuf>> {
     Ok(list.filter_map(|e| e.ok().map(|e| e.path())).collect())
 }
 
-/// bpffs has no recursive removal that knows its files are objects; this is the usual one, said to be so.
+/// Removes a folder of pins. Links among them are ended first: the kernel gets to one that only lost its last name some
+/// time later, and until then it still judges.
 fn remove_tree(dir: &Path) -> Result<()> {
+    end_links(dir);
     fs::remove_dir_all(dir).map_err(Error::file("remove", dir))
+}
+
+fn end_links(path: &Path) {
+    if let Ok(children) = fs::read_dir(path) {
+        children.flatten().for_each(|child| end_links(&child.path()));
+    } else if path.ancestors().any(|a| a.ends_with("links")) {
+        // Tracepoints cannot be detached; they only bind what is born, which two generations do alike.
+        let _ = Link::open(path).and_then(|link| link.detach());
+    }
 }
 
 // === settings ===
 
-pub(crate) fn read_settings(map: &impl MapCore) -> Result<types::settings> {
+fn read_settings(map: &impl MapCore) -> Result<types::settings> {
     let found = map
         .lookup(bytes(&0_u32), MapFlags::ANY)
         .map_err(Error::map("settings", "read"))?;
     Ok(found.and_then(|b| read(&b)).unwrap_or_default())
 }
 
-pub(crate) fn write_settings(map: &impl MapCore, value: &types::settings) -> Result<()> {
+fn write_settings(map: &impl MapCore, value: &types::settings) -> Result<()> {
     map.update(bytes(&0_u32), bytes(value), MapFlags::ANY)
         .map_err(Error::map("settings", "write"))
 }
