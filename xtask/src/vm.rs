@@ -1,4 +1,4 @@
-//! Runs the data plane's tests on other kernels: Debian's, under qemu's software emulation.
+//! Runs the data plane's tests and the daemon on other kernels: Debian's, under qemu's software emulation.
 //!
 //! Everything happens in `target/vm`: the kernel packages that apt downloads, one root file system a kernel (packed into
 //! an initramfs), and one log a kernel with all that its serial console said. `docs/kernels.md` holds the results.
@@ -32,6 +32,13 @@ const SERIES: [&str; 2] = ["6.1", "6.12"];
 
 /// Emulation takes a minute or two; a machine that hangs is ended after this many seconds.
 const SECONDS: &str = "900";
+
+/// What the emulated machine runs.
+struct Programs {
+    tests: Vec<PathBuf>,
+    /// The `cofferdam` binary, which `vm/product.sh` tries.
+    product: PathBuf,
+}
 
 /// Ready to boot.
 struct Machine {
@@ -90,7 +97,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 fn machines(shell: &Shell, folder: &Path, wanted: &str) -> Result<Vec<Machine>> {
-    let tests = test_programs()?;
+    let programs = programs()?;
     let mut machines = Vec::new();
     for series in SERIES.into_iter().filter(|s| wanted == "all" || wanted == *s) {
         let Some(package) = kernel::find(shell, series)? else {
@@ -103,14 +110,14 @@ fn machines(shell: &Shell, folder: &Path, wanted: &str) -> Result<Vec<Machine>> 
         };
         let kernel = kernel::unpack(shell, folder, &package)?;
         let initramfs = folder.join(format!("{series}.cpio"));
-        image::build(shell, &kernel, &tests, &initramfs)?;
+        image::build(shell, &kernel, &programs, &initramfs)?;
         machines.push(Machine {
             series,
             package,
             kernel,
             initramfs,
             log: folder.join(format!("{series}.log")),
-            programs: tests.len(),
+            programs: programs.tests.len() + 1,
         });
     }
     Ok(machines)
@@ -122,12 +129,23 @@ fn folder() -> Result<PathBuf> {
     Ok(metadata.target_directory.into_std_path_buf().join("vm"))
 }
 
-/// Builds the data plane's test programs and says where they are.
-fn test_programs() -> Result<Vec<PathBuf>> {
-    let words =
-        "test --quiet --package cofferdam-datapath --tests --no-run --message-format=json-render-diagnostics";
+/// The data plane's test programs and the product.
+fn programs() -> Result<Programs> {
+    let tests = built("test --package cofferdam-datapath --tests --no-run", |t| {
+        t.is_test()
+    })?;
+    let product = built("build --package cofferdam --bin cofferdam", |t| t.is_bin())?;
+    Ok(Programs {
+        tests,
+        product: product.into_iter().next().context("cargo built no cofferdam")?,
+    })
+}
+
+/// Builds, and says where the wanted executables are.
+fn built(words: &str, wanted: impl Fn(&cargo_metadata::Target) -> bool) -> Result<Vec<PathBuf>> {
     let mut cargo = Command::new("cargo")
         .args(words.split(' '))
+        .args(["--quiet", "--message-format=json-render-diagnostics"])
         .current_dir(repo::root()?)
         .stdout(Stdio::piped())
         .spawn()?;
@@ -135,13 +153,13 @@ fn test_programs() -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for message in cargo_metadata::Message::parse_stream(BufReader::new(out)) {
         if let cargo_metadata::Message::CompilerArtifact(artifact) = message?
-            && artifact.target.is_test()
+            && wanted(&artifact.target)
         {
             found.extend(artifact.executable.map(|path| path.into_std_path_buf()));
         }
     }
-    ensure!(cargo.wait()?.success(), "the tests do not compile");
-    ensure!(!found.is_empty(), "the data plane has no tests");
+    ensure!(cargo.wait()?.success(), "cargo {words} failed");
+    ensure!(!found.is_empty(), "cargo {words} built nothing");
     Ok(found)
 }
 

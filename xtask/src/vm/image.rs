@@ -1,16 +1,19 @@
-//! The root file system of the emulated machine: busybox, the programs that the tests call, kernel modules, the tests.
+//! The root file system of the emulated machine: busybox, kernel modules, the tests with the programs that they call,
+//! and the product.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
+use super::Programs;
 use super::kernel::Kernel;
 use crate::repo;
 
 const INIT: &str = include_str!("init.sh");
+const PRODUCT: &str = include_str!("product.sh");
 
 /// In the order in which they depend on each other. The first four make the lab's networks, the others masquerade.
 const MODULES: &[&str] = &[
@@ -38,12 +41,14 @@ const PROGRAMS: &[&str] = &["ip", "iptables"];
 const EXTENSIONS: &str = "usr/lib/x86_64-linux-gnu/xtables";
 
 /// Builds the file system beside `initramfs` and packs it into that.
-pub(super) fn build(shell: &Shell, kernel: &Kernel, tests: &[PathBuf], initramfs: &Path) -> Result<()> {
+pub(super) fn build(shell: &Shell, kernel: &Kernel, programs: &Programs, initramfs: &Path) -> Result<()> {
     let root = initramfs.with_extension("root");
     if root.exists() {
         fs::remove_dir_all(&root)?;
     }
-    for folder in ["bin", "dev", "modules", "proc", "run", "sys", "tests", "tmp"] {
+    for folder in [
+        "bin", "dev", "etc", "modules", "proc", "run", "sys", "tests", "tmp",
+    ] {
         fs::create_dir_all(root.join(folder))?;
     }
     place(Path::new("/usr/bin/busybox"), &root, "bin/busybox")?;
@@ -56,12 +61,11 @@ pub(super) fn build(shell: &Shell, kernel: &Kernel, tests: &[PathBuf], initramfs
         &root,
         &format!("{EXTENSIONS}/libxt_MASQUERADE.so"),
     )?;
-    for test in tests {
-        let inside = format!("tests/{}", test_name(test)?);
-        with_libraries(shell, test, &root, &inside)?;
-        let inside = root.join(inside);
-        cmd!(shell, "strip {inside}").quiet().run()?;
+    for test in &programs.tests {
+        with_libraries(shell, test, &root, &format!("tests/{}", test_name(test)?))?;
     }
+    with_libraries(shell, &programs.product, &root, "bin/cofferdam")?;
+    script(&root.join("tests/product"), PRODUCT)?;
     for (number, name) in MODULES.iter().enumerate() {
         if let Some(file) = kernel.module(name) {
             let file_name = file
@@ -73,10 +77,14 @@ pub(super) fn build(shell: &Shell, kernel: &Kernel, tests: &[PathBuf], initramfs
         }
     }
     scenarios(&root)?;
-    let init = root.join("init");
-    fs::write(&init, INIT)?;
-    fs::set_permissions(&init, fs::Permissions::from_mode(0o755))?;
+    script(&root.join("init"), INIT)?;
     pack(shell, &root, initramfs)
+}
+
+fn script(file: &Path, text: &str) -> Result<()> {
+    fs::write(file, text)?;
+    fs::set_permissions(file, fs::Permissions::from_mode(0o755))?;
+    Ok(())
 }
 
 /// The tests know the scenario table by the path at which they were compiled.
@@ -103,6 +111,8 @@ fn test_name(program: &Path) -> Result<String> {
 
 fn with_libraries(shell: &Shell, program: &Path, root: &Path, inside: &str) -> Result<()> {
     place(program, root, inside)?;
+    let copy = root.join(inside);
+    cmd!(shell, "strip {copy}").quiet().run()?;
     let libraries = cmd!(shell, "ldd {program}").quiet().read()?;
     for library in libraries.split_whitespace().filter(|w| w.starts_with('/')) {
         place(Path::new(library), root, &library[1..])?;
