@@ -47,8 +47,8 @@ pub enum Kind {
 /// "Operation not permitted": the refusal of a connect hook.
 pub const EPERM: i32 = 1;
 
-/// How long an attempt waits for an answer.
-pub const PATIENCE: Duration = Duration::from_millis(1000);
+/// How long an attempt waits for an answer: longer than the retransmission of a SYN, which a new container may need.
+pub const PATIENCE: Duration = Duration::from_millis(3000);
 
 /// A denial that is slower than this is a hang to its user.
 pub const INSTANT_MS: f64 = 100.0;
