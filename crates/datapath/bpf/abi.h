@@ -11,6 +11,8 @@
 
 #include <linux/types.h>
 
+#include "abi_wire.h"
+
 /* A daemon adopts pinned maps only if they were made with the same number. */
 enum abi_version { ABI_VERSION = 1 };
 
@@ -192,43 +194,6 @@ struct asked_key {
 	__u32 workload;
 	__u16 port;
 	__u16 protocol;
-};
-
-/* === identity in the handshake (docs/wire.md) === */
-
-enum wire {
-	WIRE_KIND = 254, /* RFC 6994 experiment */
-	WIRE_LENGTH = 16,
-	WIRE_EXPERIMENT = 0xcfda,
-	WIRE_VERSION = 1,
-	WIRE_EPOCHS = 16,           /* how many keys have room */
-	WIRE_IDENTITY = 0x00ffffff, /* the low bits of `claim` */
-	WIRE_EPOCH_SHIFT = 24,
-	WIRE_VERSION_SHIFT = 28,
-};
-
-/* Which segment an option was made for. */
-enum segment { SEGMENT_SYN = 1, SEGMENT_SYNACK = 2, SEGMENT_CLIENT = 3 };
-
-/* As it is in the TCP header; numbers in network order. */
-struct wire_option {
-	__u8 kind;
-	__u8 length;
-	__u16 experiment;
-	__u32 claim; /* version 4 bits, epoch of the key 4 bits, identity 24 bits */
-	__u32 tag[2];
-};
-
-/* A key for the tags. All zero: none of that epoch. */
-struct secret {
-	__u64 low;
-	__u64 high;
-};
-
-/* Why a SYN is answered as it is: left by ingress for whoever writes the SYN-ACK. */
-struct answer {
-	__u64 cgroup; /* of the listener */
-	__u64 time;
 };
 
 struct settings {

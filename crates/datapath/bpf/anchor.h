@@ -9,6 +9,7 @@ struct abi_anchor {
 	struct flow_event flow;
 	struct cgroup_event cgroup;
 	struct decide_args decide;
+	struct sign_args sign;
 	enum abi_version version;
 	enum peer_class peer_class;
 	enum direction direction;

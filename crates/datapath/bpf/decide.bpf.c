@@ -4,6 +4,7 @@
  * program and not SEC("syscall"), because syscall programs are sleepable and may not use LPM tries (measured on 6.18).
  */
 #include "judge.h"
+#include "wire.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -22,5 +23,16 @@ int decide(struct __sk_buff *skb)
 	args.reason = v ? WHY_RULE : WHY_NO_POLICY;
 	if (v)
 		args.verdict = *v;
+	return bpf_skb_store_bytes(skb, ETHERNET_HEADER, &args, sizeof(args), 0);
+}
+
+SEC("tc")
+int sign(struct __sk_buff *skb)
+{
+	struct sign_args args;
+
+	if (bpf_skb_load_bytes(skb, ETHERNET_HEADER, &args, sizeof(args)))
+		return -1;
+	wire_sign(&args.option, &args.key, args.claim, args.segment, args.seq, args.ack);
 	return bpf_skb_store_bytes(skb, ETHERNET_HEADER, &args, sizeof(args), 0);
 }

@@ -25,21 +25,27 @@ static __always_inline __u32 wire_claim(__u32 identity)
 	       (identity & WIRE_IDENTITY);
 }
 
-/* 0 if there is no key to sign with. */
-static __always_inline int wire_make(struct wire_option *o, __u32 claim, __u32 segment, __u32 seq, __u32 ack)
+static __always_inline void wire_sign(struct wire_option *o, const struct secret *key, __u32 claim, __u32 segment,
+				      __u32 seq, __u32 ack)
 {
-	const struct secret *key = secret_of((claim >> WIRE_EPOCH_SHIFT) % WIRE_EPOCHS);
-	__u64 tag;
+	__u64 tag = wire_tag(key, claim, segment, seq, ack);
 
-	if (!key)
-		return 0;
-	tag = wire_tag(key, claim, segment, seq, ack);
 	o->kind = WIRE_KIND;
 	o->length = WIRE_LENGTH;
 	o->experiment = bpf_htons(WIRE_EXPERIMENT);
 	o->claim = bpf_htonl(claim);
 	o->tag[0] = bpf_htonl(tag >> 32);
 	o->tag[1] = bpf_htonl((__u32)tag);
+}
+
+/* 0 if there is no key to sign with. */
+static __always_inline int wire_make(struct wire_option *o, __u32 claim, __u32 segment, __u32 seq, __u32 ack)
+{
+	const struct secret *key = secret_of((claim >> WIRE_EPOCH_SHIFT) % WIRE_EPOCHS);
+
+	if (!key)
+		return 0;
+	wire_sign(o, key, claim, segment, seq, ack);
 	return 1;
 }
 

@@ -42,7 +42,11 @@ plain!(
     secret,
     cgroup_event,
     decide_args,
+    sign_args,
 );
+plain!(wire_option);
+// SAFETY: plain integers.
+unsafe impl Plain for [u8; 16] {}
 // SAFETY: plain integers.
 unsafe impl Plain for u32 {}
 // SAFETY: plain integers.

@@ -79,20 +79,7 @@ impl Decider {
             protocol: protocol.0,
             ..types::decide_args::default()
         };
-        let mut packet = vec![0_u8; ETHERNET_HEADER];
-        packet.extend_from_slice(bytes(&args));
-        let mut out = packet.clone();
-        let input = ProgramInput {
-            data_in: Some(&packet),
-            data_out: Some(&mut out),
-            ..ProgramInput::default()
-        };
-        self.skel
-            .progs
-            .decide
-            .test_run(input)
-            .map_err(Error::map("decide", "run"))?;
-        let answer: types::decide_args = read(&out[ETHERNET_HEADER..]).unwrap_or_default();
+        let answer: types::decide_args = run(&self.skel.progs.decide, &args)?;
         Ok(Answer {
             verdict: (answer.found != 0)
                 .then(|| abi::verdict_back(&answer.verdict))
@@ -100,4 +87,38 @@ impl Decider {
             reason: abi::reason(answer.reason).unwrap_or(Reason::Malformed),
         })
     }
+}
+
+impl Decider {
+    /// The option for one segment, as the kernel signs it; `key` as two little-endian halves.
+    pub fn sign(&self, key: (u64, u64), claim: u32, segment: u32, seq: u32, ack: u32) -> Result<[u8; 16]> {
+        let key = types::secret {
+            low: key.0,
+            high: key.1,
+        };
+        let args = types::sign_args {
+            key,
+            claim,
+            segment,
+            seq,
+            ack,
+            ..types::sign_args::default()
+        };
+        let answer: types::sign_args = run(&self.skel.progs.sign, &args)?;
+        Ok(read(bytes(&answer.option)).unwrap_or_default())
+    }
+}
+
+/// Hands `args` to a program as a packet's payload and takes them back.
+fn run<T: abi::Plain + Default>(program: &libbpf_rs::ProgramMut<'_>, args: &T) -> Result<T> {
+    let mut packet = vec![0_u8; ETHERNET_HEADER];
+    packet.extend_from_slice(bytes(args));
+    let mut out = packet.clone();
+    let input = ProgramInput {
+        data_in: Some(&packet),
+        data_out: Some(&mut out),
+        ..ProgramInput::default()
+    };
+    program.test_run(input).map_err(Error::map("decide", "run"))?;
+    Ok(read(&out[ETHERNET_HEADER..]).unwrap_or_default())
 }

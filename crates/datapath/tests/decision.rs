@@ -44,3 +44,26 @@ fn root_the_kernel_decides_as_the_reference() {
     });
     outcome.unwrap();
 }
+
+/// G-WIRE: docs/wire.md says what the kernel does.
+#[test]
+fn root_the_wire_format_is_as_documented() {
+    let decider = Decider::open().unwrap();
+    let key = (0x0706_0504_0302_0100, 0x0f0e_0d0c_0b0a_0908);
+    let text = include_str!("../../../docs/wire.md");
+    let mut vectors = 0;
+    for line in text.lines().filter(|l| l.contains("  fe 10 cf da")) {
+        let (numbers, option) = line.trim().split_once("  ").unwrap();
+        let numbers: Vec<u32> = numbers
+            .split(' ')
+            .map(|n| u32::from_str_radix(n, 16).unwrap())
+            .collect();
+        let found = decider
+            .sign(key, numbers[0], numbers[1], numbers[2], numbers[3])
+            .unwrap();
+        let found: Vec<String> = found.iter().map(|b| format!("{b:02x}")).collect();
+        assert_eq!(found.join(" "), option);
+        vectors += 1;
+    }
+    assert!(vectors >= 4);
+}
