@@ -119,6 +119,7 @@ impl Datapath {
             ("sendmsg".into(), true),
             ("bind".into(), true),
             ("packet".into(), true),
+            ("handshake".into(), true),
             ("cgroup-birth".into(), true),
             ("socket-scan".into(), true),
             ("typed-sockets".into(), kernel_is_at_least(6, 2)),
