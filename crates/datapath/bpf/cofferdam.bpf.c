@@ -74,6 +74,12 @@ int on_ingress(struct __sk_buff *skb)
 	return ingress(skb);
 }
 
+SEC("cgroup/setsockopt")
+int on_setsockopt(struct bpf_sockopt *ctx)
+{
+	return set_option(ctx);
+}
+
 SEC("sockops")
 int on_handshake(struct bpf_sock_ops *ctx)
 {

@@ -69,3 +69,9 @@ int empty_handshake(struct bpf_sock_ops *ctx)
 {
 	return 1;
 }
+
+SEC("cgroup/setsockopt")
+int empty_setsockopt(struct bpf_sockopt *ctx)
+{
+	return 1;
+}

@@ -121,13 +121,12 @@ static __always_inline int egress(struct __sk_buff *skb)
 /* An answer to what was sent. After a policy change it is asked whether it might still be sent, to whom it was sent: a
  * published port is the container behind it. */
 static __always_inline int ingress_known(const struct memory_key *key, const struct settings *s, struct flow *f,
-					 const struct bpf_sock *sk)
+					 const struct bpf_sock *sk, struct verdict *v)
 {
 	struct target t = { .addr = f->source, .port = f->source_port, .protocol = f->protocol };
 	int stale = 0;
 	__u32 kind = recall(key, &stale);
 	struct party asked = f->from;
-	struct verdict v = {};
 
 	if (!kind || !stale)
 		return kind != 0;
@@ -136,8 +135,8 @@ static __always_inline int ingress_known(const struct memory_key *key, const str
 	locate(&t, netns_of(sk), s->host_netns);
 	if (t.published)
 		party_of_target(&asked, &t);
-	judge(&f->to, &asked, f->protocol, t.port, &v);
-	if (refused(&v))
+	judge(&f->to, &asked, f->protocol, t.port, v);
+	if (refused(v))
 		return 0;
 	remember(key, MEMORY_SENT);
 	return 1;
@@ -157,10 +156,11 @@ static __always_inline __u32 segment_of(const struct packet *p, const struct bpf
 
 /*
  * The SYN-ACK: the other half of the proof. Behind a published port docker-proxy, a stranger, may answer for the
- * container, so there the verdict of `connect`, which followed the port, stands.
+ * container, so there the verdict of `connect`, which followed the port, stands. (Not inlined, like its sibling: the
+ * stack of a program and its callees is 512 bytes.)
  */
-static __always_inline int from_server(struct __sk_buff *skb, const struct packet *p, struct bpf_sock *sk,
-				       struct flow *f, const struct settings *s)
+static __noinline int from_server(struct __sk_buff *skb, const struct packet *p, struct bpf_sock *sk, struct flow *f,
+				  const struct settings *s)
 {
 	struct target t = { .addr = p->source, .port = p->source_port, .protocol = IPPROTO_TCP };
 	struct party self = f->to;
@@ -180,11 +180,15 @@ static __always_inline int from_server(struct __sk_buff *skb, const struct packe
 	return carry_out(f, &v, 0);
 }
 
-static __always_inline int from_client(struct __sk_buff *skb, const struct packet *p, struct bpf_sock *sk,
-				       struct flow *f, __u32 segment)
+static __noinline int from_client(struct __sk_buff *skb, const struct packet *p, struct bpf_sock *sk, struct flow *f,
+				  __u32 segment)
 {
 	struct verdict v = {};
 
+	/* Fast Open to a listener that is older than we: its data would be read before anyone has proved anything. The
+	 * client's retry carries none. */
+	if (segment == SEGMENT_SYN && p->has_payload && !(f->to.flags & ENTRY_OBSERVE))
+		return DROP;
 	sender_of(skb, p, sk, segment, &f->to, &f->from);
 	judge(&f->from, &f->to, IPPROTO_TCP, p->destination_port, &v);
 	if (segment == SEGMENT_SYN && !refused(&v))
@@ -202,14 +206,28 @@ static __always_inline int tcp_ingress(struct __sk_buff *skb, const struct packe
 	return segment == SEGMENT_SYNACK ? from_server(skb, p, sk, f, s) : from_client(skb, p, sk, f, segment);
 }
 
+static __noinline int datagram_ingress(struct __sk_buff *skb, const struct packet *p, struct bpf_sock *sk,
+				       struct flow *f, const struct settings *s)
+{
+	struct memory_key key;
+	struct verdict v = {};
+
+	sender_of(skb, p, sk, 0, &f->to, &f->from);
+	key = memory_key(bpf_get_socket_cookie(skb), &p->source, p->source_port, p->protocol);
+	if (ingress_known(&key, s, f, sk, &v))
+		return PASS;
+	judge(&f->from, &f->to, p->protocol, p->destination_port, &v);
+	if (!refused(&v))
+		remember(&key, MEMORY_RECEIVED);
+	return carry_out(f, &v, !f->from.workload);
+}
+
 static __always_inline int ingress(struct __sk_buff *skb)
 {
 	const struct settings *s = get_settings();
 	struct bpf_sock *sk = skb->sk;
 	struct flow f = {};
-	struct memory_key key;
 	struct packet p = {};
-	struct verdict v = {};
 
 	if (!s || s->off || !sk || (is_plain_tcp(skb) && sk->state != TCP_LISTEN))
 		return PASS;
@@ -225,14 +243,7 @@ static __always_inline int ingress(struct __sk_buff *skb)
 		return PASS; /* judged on the sender's egress only: docs/known-limits.md */
 	if (!is_datagram(p.protocol))
 		return unjudged(&f, s, &f.to, WHY_PROTOCOL);
-	sender_of(skb, &p, sk, 0, &f.to, &f.from);
-	key = memory_key(bpf_get_socket_cookie(skb), &p.source, p.source_port, p.protocol);
-	if (ingress_known(&key, s, &f, sk))
-		return PASS;
-	judge(&f.from, &f.to, p.protocol, p.destination_port, &v);
-	if (!refused(&v))
-		remember(&key, MEMORY_RECEIVED);
-	return carry_out(&f, &v, !f.from.workload);
+	return datagram_ingress(skb, &p, sk, &f, s);
 }
 
 #endif

@@ -100,6 +100,23 @@ static __always_inline void write_option(struct bpf_sock_ops *ops)
 		count(NO_ROOM);
 }
 
+/*
+ * TCP Fast Open leaves no room for the option (dataplane 2). A protected program that asks for it is told yes and gets a
+ * normal handshake, as from a kernel whose administrator has switched it off.
+ */
+static __always_inline int set_option(struct bpf_sockopt *ctx)
+{
+	const struct settings *s = get_settings();
+	struct party self;
+
+	if (ctx->level != IPPROTO_TCP || (ctx->optname != TCP_FASTOPEN && ctx->optname != TCP_FASTOPEN_CONNECT))
+		return 1;
+	if (!s || s->off || !ctx->sk || !party_of_cgroup(&self, cgroup_of(ctx->sk)))
+		return 1;
+	ctx->optlen = -1;
+	return 1;
+}
+
 static __always_inline int handshake(struct bpf_sock_ops *ops)
 {
 	const struct settings *s = get_settings();

@@ -72,6 +72,12 @@ struct sock {
 	struct sock_cgroup_data sk_cgrp_data;
 };
 
+struct tcp_fastopen_request;
+
+struct tcp_sock {
+	struct tcp_fastopen_request *fastopen_req;
+};
+
 struct bpf_iter_meta {
 	struct seq_file *seq;
 };
@@ -96,19 +102,23 @@ struct bpf_iter__udp {
 
 #pragma clang attribute pop
 
-#define AF_INET         2
-#define AF_INET6        10
-#define SOCK_DGRAM      2
-#define SOCK_RAW        3
-#define IPPROTO_ICMP    1
-#define IPPROTO_TCP     6
-#define IPPROTO_UDP     17
-#define IPPROTO_ICMPV6  58
-#define IPPROTO_UDPLITE 136
-#define IPPROTO_MPTCP   262
-#define EPERM           1
-#define EPROTONOSUPPORT 93
-#define ECONNREFUSED    111
-#define TCP_LISTEN      10
+#define AF_INET              2
+#define AF_INET6             10
+#define SOCK_DGRAM           2
+#define SOCK_RAW             3
+#define IPPROTO_ICMP         1
+#define IPPROTO_TCP          6
+#define IPPROTO_UDP          17
+#define IPPROTO_ICMPV6       58
+#define IPPROTO_UDPLITE      136
+#define IPPROTO_MPTCP        262
+#define EPERM                1
+#define EPROTONOSUPPORT      93
+#define ECONNREFUSED         111
+#define TCP_LISTEN           10
+
+#define TCP_FASTOPEN         23
+#define TCP_FASTOPEN_CONNECT 30
+#define EOPNOTSUPP           95
 
 #endif

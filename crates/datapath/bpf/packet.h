@@ -9,15 +9,16 @@
 struct packet {
 	struct address source;
 	struct address destination;
+	struct wire_option option;
+	__u32 sequence;
+	__u32 acknowledgement;
 	__u16 source_port;
 	__u16 destination_port;
-	__u32 sequence;
 	__u8 protocol;
 	__u8 tcp_flags;
-	__u8 fragment; /* 1: not the first fragment, so there are no ports */
+	__u8 fragment; /* not the first fragment, so there are no ports */
 	__u8 has_option;
-	__u32 acknowledgement;
-	struct wire_option option;
+	__u8 has_payload; /* bytes after the TCP header */
 };
 
 enum {
@@ -102,6 +103,7 @@ static __always_inline int parse_transport(struct __sk_buff *skb, __u32 offset, 
 		p->sequence = tcp.sequence;
 		p->acknowledgement = tcp.acknowledgement;
 		find_option(skb, offset, (tcp.offset >> 4) * 4, p);
+		p->has_payload = skb->len > offset + (tcp.offset >> 4) * 4;
 	} else if (is_datagram(p->protocol)) {
 		if (bpf_skb_load_bytes(skb, offset, &tcp, 4))
 			return NOT_PARSED;

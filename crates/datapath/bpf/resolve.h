@@ -93,6 +93,19 @@ static __always_inline __u64 netns_of(const void *sk)
 	return BPF_CORE_READ(s, __sk_common.skc_net.net, net_cookie);
 }
 
+/* Does this connect come from sendto(MSG_FASTOPEN)? */
+static __always_inline int is_fast_open(const void *sk)
+{
+	struct tcp_sock *t;
+
+	if (bpf_ksym_exists(bpf_rdonly_cast)) {
+		t = bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct tcp_sock));
+		return t->fastopen_req != NULL;
+	}
+	t = (struct tcp_sock *)sock_by_number(sk);
+	return BPF_CORE_READ(t, fastopen_req) != NULL;
+}
+
 /* === parties === */
 
 /* A pending cgroup is one for PENDING_SECONDS at most; after that nobody vouches for it and it is a stranger. */

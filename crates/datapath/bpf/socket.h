@@ -134,6 +134,10 @@ static __always_inline int reach(struct bpf_sock_addr *ctx, const struct address
 	if (!from_protected && !port_count(&port_listeners, t.protocol, t.port) &&
 	    !port_count(&port_published, t.protocol, t.port))
 		return PROCEED;
+	if (from_protected && t.protocol == IPPROTO_TCP && hook == HOOK_CONNECT && is_fast_open(ctx->sk)) {
+		refuse_with(EOPNOTSUPP); /* what a kernel without it says; clients connect() then */
+		return REFUSE;
+	}
 	f.destination_port = t.port;
 	key = memory_key(bpf_get_socket_cookie(ctx), dst, t.port, t.protocol);
 	if (from_protected && is_datagram(t.protocol))

@@ -26,7 +26,7 @@ pub struct Entry {
 }
 
 /// What filters a subtree; the handshake comes first, so that no SYN leaves unsigned that a filter would miss.
-pub(crate) const PACKET_PROGRAMS: [&str; 3] = ["on_handshake", "on_egress", "on_ingress"];
+pub(crate) const PACKET_PROGRAMS: [&str; 4] = ["on_setsockopt", "on_handshake", "on_egress", "on_ingress"];
 
 // === impl Datapath ===
 

@@ -27,7 +27,9 @@ impl Empty {
         let mut links = Vec::new();
         for program in skel.object_mut().progs_mut() {
             let name = program.name().to_string_lossy().into_owned();
-            let packet = name.ends_with("gress") || name.ends_with("handshake");
+            let packet = ["gress", "handshake", "setsockopt"]
+                .iter()
+                .any(|end| name.ends_with(end));
             let dirs = if packet { protected } else { &[root][..] };
             for dir in dirs {
                 let folder = File::open(dir).map_err(Error::file("open", *dir))?;

@@ -197,6 +197,46 @@ fn root_strangers_are_told_nothing() {
     drop(outside);
 }
 
+/// G-FAST-OPEN: a program that asks for TCP Fast Open gets a normal, signed handshake, on either side.
+#[test]
+fn root_fast_open_becomes_a_normal_handshake() {
+    let net = Net::new();
+    let mut stage = Stage::inside(&net.path("host"));
+    let server_dir = stage.workload("server", 1, &[identity(2)]);
+    let friend = stage.workload("friend", 2, &[]);
+    let other = stage.workload("other", 3, &[]);
+    let server = stage.serve(&server_dir, "fast-serve", "127.0.0.1");
+    let wire = Wire::open(&net);
+    let to = format!("fast {}", server.address);
+    let outcome = stage.ask(&friend, &to);
+    assert!(outcome.ok, "{outcome:?} {:#?}", stage.flows());
+    let seen = wire.segments();
+    let syns: Vec<_> = seen.iter().filter(|s| s.flags & (SYN | ACK) == SYN).collect();
+    assert!(
+        syns.len() == 4 && syns.iter().all(|s| s.option.is_some()),
+        "{syns:?}"
+    );
+    let outcome = stage.ask(&other, &to);
+    assert!(outcome.denied_at_once() || !outcome.ok, "{outcome:?}");
+}
+
+/// G-FAST-OPEN: data in the SYN to a listener that had it on before is dropped; the client's retry is judged as ever.
+#[test]
+fn root_fast_open_to_an_older_listener() {
+    let net = Net::new();
+    let mut stage = Stage::inside(&net.path("host"));
+    let server_dir = stage.folder("server");
+    let stranger = stage.folder("stranger");
+    let server = stage.serve(&server_dir, "fast-serve", "127.0.0.1");
+    let to = format!("fast {}", server.address);
+    assert!(stage.ask(&stranger, &to).ok, "the stranger has a cookie");
+    stage.workload("server", 1, &[identity(2)]);
+    let friend = stage.workload("friend", 2, &[]);
+    assert!(stage.ask(&friend, &to).ok);
+    let outcome = stage.ask(&stranger, &format!("fast-once {}", server.address));
+    assert!(!outcome.ok, "nothing was served to a stranger's SYN: {outcome:?}");
+}
+
 /// How many forgeries of each kind; `cargo xtask soak` asks for 10,000.
 fn forgeries() -> u32 {
     std::env::var("COFFERDAM_FORGERIES")

@@ -58,6 +58,9 @@ pub(crate) fn play(words: &str) {
         ["shared", ip] => report(|| listen(ip, &[Protocol::TCP]).map(drop)),
         ["udp-serve", ip] => udp_serve(ip),
         ["tcp", to] => report(|| tcp(to)),
+        ["fast-serve", ip] => accept(&fast_open(TcpListener::bind(at(ip)).unwrap())),
+        ["fast", to] => report(|| fast(to)),
+        ["fast-once", to] => report(|| fast_once(to)),
         ["tcp-from", from, to] => report(|| tcp_from(from, to)),
         ["udp-flood", count, to] => report(|| flood(count.parse().unwrap(), to)),
         ["udp", to] => report(|| udp(unspecified(to), to, false)),
@@ -144,6 +147,57 @@ fn flood(count: usize, to: &str) -> std::io::Result<()> {
         socket.send_to(b"x", to).unwrap_err();
     }
     Ok(())
+}
+
+fn fast_open(listener: TcpListener) -> TcpListener {
+    option(&listener, nix::libc::TCP_FASTOPEN, 16);
+    listener
+}
+
+fn option(socket: &impl std::os::fd::AsRawFd, name: i32, value: i32) {
+    // SAFETY: the value is an int, as both options want it.
+    let done = unsafe {
+        nix::libc::setsockopt(
+            socket.as_raw_fd(),
+            nix::libc::IPPROTO_TCP,
+            name,
+            std::ptr::from_ref(&value).cast(),
+            4,
+        )
+    };
+    assert_eq!(done, 0, "{}", std::io::Error::last_os_error());
+}
+
+/// Data in the SYN, twice: the first time for the cookie. Falls back to a plain connect, as clients do.
+fn fast(to: &str) -> std::io::Result<()> {
+    let to: SocketAddr = to.parse().unwrap();
+    for _ in 0..2 {
+        let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
+        match socket.send_to_with_flags(b"x", &to.into(), nix::libc::MSG_FASTOPEN) {
+            Err(e) if e.raw_os_error() == Some(nix::libc::EOPNOTSUPP) => socket.connect(&to.into())?,
+            sent => drop(sent?),
+        }
+        let mut byte = [0];
+        TcpStream::from(socket).read_exact(&mut byte)?;
+        let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
+        option(&socket, nix::libc::TCP_FASTOPEN_CONNECT, 1);
+        socket.connect(&to.into())?;
+        let mut stream = TcpStream::from(socket);
+        stream.write_all(b"x")?;
+        stream.read_exact(&mut byte)?;
+    }
+    Ok(())
+}
+
+/// One SYN with data, with a cookie from before; waits for an answer for half a second.
+fn fast_once(to: &str) -> std::io::Result<()> {
+    let to: SocketAddr = to.parse().unwrap();
+    let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
+    socket.set_read_timeout(Some(Duration::from_millis(500)))?;
+    socket.set_write_timeout(Some(Duration::from_millis(500)))?;
+    socket.send_to_with_flags(b"x", &to.into(), nix::libc::MSG_FASTOPEN)?;
+    let mut byte = [0];
+    TcpStream::from(socket).read_exact(&mut byte)
 }
 
 fn unspecified(to: &str) -> &'static str {
