@@ -1,16 +1,19 @@
 //! resolve → compile → plan → apply: from what is known to what the kernel holds.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cofferdam_policy::{Compiled, compile_with};
 use cofferdam_workload::{Container, host};
 
-use super::Engine;
+use super::{Engine, runs::tree};
 use crate::enforcer::{Binding, Target, cgroup_id, netns_cookie};
 use crate::error::chain;
 use crate::names::Named;
 use crate::resolve::{Inputs, Place, Placement, Resolved, resolve};
+
+#[cfg(test)]
+mod tests;
 
 // === impl Engine ===
 
@@ -142,8 +145,12 @@ impl Engine {
                 namespace: placement.namespace.clone(),
                 labels: placement.labels.clone(),
             };
-            self.names
-                .learn(placement.entry.workload, cgroup.unwrap_or(0), &named);
+            self.names.learn(
+                &placement.key,
+                placement.entry.workload,
+                cgroup.unwrap_or(0),
+                &named,
+            );
         }
         let live: HashSet<&str> = resolved.placements.iter().map(|one| one.key.as_str()).collect();
         for gone in self
@@ -152,7 +159,7 @@ impl Engine {
             .iter()
             .filter(|old| !live.contains(old.key.as_str()))
         {
-            self.names.forget(gone.entry.workload, 0);
+            self.names.forget(&gone.key);
         }
     }
 
@@ -191,12 +198,11 @@ fn describe(placement: &Placement) -> String {
     }
 }
 
-/// Any process in the cgroup.
-pub(super) fn first_process(cgroup: &std::path::Path) -> Option<u32> {
-    std::fs::read_to_string(cgroup.join("cgroup.procs"))
-        .ok()?
-        .lines()
-        .next()?
-        .parse()
-        .ok()
+/// Any process in the cgroup, or else in one below it: a unit that delegates has none of its own.
+pub(super) fn first_process(cgroup: &Path) -> Option<u32> {
+    let first = |folder: PathBuf| {
+        let processes = std::fs::read_to_string(folder.join("cgroup.procs")).ok()?;
+        processes.lines().next()?.parse().ok()
+    };
+    tree(cgroup).into_iter().find_map(first)
 }

@@ -256,7 +256,7 @@ fn remove_tree(cgroup: &Path) -> bool {
 }
 
 /// A folder and all below it, parents first.
-fn tree(folder: &Path) -> Vec<PathBuf> {
+pub(super) fn tree(folder: &Path) -> Vec<PathBuf> {
     let mut found = vec![folder.to_owned()];
     let mut next = 0;
     while let Some(here) = found.get(next) {
