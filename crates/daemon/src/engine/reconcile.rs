@@ -21,25 +21,21 @@ impl Engine {
     /// Makes the kernel hold what is known now.
     pub(super) fn reconcile(&mut self) {
         self.find_namespaces();
-        let inputs = Inputs {
-            containers: &self.state.containers,
-            runs: &self.state.runs,
-            units: &self.units,
-            config: &self.config,
-            choices: &self.state.choices,
-            host: &self.host,
-        };
-        let resolved = resolve(&inputs, &mut self.state.numbers);
+        let mut numbers = std::mem::take(&mut self.state.numbers);
+        let resolved = resolve(&self.inputs(), &mut numbers);
+        self.state.numbers = numbers;
+        // Without rows the new fails closed; unannounced it would be a stranger after a while, and open.
         let compiled = match compile_with(&resolved.world, &self.enforcer.applied().rules) {
-            Ok(compiled) => compiled,
+            Ok(compiled) => Some(compiled),
             Err(error) => {
                 self.complain(format!(
-                    "the policy cannot be compiled, the old one stays: {error}"
+                    "the policy cannot be compiled, the old one stays and what is new is cut off: {error}"
                 ));
-                return;
+                None
             }
         };
-        let target = self.target(&resolved, compiled);
+        let mut target = self.target(&resolved, compiled);
+        self.strays.join(&mut target);
         for line in self.enforcer.enforce(target) {
             self.complain(line);
         }
@@ -52,7 +48,18 @@ impl Engine {
         self.dirty = true;
     }
 
-    fn target(&self, resolved: &Resolved, compiled: Compiled) -> Target {
+    pub(super) fn inputs(&self) -> Inputs<'_> {
+        Inputs {
+            containers: &self.state.containers,
+            runs: &self.state.runs,
+            units: &self.units,
+            config: &self.config,
+            choices: &self.state.choices,
+            host: &self.host,
+        }
+    }
+
+    fn target(&self, resolved: &Resolved, compiled: Option<Compiled>) -> Target {
         let mut target = Target {
             compiled,
             addresses: resolved.addresses.clone(),
