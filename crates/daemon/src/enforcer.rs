@@ -17,6 +17,8 @@ use crate::error::chain;
 
 use cofferdam_datapath as datapath;
 
+mod rows;
+mod scan;
 #[cfg(test)]
 mod tests;
 
@@ -27,8 +29,10 @@ pub(crate) use datapath::{
 /// What the kernel is to hold.
 #[derive(Debug, Default)]
 pub(crate) struct Target {
-    /// The policy, with the texts of its rules.
-    pub(crate) compiled: Compiled,
+    /// The policy, with the texts of its rules. `None`: there is no new one, the old one stays.
+    pub(crate) compiled: Option<Compiled>,
+    /// Subjects of cgroups in `bound` that are in no policy: their rows stay.
+    pub(crate) kept: BTreeSet<u32>,
     /// Every container that exists, running or not.
     pub(crate) announced: BTreeMap<ContainerId, Entry>,
     /// Cgroups that exist, with what runs in them; subject 0 is a stranger.
@@ -86,8 +90,7 @@ impl Enforcer {
         rules: Vec<cofferdam_policy::RuleText>,
     ) -> Result<Self, datapath::Error> {
         let datapath = datapath::Datapath::open(settings)?;
-        let mut applied = datapath.compiled()?;
-        applied.rules = rules;
+        let applied = rows::with_texts(datapath.compiled()?, rules);
         Ok(Self {
             // Asked once: the answer reads the kernel's whole symbol table.
             features: datapath.features(),
@@ -168,33 +171,18 @@ impl Enforcer {
     }
 
     /// Makes the kernel hold the target. Trouble is returned as lines for the log; whatever could be done was done.
-    pub(crate) fn enforce(&mut self, target: Target) -> Vec<String> {
+    pub(crate) fn enforce(&mut self, mut target: Target) -> Vec<String> {
         let mut trouble = Vec::new();
-        let plan = plan(&self.applied, &target.compiled);
-        let changed = !plan.install.is_empty() || !plan.retire.is_empty();
-        let installed = match self.datapath.apply(&plan.install) {
-            Ok(()) => true,
-            Err(error) => {
-                trouble.push(format!(
-                    "the new policy was not taken, the old one stays: {}",
-                    chain(&error)
-                ));
-                false
-            }
-        };
+        let next = target
+            .compiled
+            .take()
+            .and_then(|new| self.install(new, &mut trouble));
         self.set_facts(&target, &mut trouble);
-        self.announce(&target, installed, &mut trouble);
-        self.bind(&target, installed, &mut trouble);
-        if installed {
-            if let Err(error) = self.datapath.apply(&plan.retire) {
-                trouble.push(format!("old rows could not be removed: {}", chain(&error)));
-            }
-            self.applied = target.compiled;
-        } else if let Ok(mut held) = self.datapath.compiled() {
-            held.rules = std::mem::take(&mut self.applied.rules);
-            self.applied = held;
+        self.announce(&target, next.is_some(), &mut trouble);
+        self.bind(&target, next.is_some(), &mut trouble);
+        if let Some((new, retire)) = next {
+            self.retire(new, retire, &target.kept, &mut trouble);
         }
-        self.unverified |= changed;
         trouble
     }
 
@@ -352,29 +340,6 @@ impl Enforcer {
         match entry.subject {
             0 => self.datapath.unbind(cgroup),
             _ => self.datapath.bind(cgroup, entry),
-        }
-    }
-
-    /// Finds the sockets that are older than the programs, one look a namespace.
-    fn scan(&mut self, pids: &BTreeSet<u32>, trouble: &mut Vec<String>) {
-        let mut seen = BTreeSet::new();
-        for pid in pids {
-            let Ok(file) = cofferdam_workload::host::namespace_file(*pid) else {
-                continue;
-            };
-            let Ok(inode) = file.metadata().map(|metadata| metadata.ino()) else {
-                continue;
-            };
-            if !seen.insert(inode) {
-                continue;
-            }
-            match self.datapath.scan_sockets(&file) {
-                Ok(found) => tracing::debug!(pid, found, "older sockets"),
-                Err(error) => trouble.push(format!(
-                    "older sockets of process {pid} are unknown: {}",
-                    chain(&error)
-                )),
-            }
         }
     }
 }

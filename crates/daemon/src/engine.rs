@@ -33,6 +33,10 @@ mod observe;
 mod reconcile;
 mod record;
 mod runs;
+mod strays;
+#[cfg(test)]
+mod tests;
+mod units;
 mod views;
 
 pub(crate) use views::kernel_release;
@@ -70,6 +74,7 @@ pub(crate) struct Engine {
     units: Vec<FoundUnit>,
     /// Unit → id of its cgroup: a restarted unit has another one under the same name.
     unit_ids: BTreeMap<String, Option<u64>>,
+    strays: strays::Strays,
     resolved: Resolved,
     flows: FlowStore,
     names: Names,
@@ -148,6 +153,7 @@ impl Engine {
             host: ground.host,
             units: Vec::new(),
             unit_ids: BTreeMap::new(),
+            strays: strays::Strays::default(),
             resolved: Resolved::default(),
             flows: FlowStore::new(keep),
             names: Names::default(),
@@ -236,7 +242,7 @@ impl Engine {
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
         self.hear_switch();
         self.record_events();
-        let swept = self.sweep_runs();
+        let swept = self.sweep_runs() | self.strays.sweep(&self.cgroup_root.join(runs::FOLDER));
         let rolled = self.roll_back_if_due();
         let moved = self.find_units();
         if swept || rolled || moved {

@@ -25,6 +25,8 @@ pub(crate) struct Named {
 pub(crate) struct Names {
     workloads: HashMap<u32, Arc<Named>>,
     cgroups: HashMap<u64, Arc<Named>>,
+    /// Key of a live workload → its number and cgroup, 0 where it has none.
+    live: HashMap<String, (u32, u64)>,
     /// Numbers and cgroups that no live workload has, the oldest first.
     gone: VecDeque<(u32, u64)>,
 }
@@ -41,8 +43,8 @@ pub(crate) struct End {
 // === impl Names ===
 
 impl Names {
-    /// A workload is there: by number where it is protected (not 0), by cgroup where it has one (not 0).
-    pub(crate) fn learn(&mut self, number: u32, cgroup: u64, named: &Named) {
+    /// The workload of this key is there: by number where it is protected (not 0), by cgroup where it has one (not 0).
+    pub(crate) fn learn(&mut self, key: &str, number: u32, cgroup: u64, named: &Named) {
         let shared = match self.workloads.get(&number) {
             Some(known) if **known == *named => Arc::clone(known),
             _ => Arc::new(named.clone()),
@@ -53,16 +55,42 @@ impl Names {
         if number != 0 {
             self.workloads.insert(number, shared);
         }
+        let before = self
+            .live
+            .get_mut(key)
+            .map(|known| std::mem::replace(known, (number, cgroup)));
+        match before {
+            Some(before) if before != (number, cgroup) => self.let_go(before),
+            Some(_) => {}
+            None => drop(self.live.insert(key.to_owned(), (number, cgroup))),
+        }
     }
 
     /// A workload went; its name is kept until many others have gone.
-    pub(crate) fn forget(&mut self, number: u32, cgroup: u64) {
-        self.gone.push_back((number, cgroup));
+    pub(crate) fn forget(&mut self, key: &str) {
+        if let Some(known) = self.live.remove(key) {
+            self.let_go(known);
+        }
+    }
+
+    /// How many numbers and cgroups have a name.
+    #[cfg(test)]
+    pub(crate) fn sizes(&self) -> (usize, usize) {
+        (self.workloads.len(), self.cgroups.len())
+    }
+
+    fn let_go(&mut self, known: (u32, u64)) {
+        self.gone.push_back(known);
         if self.gone.len() > REMEMBERED
             && let Some((number, cgroup)) = self.gone.pop_front()
         {
-            self.workloads.remove(&number);
-            self.cgroups.remove(&cgroup);
+            // A number outlives its cgroup where a workload starts again.
+            if !self.live.values().any(|(live, _)| *live == number) {
+                self.workloads.remove(&number);
+            }
+            if !self.live.values().any(|(_, live)| *live == cgroup) {
+                self.cgroups.remove(&cgroup);
+            }
         }
     }
 

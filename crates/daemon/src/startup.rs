@@ -99,8 +99,8 @@ fn prepare(options: Options, started: Instant) -> Result<Ready, Error> {
     let (state, loaded) = State::load(&options.state_dir)?;
     if let Loaded::SetAside { path, why } = loaded {
         tracing::error!(
-            "the state file was broken ({why}) and lies aside as {}; this is a first start again: \
-             containers that run are observed until `cofferdam enforce`",
+            "the state file was broken ({why}) and lies aside as {}: what the kernel holds stays \
+             enforced or observed as it is; where it holds nothing this is a first start again",
             path.display()
         );
     }

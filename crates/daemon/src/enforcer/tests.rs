@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use cofferdam_policy::Peer;
+use cofferdam_policy::{Compiled, Peer};
 
 use super::{Binding, Enforcer, Entry, Global, Settings, Target, cgroup_id, set_off};
 
@@ -64,6 +64,7 @@ fn target(bound: &[(&Path, u32)]) -> Target {
             .iter()
             .map(|(path, number)| (path.to_path_buf(), binding(*number)))
             .collect(),
+        compiled: Some(Compiled::default()),
         ..Target::default()
     }
 }

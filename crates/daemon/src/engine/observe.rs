@@ -1,6 +1,6 @@
 //! What changed outside: Docker, the host's addresses, units, cgroups that came by name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,6 @@ use super::{Appeared, Engine};
 use crate::config::OnDead;
 use crate::enforcer::cgroup_id;
 use crate::error::chain;
-use crate::resolve::FoundUnit;
 use crate::{Error, Kinds};
 
 /// How long the kernel holds an unannounced container's cgroup back.
@@ -29,6 +28,7 @@ impl Engine {
             .largest_numbers()
             .map_err(|error| Error::datapath(&error))?;
         self.state.numbers.start_above(largest);
+        self.find_strays()?;
         if self.enforcer.kernel().adopted() {
             // `off` and `on` work without a daemon: the kernel has the last word.
             let global = self
@@ -54,10 +54,12 @@ impl Engine {
         self.host.subnets.clone_from(&self.state.subnets);
         self.apply_global();
         self.watch_parents();
-        if !self.state.runs.is_empty() {
+        // By the folder, not by the books: they may be lost.
+        if self.cgroup_root.join(super::runs::FOLDER).is_dir() {
             self.watch_parent(self.cgroup_root.join(super::runs::FOLDER));
         }
         self.find_units();
+        self.recover_units();
         let before = self.state.numbers.workload_numbers();
         self.reconcile();
         self.forget_dropped(&before);
@@ -152,19 +154,10 @@ impl Engine {
             id.is_none_or(|id| known.contains_key(&id))
         };
         self.state.choices.modes.retain(|key, _| lives(key));
+        self.recover_containers();
         match &mut self.state.choices.adopted {
-            Some(adopted) => adopted.retain(|id| known.contains_key(id)),
-            // The first look at this host: whoever is here already is locked out of nothing.
-            None => {
-                self.state.choices.adopted = Some(known.keys().cloned().collect());
-                if !known.is_empty() {
-                    tracing::info!(
-                        "first start: {} containers were here before; they are observed, not enforced \
-                         (`cofferdam flows` says what would be denied, `cofferdam enforce --all` switches them)",
-                        known.len()
-                    );
-                }
-            }
+            Some(adopted) => adopted.retain(|id| self.state.containers.contains_key(id)),
+            None => self.state.choices.adopted = Some(self.adopt()),
         }
     }
 
@@ -309,72 +302,6 @@ impl Engine {
             self.reconcile();
         }
     }
-
-    /// Where the configured units are now; `true` if one moved, came or went.
-    pub(super) fn find_units(&mut self) -> bool {
-        if self.options.kinds == Kinds::Containers {
-            return false;
-        }
-        let found: Vec<_> = self
-            .config
-            .unit
-            .iter()
-            .map(|unit| FoundUnit {
-                name: unit.name(),
-                namespace: unit.namespace.clone(),
-                labels: unit.labels.clone(),
-                cgroup: self.unit_cgroup(unit),
-            })
-            .collect();
-        let ids = |units: &[FoundUnit]| -> BTreeMap<String, Option<u64>> {
-            let id = |unit: &FoundUnit| unit.cgroup.as_deref().and_then(|path| cgroup_id(path).ok());
-            units.iter().map(|unit| (unit.name.clone(), id(unit))).collect()
-        };
-        let now = ids(&found);
-        let moved = found != self.units || now != self.unit_ids;
-        self.unit_ids = now;
-        self.units = found;
-        moved
-    }
-
-    fn unit_cgroup(&self, unit: &crate::config::Unit) -> Option<PathBuf> {
-        if let Some(path) = &unit.cgroup {
-            let path = if path.starts_with(&self.cgroup2) {
-                path.clone()
-            } else {
-                self.cgroup2.join(relative(path))
-            };
-            return path.is_dir().then_some(path);
-        }
-        let name = unit.unit.as_deref()?;
-        let usual = self.cgroup2.join("system.slice").join(name);
-        if usual.is_dir() {
-            return Some(usual);
-        }
-        in_slices(&self.cgroup2, name)
-    }
-}
-
-fn relative(path: &Path) -> &Path {
-    path.strip_prefix("/").unwrap_or(path)
-}
-
-/// Looks for a unit's cgroup in the slices below `folder`; systemd puts units nowhere else.
-fn in_slices(folder: &Path, unit: &str) -> Option<PathBuf> {
-    let slices = std::fs::read_dir(folder)
-        .ok()?
-        .filter_map(Result::ok)
-        .map(|entry| entry.path());
-    slices
-        .filter(|path| path.extension().is_some_and(|kind| kind == "slice"))
-        .find_map(|slice| {
-            let here = slice.join(unit);
-            if here.is_dir() {
-                Some(here)
-            } else {
-                in_slices(&slice, unit)
-            }
-        })
 }
 
 /// The state file's process may be another one's by now.

@@ -1,16 +1,19 @@
 //! resolve → compile → plan → apply: from what is known to what the kernel holds.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cofferdam_policy::{Compiled, compile_with};
 use cofferdam_workload::{Container, host};
 
-use super::Engine;
+use super::{Engine, runs::tree};
 use crate::enforcer::{Binding, Target, cgroup_id, netns_cookie};
 use crate::error::chain;
 use crate::names::Named;
 use crate::resolve::{Inputs, Place, Placement, Resolved, resolve};
+
+#[cfg(test)]
+mod tests;
 
 // === impl Engine ===
 
@@ -18,25 +21,21 @@ impl Engine {
     /// Makes the kernel hold what is known now.
     pub(super) fn reconcile(&mut self) {
         self.find_namespaces();
-        let inputs = Inputs {
-            containers: &self.state.containers,
-            runs: &self.state.runs,
-            units: &self.units,
-            config: &self.config,
-            choices: &self.state.choices,
-            host: &self.host,
-        };
-        let resolved = resolve(&inputs, &mut self.state.numbers);
+        let mut numbers = std::mem::take(&mut self.state.numbers);
+        let resolved = resolve(&self.inputs(), &mut numbers);
+        self.state.numbers = numbers;
+        // Without rows the new fails closed; unannounced it would be a stranger after a while, and open.
         let compiled = match compile_with(&resolved.world, &self.enforcer.applied().rules) {
-            Ok(compiled) => compiled,
+            Ok(compiled) => Some(compiled),
             Err(error) => {
                 self.complain(format!(
-                    "the policy cannot be compiled, the old one stays: {error}"
+                    "the policy cannot be compiled, the old one stays and what is new is cut off: {error}"
                 ));
-                return;
+                None
             }
         };
-        let target = self.target(&resolved, compiled);
+        let mut target = self.target(&resolved, compiled);
+        self.strays.join(&mut target);
         for line in self.enforcer.enforce(target) {
             self.complain(line);
         }
@@ -49,7 +48,18 @@ impl Engine {
         self.dirty = true;
     }
 
-    fn target(&self, resolved: &Resolved, compiled: Compiled) -> Target {
+    pub(super) fn inputs(&self) -> Inputs<'_> {
+        Inputs {
+            containers: &self.state.containers,
+            runs: &self.state.runs,
+            units: &self.units,
+            config: &self.config,
+            choices: &self.state.choices,
+            host: &self.host,
+        }
+    }
+
+    fn target(&self, resolved: &Resolved, compiled: Option<Compiled>) -> Target {
         let mut target = Target {
             compiled,
             addresses: resolved.addresses.clone(),
@@ -142,8 +152,12 @@ impl Engine {
                 namespace: placement.namespace.clone(),
                 labels: placement.labels.clone(),
             };
-            self.names
-                .learn(placement.entry.workload, cgroup.unwrap_or(0), &named);
+            self.names.learn(
+                &placement.key,
+                placement.entry.workload,
+                cgroup.unwrap_or(0),
+                &named,
+            );
         }
         let live: HashSet<&str> = resolved.placements.iter().map(|one| one.key.as_str()).collect();
         for gone in self
@@ -152,7 +166,7 @@ impl Engine {
             .iter()
             .filter(|old| !live.contains(old.key.as_str()))
         {
-            self.names.forget(gone.entry.workload, 0);
+            self.names.forget(&gone.key);
         }
     }
 
@@ -191,12 +205,11 @@ fn describe(placement: &Placement) -> String {
     }
 }
 
-/// Any process in the cgroup.
-pub(super) fn first_process(cgroup: &std::path::Path) -> Option<u32> {
-    std::fs::read_to_string(cgroup.join("cgroup.procs"))
-        .ok()?
-        .lines()
-        .next()?
-        .parse()
-        .ok()
+/// Any process in the cgroup, or else in one below it: a unit that delegates has none of its own.
+pub(super) fn first_process(cgroup: &Path) -> Option<u32> {
+    let first = |folder: PathBuf| {
+        let processes = std::fs::read_to_string(folder.join("cgroup.procs")).ok()?;
+        processes.lines().next()?.parse().ok()
+    };
+    tree(cgroup).into_iter().find_map(first)
 }

@@ -228,7 +228,7 @@ fn is_alive(caller: &Caller) -> bool {
     matches!(poll(&mut fds, PollTimeout::ZERO), Ok(0))
 }
 
-fn is_populated(cgroup: &Path) -> bool {
+pub(super) fn is_populated(cgroup: &Path) -> bool {
     match fs::read_to_string(cgroup.join("cgroup.events")) {
         Ok(text) => !text.lines().any(|line| line == "populated 0"),
         Err(error) => error.kind() != io::ErrorKind::NotFound,
@@ -248,7 +248,7 @@ fn empty_into(cgroup: &Path, target: &Path) {
 }
 
 /// Removes a cgroup and those below it; `false` if one is in use.
-fn remove_tree(cgroup: &Path) -> bool {
+pub(super) fn remove_tree(cgroup: &Path) -> bool {
     for folder in tree(cgroup).iter().rev() {
         let _ = fs::remove_dir(folder);
     }
@@ -256,7 +256,7 @@ fn remove_tree(cgroup: &Path) -> bool {
 }
 
 /// A folder and all below it, parents first.
-fn tree(folder: &Path) -> Vec<PathBuf> {
+pub(super) fn tree(folder: &Path) -> Vec<PathBuf> {
     let mut found = vec![folder.to_owned()];
     let mut next = 0;
     while let Some(here) = found.get(next) {

@@ -161,8 +161,8 @@ fn names_outlive_their_workloads() {
         namespace: "shop".into(),
         labels: Default::default(),
     };
-    names.learn(5, 500, &named);
-    names.forget(5, 500);
+    names.learn("container:web", 5, 500, &named);
+    names.forget("container:web");
     let end = |peer, workload, cgroup| names.end(Peer(peer), workload, cgroup, || PeerClass::Lan);
     assert_eq!(end(300, 5, 0).named.unwrap().name, "web");
     assert_eq!(
@@ -182,4 +182,36 @@ fn names_outlive_their_workloads() {
         },
         "a named prefix is its class"
     );
+}
+
+#[test]
+fn names_of_many_starts_are_forgotten() {
+    let mut names = Names::default();
+    let named = |name: String| Named {
+        name,
+        namespace: "default".into(),
+        labels: Default::default(),
+    };
+    // A service that starts again and again, among containers that come and go.
+    for start in 1..5000_u32 {
+        let number = 10 + start;
+        names.learn("unit:web", 5, 1 << 20 | u64::from(start), &named("web".into()));
+        names.learn(
+            &format!("container:{start}"),
+            number,
+            1 << 40 | u64::from(start),
+            &named(start.to_string()),
+        );
+        names.forget(&format!("container:{start}"));
+    }
+    let (numbers, cgroups) = names.sizes();
+    assert!(
+        numbers < 1100 && cgroups < 1100,
+        "{numbers} numbers, {cgroups} cgroups"
+    );
+    let end = |number, cgroup| names.end(Peer(300), number, cgroup, || PeerClass::Lan).named;
+    assert_eq!(end(5, 0).unwrap().name, "web", "it lives");
+    assert_eq!(end(0, 1 << 20 | 4999).unwrap().name, "web");
+    assert_eq!(end(5009, 0).unwrap().name, "4999", "the last ones are remembered");
+    assert_eq!(end(0, 1 << 40 | 1), None);
 }

@@ -21,6 +21,9 @@ pub(crate) struct Numbers {
     last_workload: u32,
     last_identity: u32,
     last_subject: u32,
+    /// Identities that the kernel holds and whose labels nobody has said yet.
+    #[serde(skip)]
+    nameless: BTreeSet<Peer>,
 }
 
 /// The numbers of one workload.
@@ -52,6 +55,15 @@ impl Numbers {
     /// The numbers of all workloads in the books.
     pub(crate) fn workload_numbers(&self) -> BTreeSet<u32> {
         self.workloads.values().map(|given| given.number).collect()
+    }
+
+    /// A workload of which only the kernel knew the numbers: it keeps them, unless they have another meaning by now.
+    pub(crate) fn recover(&mut self, key: &str, number: u32, identity: Peer) {
+        let given = Given { number, identity };
+        if self.find_number(identity).is_none() {
+            self.nameless.insert(identity);
+        }
+        self.workloads.entry(key.to_owned()).or_insert(given);
     }
 
     /// The number of a workload (from 1), and the identity of these labels in this namespace.
@@ -89,23 +101,32 @@ impl Numbers {
                 && known.identity_labels == wanted.identity_labels
                 && known.labels == wanted.labels
         };
-        let at = hint.and_then(|hint| {
-            self.identities
-                .binary_search_by_key(&hint, |known| known.number)
-                .ok()
-        });
-        let hinted = at.and_then(|at| self.identities.get(at)).filter(same);
+        let hinted = hint.and_then(|hint| self.find_number(hint)).filter(same);
         if let Some(known) = hinted.or_else(|| self.identities.iter().find(same)) {
             return known.clone();
         }
+        let number = self.free_number(hint);
+        let identity = Identity { number, ..wanted };
+        let at = self.identities.partition_point(|known| known.number < number);
+        self.identities.insert(at, identity.clone());
+        identity
+    }
+
+    fn find_number(&self, number: Peer) -> Option<&Identity> {
+        let at = self
+            .identities
+            .binary_search_by_key(&number, |known| known.number);
+        self.identities.get(at.ok()?)
+    }
+
+    /// The number that the kernel holds for it, if no other identity has that, or the next one.
+    fn free_number(&mut self, hint: Option<Peer>) -> Peer {
+        if let Some(hint) = hint.filter(|hint| self.nameless.remove(hint)) {
+            return hint;
+        }
         self.last_identity = (self.last_identity + 1).max(IDENTITY_MIN);
         debug_assert!(self.last_identity < PREFIX_MIN, "16 million identities");
-        let identity = Identity {
-            number: Peer(self.last_identity),
-            ..wanted
-        };
-        self.identities.push(identity.clone());
-        identity
+        Peer(self.last_identity)
     }
 
     /// The subject with this identity and these openings; workloads that are alike share it.

@@ -104,6 +104,28 @@ fn what_the_kernel_holds_is_not_given_again() {
 }
 
 #[test]
+fn what_only_the_kernel_knew_keeps_its_numbers() {
+    let mut numbers = Numbers::default();
+    numbers.start_above((7, 300, 9));
+    numbers.recover("a", 5, Peer(290));
+    numbers.recover("b", 6, Peer(290));
+    numbers.recover("c", 7, Peer(280));
+    let (web, db) = (labels(&[("app", "web")]), labels(&[("app", "db")]));
+    let mut ask = |key: &str, labels: &Labels| {
+        let (number, identity) = numbers.workload(key, "default", labels.clone(), labels.clone());
+        (number, identity.number)
+    };
+    assert_eq!(ask("a", &web), (5, Peer(290)));
+    assert_eq!(
+        ask("b", &db),
+        (6, Peer(301)),
+        "its labels are others now: no number means two things"
+    );
+    assert_eq!(ask("c", &web), (7, Peer(290)), "same labels, same identity");
+    assert_eq!(ask("d", &web), (8, Peer(290)));
+}
+
+#[test]
 fn a_state_with_containers_and_openings_comes_back() {
     let folder = tempfile::tempdir().unwrap();
     let mut state = State::default();

@@ -1,0 +1,81 @@
+//! The policy's rows: in before the cgroups move, out after; rows of what no policy knows stay.
+
+use std::collections::BTreeSet;
+
+use cofferdam_policy::{Compiled, RuleText, Step, plan};
+
+use super::Enforcer;
+use crate::error::chain;
+
+// === impl Enforcer ===
+
+impl Enforcer {
+    /// Puts a new policy beside the old one; returns it with the steps that take the old one out. `None`: it was not
+    /// taken.
+    pub(super) fn install(
+        &mut self,
+        new: Compiled,
+        trouble: &mut Vec<String>,
+    ) -> Option<(Compiled, Vec<Step>)> {
+        let plan = plan(&self.applied, &new);
+        self.unverified |= !plan.install.is_empty() || !plan.retire.is_empty();
+        if let Err(error) = self.datapath.apply(&plan.install) {
+            trouble.push(format!(
+                "the new policy was not taken, the old one stays: {}",
+                chain(&error)
+            ));
+            let rules = std::mem::take(&mut self.applied.rules);
+            self.read_back(rules);
+            return None;
+        }
+        Some((new, plan.retire))
+    }
+
+    /// Takes out what the new policy no longer needs, but for the rows of `kept` subjects and all that those may ask.
+    pub(super) fn retire(
+        &mut self,
+        new: Compiled,
+        mut steps: Vec<Step>,
+        kept: &BTreeSet<u32>,
+        trouble: &mut Vec<String>,
+    ) {
+        if !kept.is_empty() {
+            let live: BTreeSet<u32> = new
+                .rows
+                .keys()
+                .map(|key| key.subject)
+                .chain(kept.iter().copied())
+                .collect();
+            steps.retain(|step| matches!(step, Step::DropRow(key) if !live.contains(&key.subject)));
+        }
+        if let Err(error) = self.datapath.apply(&steps) {
+            trouble.push(format!("old rows could not be removed: {}", chain(&error)));
+        }
+        if kept.is_empty() {
+            self.applied = new;
+        } else {
+            self.read_back(new.rules);
+        }
+    }
+
+    fn read_back(&mut self, rules: Vec<RuleText>) {
+        if let Ok(held) = self.datapath.compiled() {
+            self.applied = held;
+        }
+        self.applied.rules = rules;
+    }
+}
+
+/// What the kernel holds with the texts of its rules. Where the texts were lost, their numbers are not given again.
+pub(super) fn with_texts(held: Compiled, mut rules: Vec<RuleText>) -> Compiled {
+    let rows = held.rows.values().map(|row| row.verdict.rule);
+    let most = rows.chain(held.ports.values().map(|port| port.rule)).max();
+    let needed = most.map_or(0, |most| most as usize + 1);
+    while rules.len() < needed {
+        rules.push(RuleText {
+            name: "unknown".to_owned(),
+            source: format!("rule {} of an earlier daemon, whose state was lost", rules.len()),
+        });
+    }
+    Compiled { rules, ..held }
+}
