@@ -3,7 +3,7 @@
 //! observe (`observe`) → resolve, compile, plan, apply (`reconcile`) → record (`record`). Requests of the API are
 //! answered in `choices`, `runs` and `views`. Nothing here waits for anything slower than the kernel or a file.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -23,12 +23,13 @@ use crate::error::chain;
 use crate::flows::FlowStore;
 use crate::names::Names;
 use crate::resolve::{FoundUnit, HostFacts, Resolved};
-use crate::state::State;
+use crate::state::{Saver, State};
 use crate::{Error, Kinds, Options};
 
 mod choices;
 mod ending;
 mod explain;
+mod keep;
 mod observe;
 mod reconcile;
 mod record;
@@ -89,6 +90,9 @@ pub(crate) struct Engine {
     beaten: Instant,
     /// The state differs from its file.
     dirty: bool,
+    saver: Saver,
+    /// Who waits for which state to be in its file.
+    waiting: VecDeque<(u64, keep::Then)>,
     /// Complaints that stand; `status` shows them.
     complaints: Vec<String>,
     /// What systemd was told last.
@@ -143,6 +147,7 @@ impl Engine {
     /// Brings the kernel up to what the state says; Docker has not been asked yet.
     pub(crate) fn new(ground: Ground) -> Result<Self, Error> {
         let keep = ground.config.flows.keep;
+        let saver = Saver::start(ground.options.state_dir.clone())?;
         let mut engine = Self {
             options: ground.options,
             config: ground.config,
@@ -164,13 +169,14 @@ impl Engine {
             started: ground.started,
             beaten: Instant::now(),
             dirty: true,
+            saver,
+            waiting: VecDeque::new(),
             complaints: Vec::new(),
             told: String::new(),
             said: HashSet::new(),
         };
         engine.recall()?;
-        // Whoever cannot write still enforces.
-        engine.try_save();
+        engine.save();
         Ok(engine)
     }
 
@@ -183,6 +189,7 @@ impl Engine {
             listen(SignalKind::interrupt())?,
             listen(SignalKind::hangup())?,
         ];
+        let saved = self.saver.woken();
         let mut tick = tokio::time::interval(BEAT);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -198,6 +205,7 @@ impl Engine {
                         return Ok(ending);
                     }
                 }
+                () = saved.notified() => self.hear_saver(),
                 Some(()) = inbox.host.recv() => self.host_changed().await,
                 ready = events.readable() => {
                     let more = self.record_events();
@@ -250,8 +258,8 @@ impl Engine {
         }
         self.verify();
         self.name_strangers();
-        if self.dirty {
-            self.try_save();
+        if self.dirty && !self.saver.is_busy() {
+            self.save();
         }
         self.tell_systemd();
     }
@@ -316,21 +324,6 @@ impl Engine {
                 "the kernel held something else than it was told; {steps} entries were mended"
             )),
             Err(error) => self.complain(format!("the policy could not be read back: {}", chain(&error))),
-        }
-    }
-
-    fn save(&mut self) -> Result<(), Error> {
-        self.state.save(&self.options.state_dir)?;
-        self.dirty = false;
-        Ok(())
-    }
-
-    fn try_save(&mut self) {
-        if let Err(error) = self.save() {
-            self.complain(format!(
-                "what is in force now would not survive a restart: {}",
-                chain(&error)
-            ));
         }
     }
 

@@ -16,8 +16,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 pub(crate) use numbers::Numbers;
+pub(crate) use saver::Saver;
 
 mod numbers;
+mod saver;
 #[cfg(test)]
 mod tests;
 
@@ -156,24 +158,30 @@ impl State {
         Ok((Self::default(), Loaded::SetAside { path: aside, why }))
     }
 
-    /// Replaces the file as a whole: a crash leaves the old one or the new one.
-    pub(crate) fn save(&mut self, folder: &Path) -> Result<(), Error> {
+    /// The file that it makes.
+    pub(crate) fn bytes(&mut self) -> Result<Vec<u8>, Error> {
         self.schema = SCHEMA;
-        let path = folder.join(FILE);
-        let beside = folder.join(format!("{FILE}.new"));
-        let write = || -> std::io::Result<()> {
-            let mut file = fs::OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(0o600)
-                .open(&beside)?;
-            file.write_all(&serde_json::to_vec(self)?)?;
-            file.sync_all()?;
-            fs::rename(&beside, &path)?;
-            // The rename is durable only once the folder is.
-            File::open(folder)?.sync_all()
-        };
-        write().map_err(Error::io("write", &path))
+        serde_json::to_vec(self)
+            .map_err(|error| Error::State(format!("the state cannot be written: {error}")))
     }
+}
+
+/// Replaces the file as a whole: a crash leaves the old one or the new one.
+fn write(folder: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let path = folder.join(FILE);
+    let beside = folder.join(format!("{FILE}.new"));
+    let write = || -> std::io::Result<()> {
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&beside)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&beside, &path)?;
+        // The rename is durable only once the folder is.
+        File::open(folder)?.sync_all()
+    };
+    write().map_err(Error::io("write", &path))
 }

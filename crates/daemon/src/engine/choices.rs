@@ -25,13 +25,31 @@ impl Engine {
             Command::Status(reply) => drop(reply.send(Ok(self.status()))),
             Command::Workloads(reply) => drop(reply.send(Ok(self.workloads()))),
             Command::Flows(query, reply) => drop(reply.send(Ok(self.past_flows(&query)))),
-            Command::Run(request, caller, reply) => drop(reply.send(self.run_workload(&request, &caller))),
-            Command::Enforce(request, reply) => drop(reply.send(self.enforce(&request))),
-            Command::Observe(request, reply) => drop(reply.send(self.observe(&request))),
-            Command::Confirm(reply) => drop(reply.send(self.confirm())),
-            Command::Protect(request, reply) => drop(reply.send(self.protect(&request))),
-            Command::Unprotect(request, reply) => drop(reply.send(self.unprotect(&request))),
-            Command::Off(off, reply) => drop(reply.send(self.switch(off))),
+            Command::Run(request, caller, reply) => self.answer_run(&request, &caller, reply),
+            Command::Enforce(request, reply) => {
+                let done = self.enforce(&request);
+                self.answer_kept(done, reply);
+            }
+            Command::Observe(request, reply) => {
+                let done = self.observe(&request);
+                self.answer_kept(done, reply);
+            }
+            Command::Confirm(reply) => {
+                let done = self.confirm();
+                self.answer_kept(done, reply);
+            }
+            Command::Protect(request, reply) => {
+                let done = self.protect(&request);
+                self.answer_kept(done, reply);
+            }
+            Command::Unprotect(request, reply) => {
+                let done = self.unprotect(&request);
+                self.answer_kept(done, reply);
+            }
+            Command::Off(off, reply) => {
+                let done = Ok(self.switch(off));
+                self.answer_kept(done, reply);
+            }
             Command::Explain(request, reply) => drop(reply.send(self.explain(&request))),
             Command::Policy(reply) => drop(reply.send(Ok(self.policy_text()))),
             Command::Stop(open, reply) => return Some(Ending::Asked(open, reply)),
@@ -58,7 +76,7 @@ impl Engine {
         if rollback_at.is_none() {
             self.keep_rollback_off(&changed);
         }
-        self.set_modes(&changed, Mode::Enforce)?;
+        self.set_modes(&changed, Mode::Enforce);
         Ok(answer(changed, rollback_at, notes))
     }
 
@@ -69,7 +87,7 @@ impl Engine {
             .filter(|(_, _, mode)| *mode == Mode::Enforce)
             .collect();
         self.keep_rollback_off(&changed);
-        self.set_modes(&changed, Mode::Observe)?;
+        self.set_modes(&changed, Mode::Observe);
         Ok(answer(changed, None, Vec::new()))
     }
 
@@ -78,7 +96,6 @@ impl Engine {
             return Err(Problem::new(Code::Conflict, "there is nothing to confirm")
                 .hint("`cofferdam enforce --for 5m` begins something that can be confirmed"));
         };
-        self.keep()?;
         let name = |key: &String| {
             self.resolved
                 .placements
@@ -130,7 +147,7 @@ impl Engine {
             .choices
             .protected
             .insert(name.clone(), request.labels.clone());
-        self.apply_and_keep()?;
+        self.reconcile();
         let mut notes = Vec::new();
         if request.labels.is_empty()
             && self
@@ -167,7 +184,7 @@ impl Engine {
                 .hint(format!("`cofferdam observe {name}` only records its denials")),
             });
         }
-        self.apply_and_keep()?;
+        self.reconcile();
         let mut notes = Vec::new();
         if let Some(by) = self.find(&name).ok().and_then(|one| one.protected_by.clone()) {
             notes.push(format!("{name} stays protected by {by}"));
@@ -180,20 +197,19 @@ impl Engine {
         })
     }
 
-    fn switch(&mut self, off: bool) -> Result<Switched, Problem> {
+    fn switch(&mut self, off: bool) -> Switched {
         let changed = self.state.choices.off != off;
         self.state.choices.off = off;
         self.apply_global();
-        self.keep()?;
         match off {
             true => tracing::warn!("ENFORCEMENT IS OFF for the whole host until `cofferdam on`"),
             false => tracing::info!("enforcement is on"),
         }
-        Ok(Switched {
+        Switched {
             version: VERSION,
             off,
             changed,
-        })
+        }
     }
 
     /// The named workloads (key, name, mode), or all that are protected.
@@ -311,25 +327,10 @@ impl Engine {
         }
     }
 
-    fn set_modes(&mut self, changed: &[Chosen], mode: Mode) -> Result<(), Problem> {
+    fn set_modes(&mut self, changed: &[Chosen], mode: Mode) {
         let new: BTreeMap<_, _> = changed.iter().map(|(key, _, _)| (key.clone(), mode)).collect();
         self.state.choices.modes.extend(new);
-        self.apply_and_keep()
-    }
-
-    /// Applies, then keeps: an answer means both.
-    fn apply_and_keep(&mut self) -> Result<(), Problem> {
         self.reconcile();
-        self.keep()
-    }
-
-    pub(super) fn keep(&mut self) -> Result<(), Problem> {
-        self.save().map_err(|error| {
-            Problem::new(
-                Code::Internal,
-                format!("it is in force, but would not survive a restart: {error}"),
-            )
-        })
     }
 }
 

@@ -36,7 +36,8 @@ impl Engine {
 
     /// The kernel goes on with what it has.
     fn leave(&mut self, workloads: u64) -> Result<(), Error> {
-        self.try_save();
+        self.save();
+        self.finish_saving();
         eprintln!(
             "cofferdam: stopped; enforcement stays in the kernel for {} \
              (`cofferdam off` ends it, `cofferdam daemon` takes over again)",
@@ -49,7 +50,8 @@ impl Engine {
     pub(crate) fn remove(mut self) -> Result<(), Error> {
         let workloads = self.protected_count() as u64;
         let left = self.leave_cgroups();
-        self.try_save();
+        self.save();
+        self.finish_saving();
         self.enforcer.remove().map_err(|error| Error::datapath(&error))?;
         for cgroup in left {
             tracing::error!("{} is in use and could not be removed", cgroup.display());

@@ -16,7 +16,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use super::{Engine, choices::check_labels};
 use crate::Kinds;
 use crate::access::may_run;
-use crate::command::Caller;
+use crate::command::{Caller, Reply};
 use crate::state::Run;
 
 #[cfg(test)]
@@ -30,11 +30,25 @@ const NAME: usize = 63;
 // === impl Engine ===
 
 impl Engine {
-    pub(super) fn run_workload(
+    /// Answers after the state is kept: a daemon that is killed then finds the cgroup again.
+    pub(super) fn answer_run(&mut self, request: &RunRequest, caller: &Caller, reply: Reply<RunResponse>) {
+        match self.run_workload(request, caller) {
+            Ok((key, cgroup, response)) => self.save_then(Box::new(move |engine, kept| {
+                if kept.is_err() {
+                    engine.undo_run(&key, &cgroup);
+                }
+                let _ = reply.send(kept.map(|()| response));
+            })),
+            Err(problem) => drop(reply.send(Err(problem))),
+        }
+    }
+
+    /// Its key, its cgroup with the caller in it, and the answer.
+    fn run_workload(
         &mut self,
         request: &RunRequest,
         caller: &Caller,
-    ) -> Result<RunResponse, Problem> {
+    ) -> Result<(String, PathBuf, RunResponse), Problem> {
         let (name, namespace) = self.check_run(request, caller)?;
         let (key, cgroup) = self.make_cgroup(&name)?;
         let run = Run {
@@ -49,9 +63,7 @@ impl Engine {
         self.state.runs.insert(key.clone(), run);
         self.reconcile();
         let bound = self.check_bound(&cgroup, protected);
-        let moved = bound.and_then(|()| move_caller(&cgroup, caller));
-        // Kept before the answer: a daemon that is killed now finds the cgroup again.
-        if let Err(problem) = moved.and_then(|()| self.keep()) {
+        if let Err(problem) = bound.and_then(|()| move_caller(&cgroup, caller)) {
             self.undo_run(&key, &cgroup);
             return Err(problem);
         }
@@ -59,12 +71,13 @@ impl Engine {
         let warnings = self
             .find(&name)
             .map(|one| [one.warnings.clone(), one.notes.clone()].concat());
-        Ok(RunResponse {
+        let response = RunResponse {
             version: VERSION,
             workload: name,
             cgroup: cgroup.display().to_string(),
             warnings: warnings.unwrap_or_default(),
-        })
+        };
+        Ok((key, cgroup, response))
     }
 
     /// Everything that can be refused before anything is made; the workload's name and namespace.

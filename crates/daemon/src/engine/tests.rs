@@ -241,3 +241,46 @@ fn root_what_does_not_compile_is_bound_all_the_same() {
     assert_eq!(engine.resolved.placements.len(), 1);
     engine.remove().unwrap();
 }
+
+#[test]
+fn root_a_slow_disk_stops_no_heartbeat_and_no_promise_is_early() {
+    let host = Host::new("slow");
+    let mut engine = host.engine(Config::default());
+    let web = host.container('a', "web", &[("app", "web")]);
+    resync(&mut engine, std::slice::from_ref(&web));
+    engine.finish_saving();
+    // A pipe that nobody reads: whoever opens it to write waits.
+    let beside = host.state.path().join("state.json.new");
+    nix::unistd::mkfifo(&beside, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let ask = |engine: &mut Engine| {
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        engine.answer(crate::command::Command::Off(true, reply));
+        answer
+    };
+    let started = Instant::now();
+    let mut first = ask(&mut engine);
+    for _ in 0..3 {
+        engine.dirty = true;
+        engine.tick();
+    }
+    assert!(started.elapsed().as_millis() < 1000, "{:?}", started.elapsed());
+    assert!(engine.beaten > started);
+    first.try_recv().unwrap_err();
+    // Read at last, but a pipe takes no fsync.
+    fs::read(&beside).unwrap();
+    while first.is_empty() {
+        engine.hear_saver();
+        std::thread::yield_now();
+    }
+    let problem = first.try_recv().unwrap().unwrap_err();
+    assert!(
+        problem.message.contains("would not survive a restart"),
+        "{problem:?}"
+    );
+    fs::remove_file(&beside).unwrap();
+    let mut second = ask(&mut engine);
+    engine.finish_saving();
+    second.try_recv().unwrap().unwrap();
+    assert!(State::load(host.state.path()).unwrap().0.choices.off);
+    engine.remove().unwrap();
+}

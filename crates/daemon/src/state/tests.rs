@@ -5,13 +5,20 @@ use std::fs;
 
 use cofferdam_policy::{DefaultProfile, Labels, Peer};
 
-use super::{Loaded, Numbers, State};
+use super::{Loaded, Numbers, Saver, State};
 
 fn labels(pairs: &[(&str, &str)]) -> Labels {
     pairs
         .iter()
         .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
         .collect()
+}
+
+/// As the daemon ends: what was asked for is written.
+fn save(state: &mut State, folder: &std::path::Path) {
+    let mut saver = Saver::start(folder.to_owned()).unwrap();
+    saver.ask(b"an older one".to_vec());
+    saver.ask(state.bytes().unwrap());
 }
 
 #[test]
@@ -23,7 +30,7 @@ fn a_saved_state_comes_back() {
         .numbers
         .workload("container:x", "default", Labels::new(), Labels::new());
     state.choices.off = true;
-    state.save(folder.path()).unwrap();
+    save(&mut state, folder.path());
     let (again, loaded) = State::load(folder.path()).unwrap();
     assert_eq!((again, loaded), (state, Loaded::Known));
     let names: Vec<_> = fs::read_dir(folder.path())
@@ -141,6 +148,6 @@ fn a_state_with_containers_and_openings_comes_back() {
     state
         .numbers
         .subject(Peer(256), DefaultProfile::SameLabels, vec![opening]);
-    state.save(folder.path()).unwrap();
+    save(&mut state, folder.path());
     assert_eq!(State::load(folder.path()).unwrap().0, state);
 }
