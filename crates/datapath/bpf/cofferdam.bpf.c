@@ -56,7 +56,7 @@ int on_bind6(struct bpf_sock *ctx)
 SEC("cgroup/sock_release")
 int on_release(struct bpf_sock *ctx)
 {
-	remove_listener(bpf_get_socket_cookie(ctx));
+	released(ctx);
 	return 1;
 }
 

@@ -69,6 +69,15 @@ static __always_inline void remove_listener(__u64 cookie)
 	add_to_port(&key, -1);
 }
 
+/* Everybody's close comes through here: a connection, the usual case, is in no directory and leaves at once. A TCP socket
+ * that is bound is in state CLOSE until it listens, and leaves the directory when it connects instead. */
+static __always_inline void released(struct bpf_sock *ctx)
+{
+	if (ctx->protocol == IPPROTO_TCP && ctx->state != TCP_LISTEN && ctx->state != TCP_CLOSE)
+		return;
+	remove_listener(bpf_get_socket_cookie(ctx));
+}
+
 /* Reads what a bound socket is bound to. */
 static __always_inline int listener_key_of(struct listener_key *key, struct sock *sk, __u8 protocol)
 {

@@ -7,9 +7,11 @@
 
 static __always_inline void want_option(struct bpf_sock_ops *ops, int wanted)
 {
-	__u32 flags = ops->bpf_sock_ops_cb_flags & ~BPF_SOCK_OPS_WRITE_HDR_OPT_CB_FLAG;
+	__u32 old = ops->bpf_sock_ops_cb_flags;
+	__u32 new = wanted ? old | BPF_SOCK_OPS_WRITE_HDR_OPT_CB_FLAG : old & ~BPF_SOCK_OPS_WRITE_HDR_OPT_CB_FLAG;
 
-	bpf_sock_ops_cb_flags_set(ops, wanted ? flags | BPF_SOCK_OPS_WRITE_HDR_OPT_CB_FLAG : flags);
+	if (new != old)
+		bpf_sock_ops_cb_flags_set(ops, new);
 }
 
 /* Only where a workload can be: the option tells who we are, and middleboxes of the world do not know it. */

@@ -115,8 +115,8 @@ struct bpf_iter__udp {
 #define EPERM                1
 #define EPROTONOSUPPORT      93
 #define ECONNREFUSED         111
+#define TCP_CLOSE            7
 #define TCP_LISTEN           10
-
 #define TCP_FASTOPEN         23
 #define TCP_FASTOPEN_CONNECT 30
 #define EOPNOTSUPP           95

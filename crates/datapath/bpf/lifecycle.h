@@ -61,7 +61,7 @@ static __always_inline void tell(__u32 type, __u64 id, __u64 parent, const char 
 	e->id = id;
 	e->parent = parent;
 	__builtin_memcpy(e->name, name, NAME_LENGTH);
-	bpf_ringbuf_submit(e, 0);
+	bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP);
 }
 
 /* 1 if a container's cgroup was bound to its identity, 0 if it has to wait for one, -1 if it is none of ours. */

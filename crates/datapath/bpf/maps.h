@@ -199,10 +199,12 @@ struct {
 	__type(value, __u64);
 } asked SEC(".maps");
 
+enum { RING_BYTES = 1 << 20 };
+
 /* Flow and cgroup records, read by the daemon. Full: the newest record is lost and counted; verdicts are unaffected. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 1 << 20);
+	__uint(max_entries, RING_BYTES);
 } events SEC(".maps");
 
 struct {

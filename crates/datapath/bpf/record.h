@@ -23,6 +23,15 @@ static __always_inline void endpoint(struct endpoint *e, const struct party *p)
 	e->workload = p->workload;
 }
 
+/* Waking the reader costs more than all the rest of a connection. A denial is somebody's trouble and wakes; what was
+ * allowed waits for the reader's next look, or until a quarter of the ring is full. */
+static __always_inline __u64 wakeup(const struct flow_event *e)
+{
+	if (e->action == ACT_DENY || bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > RING_BYTES / 4)
+		return BPF_RB_FORCE_WAKEUP;
+	return BPF_RB_NO_WAKEUP;
+}
+
 static __always_inline struct flow_event *describe(const struct flow *f, const struct verdict *v)
 {
 	struct flow_event *e;
@@ -60,7 +69,7 @@ __noinline int record(const struct flow *f, const struct verdict *v)
 	struct flow_event *e = describe(f, v);
 
 	if (e)
-		bpf_ringbuf_submit(e, 0);
+		bpf_ringbuf_submit(e, wakeup(e));
 	return 0;
 }
 
@@ -73,7 +82,7 @@ __noinline int record_call(const struct flow *f, const struct verdict *v)
 		return 0;
 	e->pid = bpf_get_current_pid_tgid() >> 32;
 	bpf_get_current_comm(e->comm, sizeof(e->comm));
-	bpf_ringbuf_submit(e, 0);
+	bpf_ringbuf_submit(e, wakeup(e));
 	return 0;
 }
 

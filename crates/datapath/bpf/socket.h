@@ -3,6 +3,7 @@
 #ifndef COFFERDAM_SOCKET_H
 #define COFFERDAM_SOCKET_H
 
+#include "directory.h"
 #include "memory.h"
 
 enum { PROCEED = 1, REFUSE = 0 };
@@ -60,10 +61,11 @@ static __always_inline int ask_kernel(struct bpf_sock_addr *ctx, const struct ta
 static __always_inline int callee(struct bpf_sock_addr *ctx, struct party *to, const struct target *t, __u64 own_netns,
 				  int from_protected)
 {
-	int found = party_of_target(to, t);
+	int near = t->netns == own_netns && !t->published && (t->protocol == IPPROTO_TCP || t->protocol == IPPROTO_UDP);
+	/* The kernel's answer beats the directory's, which spares an unprotected caller from asking. */
+	int found = near && from_protected ? 0 : party_of_target(to, t);
 
-	if (t->netns == own_netns && !t->published && (found || from_protected) &&
-	    (t->protocol == IPPROTO_TCP || t->protocol == IPPROTO_UDP)) {
+	if (near && (found || from_protected)) {
 		found = ask_kernel(ctx, t, to);
 		/* A datagram socket may be bound to the client's own address only; the packet hook will see. */
 		if (found == -1 && t->protocol != IPPROTO_TCP)
@@ -128,7 +130,11 @@ static __always_inline int reach(struct bpf_sock_addr *ctx, const struct address
 	__u32 kind = 0;
 	__u64 netns;
 
-	if (!s || s->off || !ctx->sk)
+	if (!s || !ctx->sk)
+		return PROCEED;
+	if (ctx->protocol == IPPROTO_TCP && ctx->sk->src_port)
+		remove_listener(bpf_get_socket_cookie(ctx)); /* bound, but it will not listen */
+	if (s->off)
 		return PROCEED;
 	from_protected = caller(&f.from, ctx->sk, &foreign);
 	if (!from_protected && !port_count(&port_listeners, t.protocol, t.port) &&

@@ -135,7 +135,8 @@ impl Ring {
 // === impl Datapath ===
 
 impl Datapath {
-    /// Readable when records wait.
+    /// Readable when a denial or a cgroup record waits, or a quarter of the ring is full. What was allowed waits in
+    /// silence, because waking a reader costs more than a connection: drain on a timer, too.
     #[must_use]
     pub fn event_fd(&self) -> BorrowedFd<'_> {
         // SAFETY: the descriptor belongs to the ring buffer, which lives as long as `self`.

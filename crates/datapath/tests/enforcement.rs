@@ -315,6 +315,22 @@ fn root_mptcp_listeners_leave_the_directory() {
     }
 }
 
+/// G-NOTHING-LEFT: who binds and then connects is no listener, and closes as a connection.
+#[test]
+fn root_bound_clients_leave_the_directory() {
+    let mut stage = Stage::new();
+    let dir = stage.workload("server", 1, &[identity(2)]);
+    let friend = stage.workload("friend", 2, &[]);
+    for ip in addresses() {
+        let server = stage.serve(&dir, "tcp-serve", ip);
+        let source = std::net::SocketAddr::new(ip.parse().unwrap(), 0);
+        let outcome = stage.ask(&friend, &format!("tcp-from {source} {}", server.address));
+        assert!(outcome.ok, "{ip} {outcome:?}");
+        drop(server);
+        assert_eq!(stage.datapath().listeners().unwrap(), [], "{ip}");
+    }
+}
+
 /// G-PORT-TAKEN: nobody takes a part of another workload's port; `off` lets even that happen.
 #[test]
 fn root_a_port_is_not_shared_with_others() {

@@ -24,7 +24,10 @@ impl Engine {
         match command {
             Command::Status(reply) => drop(reply.send(Ok(self.status()))),
             Command::Workloads(reply) => drop(reply.send(Ok(self.workloads()))),
-            Command::Flows(query, reply) => drop(reply.send(Ok(self.past_flows(&query)))),
+            Command::Flows(query, reply) => {
+                self.record_events();
+                drop(reply.send(Ok(self.past_flows(&query))));
+            }
             Command::Run(request, caller, reply) => self.answer_run(&request, &caller, reply),
             Command::Enforce(request, reply) => {
                 let done = self.enforce(&request);
