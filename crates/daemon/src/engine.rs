@@ -33,6 +33,7 @@ mod keep;
 mod observe;
 mod reconcile;
 mod record;
+mod reload;
 mod runs;
 mod strays;
 #[cfg(test)]
@@ -44,6 +45,9 @@ pub(crate) use views::kernel_release;
 
 /// How often the daemon shows the data plane that it lives; the kernel gives it up after five seconds.
 const BEAT: Duration = Duration::from_secs(1);
+
+/// How often the ring is read unasked: allowed flows wake nobody, because a waking costs more than a connection.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Why the loop ended.
 pub(crate) enum Ending {
@@ -73,6 +77,7 @@ pub(crate) struct Engine {
     cgroup_root: PathBuf,
     host: HostFacts,
     units: Vec<FoundUnit>,
+    unit_watch: units::UnitWatch,
     /// Unit → id of its cgroup: a restarted unit has another one under the same name.
     unit_ids: BTreeMap<String, Option<u64>>,
     strays: strays::Strays,
@@ -157,6 +162,7 @@ impl Engine {
             cgroup_root: ground.cgroup_root,
             host: ground.host,
             units: Vec::new(),
+            unit_watch: units::UnitWatch::start(),
             unit_ids: BTreeMap::new(),
             strays: strays::Strays::default(),
             resolved: Resolved::default(),
@@ -184,6 +190,11 @@ impl Engine {
     pub(crate) async fn run(&mut self, inbox: &mut Inbox) -> Result<Ending, Error> {
         let events = self.enforcer.event_handle().and_then(readable);
         let events = events.map_err(Error::io("wait for events of", &self.options.bpffs))?;
+        let units = self
+            .unit_watch
+            .handle()
+            .and_then(|watch| watch.map(readable).transpose());
+        let units = units.map_err(Error::io("wait for units below", &self.cgroup2))?;
         let [mut term, mut int, mut hup] = [
             listen(SignalKind::terminate())?,
             listen(SignalKind::interrupt())?,
@@ -192,6 +203,8 @@ impl Engine {
         let saved = self.saver.woken();
         let mut tick = tokio::time::interval(BEAT);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut look = tokio::time::interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 biased;
@@ -199,6 +212,7 @@ impl Engine {
                 _ = int.recv() => return Ok(Ending::Signal),
                 _ = hup.recv() => self.reload(),
                 _ = tick.tick() => self.tick(),
+                () = units::heard(units.as_ref()) => self.hear_units(),
                 Some(change) = inbox.docker.recv() => self.absorb_all(change, &mut inbox.docker),
                 Some(command) = inbox.commands.recv() => {
                     if let Some(ending) = self.answer(command) {
@@ -214,6 +228,9 @@ impl Engine {
                     {
                         ready.clear_ready();
                     }
+                }
+                _ = look.tick() => {
+                    self.record_events();
                 }
             }
         }
@@ -262,27 +279,6 @@ impl Engine {
             self.save();
         }
         self.tell_systemd();
-    }
-
-    fn reload(&mut self) {
-        let _ = sd_notify::NotifyState::monotonic_usec_now()
-            .and_then(|now| sd_notify::notify(&[sd_notify::NotifyState::Reloading, now]));
-        match crate::startup::configuration(&self.options) {
-            Ok(config) => {
-                self.flows.resize(config.flows.keep);
-                self.config = config;
-                self.find_units();
-                self.watch_parents();
-                self.apply_global();
-                self.reconcile();
-                tracing::info!("configuration reloaded");
-            }
-            Err(error) => tracing::error!(
-                "the configuration was not reloaded, the old one stays: {error}; hint: {}",
-                error.hint().unwrap_or_default()
-            ),
-        }
-        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     }
 
     /// `off` and `--mode observe` are switches of the data plane as a whole.

@@ -5,7 +5,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{Group, chown};
+use nix::unistd::{Group, chown, getegid};
 use tokio::net::UnixListener;
 
 use crate::Error;
@@ -27,15 +27,7 @@ pub(crate) fn bind(path: &Path, group: &str) -> Result<(UnixListener, Socket), E
     let listener = UnixListener::bind(path);
     umask(before);
     let listener = listener.map_err(Error::io("listen on", path))?;
-    match Group::from_name(group) {
-        Ok(Some(found)) => {
-            chown(path, None, Some(found.gid)).map_err(|error| Error::io("give away", path)(error.into()))?;
-        }
-        _ => tracing::info!(
-            "there is no group `{group}`: only root may use {}",
-            path.display()
-        ),
-    }
+    give_to(path, group)?;
     Ok((
         listener,
         Socket {
@@ -43,6 +35,19 @@ pub(crate) fn bind(path: &Path, group: &str) -> Result<(UnixListener, Socket), E
             made_folder,
         },
     ))
+}
+
+/// Lets this group use the socket; where it does not exist, only root may.
+pub(crate) fn give_to(path: &Path, group: &str) -> Result<(), Error> {
+    let found = Group::from_name(group).ok().flatten();
+    if found.is_none() {
+        tracing::info!(
+            "there is no group `{group}`: only root may use {}",
+            path.display()
+        );
+    }
+    let gid = found.map_or_else(getegid, |found| found.gid);
+    chown(path, None, Some(gid)).map_err(|error| Error::io("give away", path)(error.into()))
 }
 
 fn remove_dead(path: &Path) -> Result<(), Error> {
@@ -75,5 +80,31 @@ impl Drop for Socket {
         {
             let _ = fs::remove_dir(folder);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! Whose the socket is, at the start and after a reload.
+
+    use std::os::unix::fs::MetadataExt;
+
+    use super::{bind, give_to};
+
+    #[tokio::test]
+    async fn root_the_group_may_change_while_it_listens() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run/socket");
+        let (_listener, _socket) = bind(&path, "no-such-group").unwrap();
+        let rights = || {
+            let found = path.metadata().unwrap();
+            (found.gid(), found.mode() & 0o777)
+        };
+        assert_eq!(rights(), (0, 0o660));
+        let group = nix::unistd::Group::from_gid(1.into()).unwrap().unwrap();
+        give_to(&path, &group.name).unwrap();
+        assert_eq!(rights(), (1, 0o660));
+        give_to(&path, "no-such-group").unwrap();
+        assert_eq!(rights(), (0, 0o660), "it is gone: nobody keeps what it had");
     }
 }

@@ -284,3 +284,47 @@ fn root_a_slow_disk_stops_no_heartbeat_and_no_promise_is_early() {
     assert!(State::load(host.state.path()).unwrap().0.choices.off);
     engine.remove().unwrap();
 }
+
+#[tokio::test]
+async fn root_a_unit_that_starts_again_is_bound_before_the_next_beat() {
+    let host = Host::new("unit");
+    let (slice, unit) = (
+        host.root.join("system.slice"),
+        host.root.join("system.slice/web.service"),
+    );
+    let config = Config {
+        unit: vec![crate::config::Unit {
+            unit: None,
+            cgroup: Some(unit.clone()),
+            labels: [("app".to_owned(), "web".to_owned())].into(),
+            namespace: "default".to_owned(),
+        }],
+        ..Config::default()
+    };
+    let mut engine = host.engine(config);
+    let (_docker, docker) = tokio::sync::mpsc::channel(1);
+    let (_commands, commands) = tokio::sync::mpsc::channel(1);
+    let (_host, moved) = tokio::sync::mpsc::channel(1);
+    let mut inbox = super::Inbox {
+        docker,
+        commands,
+        host: moved,
+    };
+    // Even its slice is new; and then the name is another cgroup's.
+    for _ in 0..2 {
+        let (make, slice, unit) = (std::time::Duration::from_millis(200), slice.clone(), unit.clone());
+        let maker = std::thread::spawn(move || {
+            std::thread::sleep(make);
+            let _ = fs::remove_dir(&unit);
+            let _ = fs::remove_dir(&slice);
+            fs::create_dir(&slice).unwrap();
+            fs::create_dir(&unit).unwrap();
+        });
+        // The first beat is at once, the second one after a second.
+        let beat = std::time::Duration::from_millis(800);
+        assert!(tokio::time::timeout(beat, engine.run(&mut inbox)).await.is_err());
+        maker.join().unwrap();
+        assert!(entry_of(&engine, &host.root.join("system.slice/web.service")).is_some());
+    }
+    engine.remove().unwrap();
+}

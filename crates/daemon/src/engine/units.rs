@@ -1,12 +1,94 @@
 //! Where the cgroups of `[[unit]]` are: systemd makes them, under the same name each time, with another id.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
+use tokio::io::unix::AsyncFd;
 
 use super::Engine;
 use crate::Kinds;
+use crate::config::Unit;
 use crate::enforcer::cgroup_id;
 use crate::resolve::FoundUnit;
+
+/// Hears at once when a unit starts. Without it, or where systemd uses a slice for the first time, the next beat finds it.
+#[derive(Default)]
+pub(super) struct UnitWatch {
+    inotify: Option<Inotify>,
+    /// Folder → its id, and the watch on it.
+    folders: BTreeMap<PathBuf, (u64, WatchDescriptor)>,
+    /// Unit → where it was last.
+    last: BTreeMap<String, PathBuf>,
+}
+
+// === impl UnitWatch ===
+
+impl UnitWatch {
+    pub(super) fn start() -> Self {
+        let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC);
+        let inotify = inotify.inspect_err(|error| {
+            tracing::warn!("a [[unit]] that starts is a stranger for up to a second: {error}")
+        });
+        Self {
+            inotify: inotify.ok(),
+            ..Self::default()
+        }
+    }
+
+    /// A handle to wait on; `None` where there is no watch.
+    pub(super) fn handle(&self) -> std::io::Result<Option<OwnedFd>> {
+        let inotify = self.inotify.as_ref();
+        inotify
+            .map(|inotify| inotify.as_fd().try_clone_to_owned())
+            .transpose()
+    }
+
+    /// Takes all that was heard: what counts is what is there now.
+    fn drain(&self) {
+        while self
+            .inotify
+            .as_ref()
+            .is_some_and(|inotify| inotify.read_events().is_ok())
+        {}
+    }
+
+    /// Watches the folders above each unit, up to `top`: a slice may be made again, too. `true` if one is new.
+    fn aim(&mut self, top: &Path, units: &[(String, PathBuf)]) -> bool {
+        let Some(inotify) = &self.inotify else {
+            return false;
+        };
+        let above = |(_, path): &(String, PathBuf)| -> Vec<PathBuf> {
+            let above = path
+                .ancestors()
+                .skip(1)
+                .filter(|above| above.starts_with(top) && above.is_dir());
+            above.map(Path::to_owned).collect()
+        };
+        let wanted: BTreeSet<PathBuf> = units.iter().flat_map(above).collect();
+        self.folders.retain(|path, (id, watch)| {
+            // A folder that was made again is another one, and the watch went with the old one.
+            let stays = wanted.contains(path) && cgroup_id(path).is_ok_and(|now| now == *id);
+            if !stays {
+                let _ = inotify.rm_watch(*watch);
+            }
+            stays
+        });
+        let mut new = false;
+        for path in wanted {
+            if self.folders.contains_key(&path) {
+                continue;
+            }
+            let flags = AddWatchFlags::IN_CREATE | AddWatchFlags::IN_ONLYDIR;
+            if let (Ok(id), Ok(watch)) = (cgroup_id(&path), inotify.add_watch(&path, flags)) {
+                self.folders.insert(path, (id, watch));
+                new = true;
+            }
+        }
+        new
+    }
+}
 
 // === impl Engine ===
 
@@ -16,17 +98,11 @@ impl Engine {
         if self.options.kinds == Kinds::Containers {
             return false;
         }
-        let found: Vec<_> = self
-            .config
-            .unit
-            .iter()
-            .map(|unit| FoundUnit {
-                name: unit.name(),
-                namespace: unit.namespace.clone(),
-                labels: unit.labels.clone(),
-                cgroup: self.unit_cgroup(unit),
-            })
-            .collect();
+        let mut found = self.look_for_units();
+        // What starts between the look and the watch is heard by neither.
+        if self.aim_watch(&found) {
+            found = self.look_for_units();
+        }
         let ids = |units: &[FoundUnit]| -> BTreeMap<String, Option<u64>> {
             let id = |unit: &FoundUnit| unit.cgroup.as_deref().and_then(|path| cgroup_id(path).ok());
             units.iter().map(|unit| (unit.name.clone(), id(unit))).collect()
@@ -38,21 +114,65 @@ impl Engine {
         moved
     }
 
-    fn unit_cgroup(&self, unit: &crate::config::Unit) -> Option<PathBuf> {
-        if let Some(path) = &unit.cgroup {
-            let path = if path.starts_with(&self.cgroup2) {
-                path.clone()
-            } else {
-                self.cgroup2.join(relative(path))
-            };
-            return path.is_dir().then_some(path);
+    fn look_for_units(&self) -> Vec<FoundUnit> {
+        let units = self.config.unit.iter();
+        units
+            .map(|unit| FoundUnit {
+                name: unit.name(),
+                namespace: unit.namespace.clone(),
+                labels: unit.labels.clone(),
+                cgroup: self.unit_cgroup(unit),
+            })
+            .collect()
+    }
+
+    /// Watches where each unit is, was last, or would be.
+    fn aim_watch(&mut self, found: &[FoundUnit]) -> bool {
+        let mut places = Vec::new();
+        for (unit, found) in self.config.unit.iter().zip(found) {
+            let last = self.unit_watch.last.get(&found.name).cloned();
+            let place = found.cgroup.clone().or(last);
+            let place = place.unwrap_or_else(|| self.usual_place(unit));
+            places.push((found.name.clone(), place));
         }
-        let name = unit.unit.as_deref()?;
-        let usual = self.cgroup2.join("system.slice").join(name);
+        let new = self.unit_watch.aim(&self.cgroup2, &places);
+        self.unit_watch.last = places.into_iter().collect();
+        new
+    }
+
+    /// A folder was made where a unit may start.
+    pub(super) fn hear_units(&mut self) {
+        self.unit_watch.drain();
+        if self.find_units() {
+            self.reconcile();
+        }
+    }
+
+    fn usual_place(&self, unit: &Unit) -> PathBuf {
+        match &unit.cgroup {
+            Some(path) if path.starts_with(&self.cgroup2) => path.clone(),
+            Some(path) => self.cgroup2.join(relative(path)),
+            None => self.cgroup2.join("system.slice").join(unit.name()),
+        }
+    }
+
+    fn unit_cgroup(&self, unit: &Unit) -> Option<PathBuf> {
+        let usual = self.usual_place(unit);
         if usual.is_dir() {
             return Some(usual);
         }
-        in_slices(&self.cgroup2, name)
+        in_slices(&self.cgroup2, unit.unit.as_deref()?)
+    }
+}
+
+/// Returns when a folder was made where a unit may start; never without a watch.
+pub(super) async fn heard(watch: Option<&AsyncFd<OwnedFd>>) {
+    let ready = match watch {
+        Some(watch) => watch.readable().await,
+        None => std::future::pending().await,
+    };
+    if let Ok(mut ready) = ready {
+        ready.clear_ready();
     }
 }
 
