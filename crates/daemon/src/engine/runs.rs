@@ -188,17 +188,18 @@ impl Engine {
     /// For `stop --open`: what runs goes on in the root, our cgroups go. Returns those that would not.
     pub(super) fn leave_cgroups(&mut self) -> Vec<PathBuf> {
         let mut left = Vec::new();
-        for run in self.state.runs.values() {
-            empty_into(&run.cgroup, &self.cgroup_root);
-            if !remove_tree(&run.cgroup) {
-                left.push(run.cgroup.clone());
+        let own = self.cgroup_root.join(FOLDER);
+        let runs = self.state.runs.values().map(|run| run.cgroup.clone());
+        for cgroup in runs.chain(self.strays.runs(&own)) {
+            empty_into(&cgroup, &self.cgroup_root);
+            if !remove_tree(&cgroup) {
+                left.push(cgroup);
             }
         }
         if left.is_empty() {
             self.state.runs.clear();
         }
         // Not ours to report: an engine may use its parent by now.
-        let own = self.cgroup_root.join(FOLDER);
         for folder in std::mem::take(&mut self.state.made).iter().chain([&own]) {
             let _ = fs::remove_dir(folder);
         }

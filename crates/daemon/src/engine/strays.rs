@@ -57,6 +57,12 @@ impl Strays {
         }
     }
 
+    /// The folders of `run` among them, which lie below `runs`.
+    pub(super) fn runs(&self, runs: &Path) -> impl Iterator<Item = PathBuf> {
+        let of_run = move |path: &&PathBuf| path.parent() == Some(runs);
+        self.found.keys().filter(of_run).cloned()
+    }
+
     /// Removes the empty folders of `run`; `true` if some stray ended.
     pub(super) fn sweep(&mut self, runs: &Path) -> bool {
         let before = self.found.len();

@@ -207,7 +207,16 @@ fn root_a_lost_state_takes_no_enforcement_away() {
     assert!(has_rows(&engine, &run));
     engine.tick();
     assert!(!run.exists(), "it is empty");
-    engine.remove().unwrap();
+    drop(engine);
+
+    // `stop --open` takes such a folder with it.
+    let mut engine = host.engine(Config::default());
+    let run = host.folder("cofferdam/job-2");
+    labelled(&mut engine, "web", run.clone());
+    drop(engine);
+    host.lose_state();
+    host.engine(Config::default()).remove().unwrap();
+    assert!(!run.exists());
 }
 
 #[test]
