@@ -5,7 +5,7 @@
 
 #include "sender.h"
 
-enum { PASS = 1, DROP = 0, TCP_RST = 0x04 };
+enum { PASS = 1, DROP = 0 };
 
 static __always_inline void flow_of_packet(struct flow *f, const struct packet *p, __u8 hook)
 {
@@ -78,6 +78,7 @@ static __always_inline int egress(struct __sk_buff *skb)
 {
 	const struct settings *s = get_settings();
 	struct bpf_sock *sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
+	const struct tcp_start *tcp = tcp_header(skb);
 	struct flow f = {};
 	struct target t = {};
 	struct memory_key key;
@@ -85,7 +86,9 @@ static __always_inline int egress(struct __sk_buff *skb)
 	struct verdict v = {};
 	int answer;
 
-	if (!s || s->off || !sk || (is_plain_tcp(skb) && sk->type != SOCK_RAW))
+	if (!s || s->off || !sk || (is_plain_tcp(tcp) && sk->type != SOCK_RAW))
+		return PASS;
+	if (tcp && sk->type != SOCK_RAW && leaves_judged(skb, tcp))
 		return PASS;
 	if (!party_of_cgroup(&f.from, bpf_sk_cgroup_id(sk)) || private_loopback(skb, sk, s) || is_kernel_socket(sk))
 		return PASS;
@@ -222,6 +225,21 @@ static __noinline int datagram_ingress(struct __sk_buff *skb, const struct packe
 	return carry_out(f, &v, !f->from.workload);
 }
 
+/* What needs no look: an established connection, and a handshake that connect has judged. Apart, for the verifier's limit
+ * on the stack. */
+static __noinline int may_enter(struct __sk_buff *skb)
+{
+	const struct tcp_start *tcp = tcp_header(skb);
+	struct bpf_sock *sk = skb->sk;
+
+	if (!tcp || !sk)
+		return 0;
+	if (is_plain_tcp(tcp) && sk->state != TCP_LISTEN)
+		return 1;
+	sk = bpf_sk_fullsock(sk);
+	return sk && arrives_judged(skb, sk, tcp);
+}
+
 static __always_inline int ingress(struct __sk_buff *skb)
 {
 	const struct settings *s = get_settings();
@@ -229,7 +247,7 @@ static __always_inline int ingress(struct __sk_buff *skb)
 	struct flow f = {};
 	struct packet p = {};
 
-	if (!s || s->off || !sk || (is_plain_tcp(skb) && sk->state != TCP_LISTEN))
+	if (!s || s->off || !sk || may_enter(skb))
 		return PASS;
 	sk = bpf_sk_fullsock(sk);
 	if (!sk || !party_of_cgroup(&f.to, bpf_sk_cgroup_id(sk)) || private_loopback(skb, sk, s))

@@ -119,29 +119,36 @@ static __always_inline int set_option(struct bpf_sockopt *ctx)
 	return 1;
 }
 
+/* Most calls are about something else and leave before anything is looked up. */
+static __always_inline int is_ours(__u32 op)
+{
+	return op == BPF_SOCK_OPS_TCP_CONNECT_CB || op == BPF_SOCK_OPS_TCP_LISTEN_CB ||
+	       op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB || op == BPF_SOCK_OPS_HDR_OPT_LEN_CB ||
+	       op == BPF_SOCK_OPS_WRITE_HDR_OPT_CB;
+}
+
 static __always_inline int handshake(struct bpf_sock_ops *ops)
 {
-	const struct settings *s = get_settings();
+	const struct settings *s;
+	__u32 op = ops->op;
 
+	if (!is_ours(op))
+		return 1;
+	if (op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB) {
+		want_option(ops, 0); /* inherited from the listener */
+		return 1;
+	}
+	s = get_settings();
 	if (!s || s->off)
 		return 1;
-	switch (ops->op) {
-	case BPF_SOCK_OPS_TCP_CONNECT_CB:
-		want_option(ops, may_be_workload(ops));
-		break;
-	case BPF_SOCK_OPS_TCP_LISTEN_CB:
+	if (op == BPF_SOCK_OPS_TCP_CONNECT_CB)
+		want_option(ops, !is_handed_over(bpf_get_socket_cookie(ops)) && may_be_workload(ops));
+	else if (op == BPF_SOCK_OPS_TCP_LISTEN_CB)
 		want_option(ops, 1);
-		break;
-	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
-		want_option(ops, 0);
-		break;
-	case BPF_SOCK_OPS_HDR_OPT_LEN_CB:
+	else if (op == BPF_SOCK_OPS_HDR_OPT_LEN_CB)
 		reserve(ops);
-		break;
-	case BPF_SOCK_OPS_WRITE_HDR_OPT_CB:
+	else
 		write_option(ops);
-		break;
-	}
 	return 1;
 }
 

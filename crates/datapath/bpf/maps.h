@@ -142,6 +142,27 @@ struct {
 	__type(value, __u32);
 } port_published SEC(".maps");
 
+/* The segment of a handshake that came last; see handover.h. */
+enum stage { STAGE_NONE, STAGE_CONNECT, STAGE_SYN_LEFT, STAGE_SYN_CAME, STAGE_SYNACK_CAME, STAGE_DONE };
+
+struct handover {
+	__u64 cookie;    /* the connecting socket */
+	__u64 receiver;  /* the cgroup that was judged at the other end */
+	__be32 sequence; /* of the SYN */
+	__u32 epoch;     /* epochs.policy at the verdict */
+	__u32 stage;     /* enum stage */
+	__u32 pad;
+};
+
+/* What connect found out, for the handshake that follows. Written by connect and the packet hooks, read by them and the
+ * handshake's; lives until the next connect on that CPU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct handover);
+} handovers SEC(".maps");
+
 /* Initial sequence number → who sent that SYN; it survives NAT. Written by egress, read by ingress. The oldest goes
  * when full: that handshake is judged as a stranger's. */
 struct {

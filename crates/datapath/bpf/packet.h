@@ -179,20 +179,26 @@ __noinline int parse(struct __sk_buff *skb, struct packet *p)
 	return NOT_PARSED;
 }
 
-/* The first instructions of every packet of an established connection: TCP without SYN. */
-static __always_inline int is_plain_tcp(struct __sk_buff *skb)
+/* Where nearly every packet has it; NULL means: look closer. */
+static __always_inline const struct tcp_start *tcp_header(struct __sk_buff *skb)
 {
 	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
 	struct ipv4_header *ip4 = data;
 	struct ipv6_header *ip6 = data;
-	struct tcp_start *tcp = NULL;
 
-	if (data + sizeof(*ip4) + sizeof(*tcp) > end)
-		return 0;
+	if (data + sizeof(*ip4) + sizeof(struct tcp_start) > end)
+		return NULL;
 	if (ip4->version_length == 0x45 && ip4->protocol == IPPROTO_TCP && !(ip4->fragment & bpf_htons(0x1fff)))
-		tcp = data + sizeof(*ip4);
-	else if (data + sizeof(*ip6) + sizeof(*tcp) <= end && ip4->version_length >> 4 == 6 && ip6->next == IPPROTO_TCP)
-		tcp = data + sizeof(*ip6);
+		return data + sizeof(*ip4);
+	if (data + sizeof(*ip6) + sizeof(struct tcp_start) <= end && ip4->version_length >> 4 == 6 &&
+	    ip6->next == IPPROTO_TCP)
+		return data + sizeof(*ip6);
+	return NULL;
+}
+
+/* The first instructions of every packet of an established connection: TCP without SYN. */
+static __always_inline int is_plain_tcp(const struct tcp_start *tcp)
+{
 	return tcp && !(tcp->flags & TCP_SYN);
 }
 

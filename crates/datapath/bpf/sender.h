@@ -3,7 +3,7 @@
 #ifndef COFFERDAM_SENDER_H
 #define COFFERDAM_SENDER_H
 
-#include "packet.h"
+#include "handover.h"
 
 /* Same namespace: the socket that sent it, as the kernel finds it. -1: there is none, so NAT changed the source. */
 static __always_inline int sender_by_socket(struct __sk_buff *skb, const struct packet *p, struct party *from)

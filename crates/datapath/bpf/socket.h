@@ -4,6 +4,7 @@
 #define COFFERDAM_SOCKET_H
 
 #include "directory.h"
+#include "handover.h"
 #include "memory.h"
 
 enum { PROCEED = 1, REFUSE = 0 };
@@ -119,7 +120,21 @@ static __always_inline int may_still_answer(struct flow *f, const struct memory_
 	return 1;
 }
 
-static __always_inline int reach(struct bpf_sock_addr *ctx, const struct address *dst, __u8 hook)
+/* Nobody protected calls, and nobody protected can be meant by that port: what every unprotected caller pays for. */
+static __always_inline int concerns_nobody(struct bpf_sock_addr *ctx)
+{
+	__u64 owner = cgroup_of(ctx->sk);
+	__u64 current = bpf_get_current_cgroup_id();
+	__u16 port = bpf_ntohs(ctx->user_port);
+
+	if (bpf_map_lookup_elem(&entries, &owner))
+		return 0;
+	if (owner != current && bpf_map_lookup_elem(&entries, &current))
+		return 0;
+	return !port_count(&port_listeners, ctx->protocol, port) && !port_count(&port_published, ctx->protocol, port);
+}
+
+static __always_inline int judge_reach(struct bpf_sock_addr *ctx, const struct address *dst, __u8 hook)
 {
 	const struct settings *s = get_settings();
 	struct flow f = { .destination = *dst, .hook = hook, .protocol = ctx->protocol };
@@ -130,11 +145,7 @@ static __always_inline int reach(struct bpf_sock_addr *ctx, const struct address
 	__u32 kind = 0;
 	__u64 netns;
 
-	if (!s || !ctx->sk)
-		return PROCEED;
-	if (ctx->protocol == IPPROTO_TCP && ctx->sk->src_port)
-		remove_listener(bpf_get_socket_cookie(ctx)); /* bound, but it will not listen */
-	if (s->off)
+	if (!s || s->off || !ctx->sk)
 		return PROCEED;
 	from_protected = caller(&f.from, ctx->sk, &foreign);
 	if (!from_protected && !port_count(&port_listeners, t.protocol, t.port) &&
@@ -172,8 +183,20 @@ static __always_inline int reach(struct bpf_sock_addr *ctx, const struct address
 	if (from_protected && is_datagram(t.protocol)) {
 		remember(&key, MEMORY_SENT);
 		remember_asked(f.from.workload, t.port, t.protocol);
+	} else if (from_protected && t.protocol == IPPROTO_TCP && listener == 1 && t.netns == netns && !t.published &&
+		   v.action == ACT_ALLOW) {
+		hand_over(key.cookie, f.to.cgroup);
 	}
 	return PROCEED;
+}
+
+static __always_inline int reach(struct bpf_sock_addr *ctx, const struct address *dst, __u8 hook)
+{
+	if (!ctx->sk || concerns_nobody(ctx))
+		return PROCEED;
+	if (ctx->protocol == IPPROTO_TCP && ctx->sk->src_port)
+		remove_listener(bpf_get_socket_cookie(ctx)); /* bound, but it will not listen */
+	return judge_reach(ctx, dst, hook);
 }
 
 static __always_inline int reach_v4(struct bpf_sock_addr *ctx, __u8 hook)

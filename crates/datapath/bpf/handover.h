@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * A connect to a listener of the same namespace has its whole handshake before it returns, on one CPU, in one breath. What
+ * connect found out about both ends goes with it from segment to segment: nothing has to be proved by an option, and
+ * the packet hooks, which would find the same, need not ask again. Each segment must be the next one of the handshake.
+ * Whoever comes without it (a retransmission, a socket that bypassed connect, NAT, another CPU) is judged in full.
+ */
+#ifndef COFFERDAM_HANDOVER_H
+#define COFFERDAM_HANDOVER_H
+
+#include "packet.h"
+
+enum { TCP_RST = 0x04, HANDSHAKE_FLAGS = TCP_SYN | TCP_ACK | TCP_RST };
+
+static __always_inline struct handover *get_handover(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&handovers, &zero);
+}
+
+/* `receiver`: the cgroup of the listener whose ingress was judged too. */
+static __always_inline void hand_over(__u64 cookie, __u64 receiver)
+{
+	struct handover *h = get_handover();
+
+	if (!h)
+		return;
+	h->cookie = cookie;
+	h->receiver = receiver;
+	h->epoch = policy_epoch();
+	h->stage = STAGE_CONNECT;
+}
+
+/* Was this socket's connect the last one here? */
+static __always_inline int is_handed_over(__u64 cookie)
+{
+	const struct handover *h = get_handover();
+
+	return h && h->stage == STAGE_CONNECT && h->cookie == cookie && h->epoch == policy_epoch();
+}
+
+static __always_inline __be32 after_syn(const struct handover *h)
+{
+	return bpf_htonl(bpf_ntohl(h->sequence) + 1);
+}
+
+static __always_inline int leaves_judged(struct __sk_buff *skb, const struct tcp_start *tcp)
+{
+	struct handover *h = get_handover();
+	__u8 flags = tcp->flags & HANDSHAKE_FLAGS;
+
+	if (!h || h->epoch != policy_epoch())
+		return 0;
+	if (flags == TCP_SYN && h->stage == STAGE_CONNECT && h->cookie == bpf_get_socket_cookie(skb)) {
+		h->sequence = tcp->sequence;
+		h->stage = STAGE_SYN_LEFT;
+		return 1;
+	}
+	return flags == (TCP_SYN | TCP_ACK) && h->stage == STAGE_SYN_CAME && tcp->acknowledgement == after_syn(h);
+}
+
+static __always_inline int arrives_judged(struct __sk_buff *skb, struct bpf_sock *sk, const struct tcp_start *tcp)
+{
+	struct handover *h = get_handover();
+	__u8 flags = tcp->flags & HANDSHAKE_FLAGS;
+	int next = 0;
+
+	if (!h || h->epoch != policy_epoch())
+		return 0;
+	if (flags == TCP_SYN && h->stage == STAGE_SYN_LEFT && tcp->sequence == h->sequence)
+		next = h->receiver == bpf_sk_cgroup_id(sk) ? STAGE_SYN_CAME : 0;
+	else if (flags == (TCP_SYN | TCP_ACK) && h->stage == STAGE_SYN_CAME && tcp->acknowledgement == after_syn(h))
+		next = h->cookie == bpf_get_socket_cookie(skb) ? STAGE_SYNACK_CAME : 0;
+	else if (flags == TCP_ACK && h->stage == STAGE_SYNACK_CAME && tcp->sequence == after_syn(h))
+		next = h->receiver == bpf_sk_cgroup_id(sk) ? STAGE_DONE : 0;
+	if (next)
+		h->stage = next;
+	return next != 0;
+}
+
+#endif
