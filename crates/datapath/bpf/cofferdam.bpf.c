@@ -35,6 +35,8 @@ int on_sendmsg6(struct bpf_sock_addr *ctx)
 	return reach_v6(ctx, HOOK_SENDMSG);
 }
 
+/* === on protected subtrees === */
+
 SEC("cgroup/sock_create")
 int on_create(struct bpf_sock *ctx)
 {
@@ -59,8 +61,6 @@ int on_release(struct bpf_sock *ctx)
 	released(ctx);
 	return 1;
 }
-
-/* === on protected subtrees === */
 
 SEC("cgroup_skb/egress")
 int on_egress(struct __sk_buff *skb)

@@ -69,7 +69,7 @@ static __always_inline void remove_listener(__u64 cookie)
 	add_to_port(&key, -1);
 }
 
-/* Everybody's close comes through here: a connection, the usual case, is in no directory and leaves at once. A TCP socket
+/* Every close comes through here: a connection, the usual case, is in no directory and leaves at once. A TCP socket
  * that is bound is in state CLOSE until it listens, and leaves the directory when it connects instead. */
 static __always_inline void released(struct bpf_sock *ctx)
 {

@@ -25,8 +25,18 @@ pub struct Entry {
     pub observe: bool,
 }
 
-/// What filters a subtree; the handshake comes first, so that no SYN leaves unsigned that a filter would miss.
-pub(crate) const PACKET_PROGRAMS: [&str; 4] = ["on_setsockopt", "on_handshake", "on_egress", "on_ingress"];
+/// What guards a subtree with protected workloads. The directory and the handshake come before the filters, so that
+/// nothing listens or leaves unsigned that a filter would miss.
+pub(crate) const SUBTREE_PROGRAMS: [&str; 8] = [
+    "on_create",
+    "on_bind4",
+    "on_bind6",
+    "on_release",
+    "on_setsockopt",
+    "on_handshake",
+    "on_egress",
+    "on_ingress",
+];
 
 // === impl Datapath ===
 
@@ -161,7 +171,7 @@ impl Datapath {
             return Ok(());
         }
         let id = cgroup_id(dir)?;
-        for program in PACKET_PROGRAMS {
+        for program in SUBTREE_PROGRAMS {
             self.attach_cgroup(program, dir)?;
         }
         self.hooked.push((dir.to_owned(), id));

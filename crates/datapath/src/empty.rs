@@ -19,7 +19,7 @@ pub struct Empty {
 // === impl Empty ===
 
 impl Empty {
-    /// Attaches the socket hooks to `root` and the packet hooks to each of `protected`.
+    /// Attaches connect and sendmsg to `root` and all other hooks to each of `protected`, as the real ones are.
     pub fn attach(root: &Path, protected: &[&Path]) -> Result<Self> {
         let object = Box::leak(Box::new(MaybeUninit::uninit()));
         let open = EmptySkelBuilder::default().open(object).map_err(Error::Load)?;
@@ -27,10 +27,8 @@ impl Empty {
         let mut links = Vec::new();
         for program in skel.object_mut().progs_mut() {
             let name = program.name().to_string_lossy().into_owned();
-            let packet = ["gress", "handshake", "setsockopt"]
-                .iter()
-                .any(|end| name.ends_with(end));
-            let dirs = if packet { protected } else { &[root][..] };
+            let everybody = name.contains("connect") || name.contains("sendmsg");
+            let dirs = if everybody { &[root][..] } else { protected };
             for dir in dirs {
                 let folder = File::open(dir).map_err(Error::file("open", *dir))?;
                 let link = program.attach_cgroup(folder.as_raw_fd());

@@ -14,7 +14,7 @@ use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
 use libbpf_rs::{Link, MapCore, MapFlags, MapHandle, OpenMapMut, ProgramMut};
 
 use crate::abi::{bytes, read, types};
-use crate::cgroups::PACKET_PROGRAMS;
+use crate::cgroups::SUBTREE_PROGRAMS;
 use crate::events::Ring;
 use crate::skel::cofferdam::{CofferdamSkel, CofferdamSkelBuilder};
 use crate::{Error, Result};
@@ -54,16 +54,8 @@ pub struct Datapath {
     adopted: bool,
 }
 
-const ROOT_PROGRAMS: [&str; 8] = [
-    "on_connect4",
-    "on_connect6",
-    "on_sendmsg4",
-    "on_sendmsg6",
-    "on_create",
-    "on_bind4",
-    "on_bind6",
-    "on_release",
-];
+/// What everybody passes: only what a caller without a workload must be asked, too.
+const ROOT_PROGRAMS: [&str; 4] = ["on_connect4", "on_connect6", "on_sendmsg4", "on_sendmsg6"];
 
 // === impl Datapath ===
 
@@ -224,7 +216,7 @@ impl Datapath {
 
     /// Drops the packet hooks of a cgroup; never those that everybody passes, which may sit on the same one.
     pub(crate) fn drop_links(&mut self, cgroup: u64) {
-        let names = PACKET_PROGRAMS.map(|program| format!("{cgroup}-{program}"));
+        let names = SUBTREE_PROGRAMS.map(|program| format!("{cgroup}-{program}"));
         self.links.retain_mut(|link| {
             let ours = link
                 .pin_path()
