@@ -120,36 +120,19 @@ static __always_inline int may_still_answer(struct flow *f, const struct memory_
 	return 1;
 }
 
-/* Nobody protected calls, and nobody protected can be meant by that port: what every unprotected caller pays for. */
-static __always_inline int concerns_nobody(struct bpf_sock_addr *ctx)
-{
-	__u64 owner = cgroup_of(ctx->sk);
-	__u64 current = bpf_get_current_cgroup_id();
-	__u16 port = bpf_ntohs(ctx->user_port);
-
-	if (bpf_map_lookup_elem(&entries, &owner))
-		return 0;
-	if (owner != current && bpf_map_lookup_elem(&entries, &current))
-		return 0;
-	return !port_count(&port_listeners, ctx->protocol, port) && !port_count(&port_published, ctx->protocol, port);
-}
-
-static __always_inline int judge_reach(struct bpf_sock_addr *ctx, const struct address *dst, __u8 hook)
+static __always_inline int judge_reach(struct bpf_sock_addr *ctx, const struct address *dst, __u8 hook,
+				       const struct party *from, int from_protected, int foreign)
 {
 	const struct settings *s = get_settings();
-	struct flow f = { .destination = *dst, .hook = hook, .protocol = ctx->protocol };
+	struct flow f = { .from = *from, .destination = *dst, .hook = hook, .protocol = ctx->protocol };
 	struct target t = { .addr = *dst, .port = bpf_ntohs(ctx->user_port), .protocol = ctx->protocol };
 	struct memory_key key;
 	struct verdict v = {};
-	int from_protected, listener, foreign = 0, stale = 0;
+	int listener, stale = 0;
 	__u32 kind = 0;
 	__u64 netns;
 
 	if (!s || s->off || !ctx->sk)
-		return PROCEED;
-	from_protected = caller(&f.from, ctx->sk, &foreign);
-	if (!from_protected && !port_count(&port_listeners, t.protocol, t.port) &&
-	    !port_count(&port_published, t.protocol, t.port))
 		return PROCEED;
 	if (from_protected && t.protocol == IPPROTO_TCP && hook == HOOK_CONNECT && is_fast_open(ctx->sk)) {
 		refuse_with(EOPNOTSUPP); /* what a kernel without it says; clients connect() then */
@@ -192,11 +175,20 @@ static __always_inline int judge_reach(struct bpf_sock_addr *ctx, const struct a
 
 static __always_inline int reach(struct bpf_sock_addr *ctx, const struct address *dst, __u8 hook)
 {
-	if (!ctx->sk || concerns_nobody(ctx))
+	__u16 port = bpf_ntohs(ctx->user_port);
+	struct party from;
+	int from_protected, foreign = 0;
+
+	if (!ctx->sk)
+		return PROCEED;
+	from_protected = caller(&from, ctx->sk, &foreign);
+	/* Nobody protected calls, and nobody protected can be meant by that port: all that an unprotected caller pays. */
+	if (!from_protected && !port_count(&port_listeners, ctx->protocol, port) &&
+	    !port_count(&port_published, ctx->protocol, port))
 		return PROCEED;
 	if (ctx->protocol == IPPROTO_TCP && ctx->sk->src_port)
 		remove_listener(bpf_get_socket_cookie(ctx)); /* bound, but it will not listen */
-	return judge_reach(ctx, dst, hook);
+	return judge_reach(ctx, dst, hook, &from, from_protected, foreign);
 }
 
 static __always_inline int reach_v4(struct bpf_sock_addr *ctx, __u8 hook)
