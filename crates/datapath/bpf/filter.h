@@ -245,23 +245,25 @@ static __always_inline int ingress(struct __sk_buff *skb)
 	const struct settings *s = get_settings();
 	struct bpf_sock *sk = skb->sk;
 	struct flow f = {};
-	struct packet p = {};
+	struct packet *p;
+	__u32 zero = 0;
 
 	if (!s || s->off || !sk || may_enter(skb))
 		return PASS;
 	sk = bpf_sk_fullsock(sk);
 	if (!sk || !party_of_cgroup(&f.to, bpf_sk_cgroup_id(sk)) || private_loopback(skb, sk, s))
 		return PASS;
-	if (parse(skb, &p) == NOT_PARSED)
+	p = bpf_map_lookup_elem(&incoming, &zero);
+	if (!p || parse(skb, p) == NOT_PARSED)
 		return unjudged(&f, s, &f.to, WHY_MALFORMED);
-	flow_of_packet(&f, &p, HOOK_INGRESS);
-	if (p.protocol == IPPROTO_TCP)
-		return tcp_ingress(skb, &p, sk, &f, s);
-	if (is_icmp(p.protocol))
+	flow_of_packet(&f, p, HOOK_INGRESS);
+	if (p->protocol == IPPROTO_TCP)
+		return tcp_ingress(skb, p, sk, &f, s);
+	if (is_icmp(p->protocol))
 		return PASS; /* judged on the sender's egress only: docs/known-limits.md */
-	if (!is_datagram(p.protocol))
+	if (!is_datagram(p->protocol))
 		return unjudged(&f, s, &f.to, WHY_PROTOCOL);
-	return datagram_ingress(skb, &p, sk, &f, s);
+	return datagram_ingress(skb, p, sk, &f, s);
 }
 
 #endif

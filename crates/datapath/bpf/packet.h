@@ -21,6 +21,15 @@ struct packet {
 	__u8 has_payload; /* bytes after the TCP header */
 };
 
+/* The packet that comes in on this CPU. Not on the stack, which has 512 bytes for all calls; ingress runs with bottom halves
+ * off, so it is never interrupted by itself. (Egress is, and keeps its packet on the stack.) */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct packet);
+} incoming SEC(".maps");
+
 enum {
 	PARSED = 0,
 	NOT_PARSED = -1,
