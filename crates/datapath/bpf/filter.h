@@ -186,11 +186,12 @@ static __noinline int from_server(struct __sk_buff *skb, const struct packet *p,
 static __noinline int from_client(struct __sk_buff *skb, const struct packet *p, struct bpf_sock *sk, struct flow *f,
 				  __u32 segment)
 {
+	const struct settings *s = get_settings();
 	struct verdict v = {};
 
 	/* Fast Open to a listener that is older than we: its data would be read before anyone has proved anything. The
 	 * client's retry carries none. */
-	if (segment == SEGMENT_SYN && p->has_payload && !(f->to.flags & ENTRY_OBSERVE))
+	if (segment == SEGMENT_SYN && p->has_payload && s && !s->observe && !(f->to.flags & ENTRY_OBSERVE))
 		return DROP;
 	sender_of(skb, p, sk, segment, &f->to, &f->from);
 	judge(&f->from, &f->to, IPPROTO_TCP, p->destination_port, &v);

@@ -113,8 +113,10 @@ static __always_inline int set_option(struct bpf_sockopt *ctx)
 
 	if (ctx->level != IPPROTO_TCP || (ctx->optname != TCP_FASTOPEN && ctx->optname != TCP_FASTOPEN_CONNECT))
 		return 1;
-	if (!s || s->off || !ctx->sk || !party_of_cgroup(&self, cgroup_of(ctx->sk)))
+	if (!s || s->off || s->observe || !ctx->sk || !party_of_cgroup(&self, cgroup_of(ctx->sk)))
 		return 1;
+	if (self.flags & ENTRY_OBSERVE)
+		return 1; /* observing changes nothing */
 	ctx->optlen = -1;
 	return 1;
 }

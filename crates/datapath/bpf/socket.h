@@ -134,7 +134,8 @@ static __always_inline int judge_reach(struct bpf_sock_addr *ctx, const struct a
 
 	if (!s || s->off || !ctx->sk)
 		return PROCEED;
-	if (from_protected && t.protocol == IPPROTO_TCP && hook == HOOK_CONNECT && is_fast_open(ctx->sk)) {
+	if (from_protected && t.protocol == IPPROTO_TCP && hook == HOOK_CONNECT && !s->observe &&
+	    !(from->flags & ENTRY_OBSERVE) && is_fast_open(ctx->sk)) {
 		refuse_with(EOPNOTSUPP); /* what a kernel without it says; clients connect() then */
 		return REFUSE;
 	}

@@ -13,7 +13,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use cofferdam_datapath::netns_cookie;
+use cofferdam_datapath::{Entry, netns_cookie};
 use libbpf_rs::{MapCore, MapFlags, MapHandle};
 use nix::sched::{CloneFlags, setns};
 use siphasher::sip::SipHasher24;
@@ -300,6 +300,18 @@ fn root_fast_open_becomes_a_normal_handshake() {
         "{syns:?}"
     );
     assert!(!pair.ask(&pair.others, &to).ok);
+    let watched = Entry {
+        observe: true,
+        ..support::entry(2)
+    };
+    let dir = pair.friend.clone();
+    pair.stage.datapath().bind(&dir, &watched).unwrap();
+    let outcome = pair.ask(&dir, &format!("fast-once {at}"));
+    assert_ne!(
+        outcome.errno,
+        i64::from(nix::libc::EOPNOTSUPP),
+        "observing changes nothing"
+    );
 }
 
 /// G-FAST-OPEN: data in the SYN to a listener that had it on before is dropped; the client's retry is judged as ever.
