@@ -15,7 +15,8 @@ use crate::repo;
 const INIT: &str = include_str!("init.sh");
 const PRODUCT: &str = include_str!("product.sh");
 
-/// In the order in which they depend on each other. The first four make the lab's networks, the others masquerade.
+/// In the order in which they depend on each other. The first four make the lab's networks; the others masquerade, and
+/// match on TCP flags.
 const MODULES: &[&str] = &[
     "llc",
     "stp",
@@ -33,12 +34,15 @@ const MODULES: &[&str] = &[
     "nft_compat",
     "nft_chain_nat",
     "xt_MASQUERADE",
+    "xt_tcpudp",
 ];
 
 const PROGRAMS: &[&str] = &["ip", "iptables"];
 
 /// iptables loads its extensions by path.
 const EXTENSIONS: &str = "usr/lib/x86_64-linux-gnu/xtables";
+/// Those that the tests' rules name: a target, and what `-p tcp` and a verdict load unasked.
+const EXTENSION_FILES: &[&str] = &["libxt_MASQUERADE.so", "libxt_tcp.so", "libxt_standard.so"];
 
 /// Builds the file system beside `initramfs` and packs it into that.
 pub(super) fn build(shell: &Shell, kernel: &Kernel, programs: &Programs, initramfs: &Path) -> Result<()> {
@@ -56,11 +60,10 @@ pub(super) fn build(shell: &Shell, kernel: &Kernel, programs: &Programs, initram
         let program = cmd!(shell, "which {name}").quiet().read()?;
         with_libraries(shell, Path::new(&program), &root, &format!("bin/{name}"))?;
     }
-    place(
-        &Path::new("/").join(EXTENSIONS).join("libxt_MASQUERADE.so"),
-        &root,
-        &format!("{EXTENSIONS}/libxt_MASQUERADE.so"),
-    )?;
+    for name in EXTENSION_FILES {
+        let file = Path::new("/").join(EXTENSIONS).join(name);
+        place(&file, &root, &format!("{EXTENSIONS}/{name}"))?;
+    }
     for test in &programs.tests {
         with_libraries(shell, test, &root, &format!("tests/{}", test_name(test)?))?;
     }
