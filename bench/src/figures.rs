@@ -69,6 +69,21 @@ impl Samples {
         })
     }
 
+    /// What `setting` adds to `base`, over what `other` adds to it, paired by round.
+    pub(crate) fn added(
+        &self,
+        measure: Measure,
+        setting: Setting,
+        other: Setting,
+        base: Setting,
+    ) -> Option<Figure> {
+        self.figure(|round| {
+            let of = |setting| round.get(&(measure, setting)).copied();
+            let (more, most) = (of(setting)? - of(base)?, of(other)? - of(base)?);
+            (most > 0.0).then(|| more / most)
+        })
+    }
+
     fn figure(&self, of: impl Fn(&BTreeMap<(Measure, Setting), f64>) -> Option<f64>) -> Option<Figure> {
         let runs = self
             .runs

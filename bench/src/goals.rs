@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use crate::figures::{Figure, Samples};
-use crate::plan::{Measure, Setting};
+use crate::hooks::Cost;
+use crate::plan::{Measure, Part, Setting};
 
 #[cfg(test)]
 mod tests;
@@ -26,56 +27,117 @@ const UNPROTECTED: f64 = 1.02;
 const PROTECTED: f64 = 1.05;
 /// Least share of the bulk throughput that must be left.
 const THROUGHPUT: f64 = 0.98;
+/// Most of what NFQUEUE adds to a connection that the full proof may add.
+const OF_NFQUEUE: f64 = 0.5;
+/// Nanoseconds a connection that the programs of the full proof may take more than empty ones.
+const PROOF_NS: f64 = 2000.0;
 /// Megabytes (2^20) of resident memory that the daemon stays below.
 const MEMORY: f64 = 30.0;
 
-/// Judges. `memory` is the daemon's resident memory in MiB, if there was a daemon.
-pub(crate) fn judge(samples: &Samples, memory: Option<f64>) -> Vec<Outcome> {
-    let mut outcomes = Vec::new();
-    for (setting, base, limit) in [
-        (Setting::Unprotected, Setting::Bare, UNPROTECTED),
-        (Setting::Protected, Setting::Empty, PROTECTED),
-    ] {
-        for measure in [Measure::Connect, Measure::Rate, Measure::Ping] {
-            let Some(seen) = time_ratio(samples, measure, setting, base) else {
-                continue;
-            };
-            outcomes.push(Outcome {
-                goal: format!("{} / {}, time of {}", setting.name(), base.name(), measure.word()),
-                limit: format!("<= {limit}"),
-                pass: seen.median <= limit,
-                seen,
-            });
-        }
+/// Judges what was measured of one part. UDP has no goals yet.
+pub(crate) fn judge(part: Part, samples: &Samples, costs: &[Cost]) -> Vec<Outcome> {
+    match part {
+        Part::Loopback => loopback(samples),
+        Part::Veth => veth(samples, costs),
+        Part::Udp | Part::Scale => Vec::new(),
     }
-    for setting in [Setting::Unprotected, Setting::Protected] {
-        let Some(seen) = samples.ratio(Measure::Bulk, setting, Setting::Bare) else {
-            continue;
-        };
-        outcomes.push(Outcome {
-            goal: format!("{} / bare, bulk throughput", setting.name()),
-            limit: format!(">= {THROUGHPUT}"),
-            pass: seen.median >= THROUGHPUT,
-            seen,
-        });
-    }
-    outcomes.extend(memory.map(|mebibytes| Outcome {
-        goal: "daemon's resident memory, MiB".to_owned(),
-        limit: format!("< {MEMORY}"),
-        seen: Figure {
-            median: mebibytes,
-            min: mebibytes,
-            max: mebibytes,
-        },
-        pass: mebibytes < MEMORY,
-    }));
-    outcomes
 }
 
-/// Time over time: a rate is turned round, so that more is worse for every measure.
-fn time_ratio(samples: &Samples, measure: Measure, setting: Setting, base: Setting) -> Option<Figure> {
-    match measure {
-        Measure::Connect | Measure::Handshake => samples.ratio(measure, setting, base),
-        Measure::Rate | Measure::Ping | Measure::Bulk => samples.ratio(measure, base, setting),
+/// Judges the daemon's resident memory, in MiB.
+pub(crate) fn memory(mebibytes: f64) -> Outcome {
+    let seen = Figure {
+        median: mebibytes,
+        min: mebibytes,
+        max: mebibytes,
+    };
+    Outcome::below("daemon's resident memory, MiB".to_owned(), MEMORY, seen)
+}
+
+fn loopback(samples: &Samples) -> Vec<Outcome> {
+    let times = [
+        (Setting::Unprotected, Setting::Bare, UNPROTECTED),
+        (Setting::Protected, Setting::Empty, PROTECTED),
+    ];
+    let times = times.into_iter().flat_map(|(setting, base, limit)| {
+        [Measure::Connect, Measure::Rate, Measure::Ping]
+            .into_iter()
+            .filter_map(move |measure| time(Part::Loopback, samples, (measure, setting, base), limit))
+    });
+    let bulk = [Setting::Unprotected, Setting::Protected]
+        .into_iter()
+        .filter_map(|setting| throughput(Part::Loopback, samples, setting));
+    times.chain(bulk).collect()
+}
+
+fn veth(samples: &Samples, costs: &[Cost]) -> Vec<Outcome> {
+    let part = Part::Veth;
+    let connect = (Measure::Connect, Setting::Protected, Setting::Empty);
+    let added = samples.added(
+        Measure::Connect,
+        Setting::Protected,
+        Setting::Nfqueue,
+        Setting::Bare,
+    );
+    let goal = "veth: added to connect, of what NFQUEUE adds";
+    let above = costs.iter().find(|cost| cost.setting == Setting::Protected);
+    let above = above.and_then(|cost| cost.above_empty_ns);
+    let proof = "veth: program ns a connection above empty";
+    [
+        above.map(|seen| Outcome::at_most(proof.to_owned(), PROOF_NS, seen)),
+        time(part, samples, connect, PROTECTED),
+        added.map(|seen| Outcome::below(goal.to_owned(), OF_NFQUEUE, seen)),
+        throughput(part, samples, Setting::Protected),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// A rate is turned round, so that more is worse for every measure.
+fn time(
+    part: Part,
+    samples: &Samples,
+    (measure, setting, base): (Measure, Setting, Setting),
+    limit: f64,
+) -> Option<Outcome> {
+    let seen = if measure.is_time() {
+        samples.ratio(measure, setting, base)
+    } else {
+        samples.ratio(measure, base, setting)
+    };
+    let (part, setting, base) = (part.name(), setting.name(), base.name());
+    let goal = format!("{part}: {setting} / {base}, time of {}", measure.word());
+    Some(Outcome::at_most(goal, limit, seen?))
+}
+
+fn throughput(part: Part, samples: &Samples, setting: Setting) -> Option<Outcome> {
+    let seen = samples.ratio(Measure::Bulk, setting, Setting::Bare)?;
+    Some(Outcome {
+        goal: format!("{}: {} / bare, bulk throughput", part.name(), setting.name()),
+        limit: format!(">= {THROUGHPUT}"),
+        pass: seen.median >= THROUGHPUT,
+        seen,
+    })
+}
+
+// === impl Outcome ===
+
+impl Outcome {
+    fn at_most(goal: String, limit: f64, seen: Figure) -> Self {
+        Self {
+            goal,
+            limit: format!("<= {limit}"),
+            pass: seen.median <= limit,
+            seen,
+        }
+    }
+
+    fn below(goal: String, limit: f64, seen: Figure) -> Self {
+        Self {
+            goal,
+            limit: format!("< {limit}"),
+            pass: seen.median < limit,
+            seen,
+        }
     }
 }

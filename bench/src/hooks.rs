@@ -6,34 +6,45 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use cofferdam_datapath::stats::{self, ProgramTime};
 use serde::{Deserialize, Serialize};
 
+use crate::figures::{self, Figure};
 use crate::lab::command;
 use crate::pair::Pair;
-use crate::plan::{Measure, Setting};
+use crate::plan::{Part, Setting};
 
 #[cfg(test)]
 mod tests;
 
-/// What the programs of one setting cost a connection, both ends together.
+/// What the programs of one setting cost a connection or a datagram's exchange, both ends together.
 #[derive(Debug, Serialize)]
 pub(crate) struct Cost {
+    pub(crate) part: Part,
     pub(crate) setting: Setting,
-    /// Nanoseconds a connection, from socket to both closes.
+    /// Nanoseconds a connection, from socket to both closes, or an exchange: the median of the batches.
     pub(crate) total_ns: f64,
+    /// The same without what the empty programs took in the batch beside; `None` where every hook is not attached.
+    pub(crate) above_empty_ns: Option<Figure>,
     pub(crate) hooks: Vec<Hook>,
 }
 
+/// One batch of one setting.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    total_ns: f64,
+    hooks: Vec<Hook>,
+}
+
 /// One program.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Hook {
     /// The program's name, at most 15 characters as the kernel keeps it.
     pub(crate) program: String,
-    /// Runs a connection.
+    /// Runs a connection or an exchange.
     pub(crate) runs: f64,
     /// Nanoseconds a run.
     pub(crate) ns: f64,
@@ -50,8 +61,10 @@ struct Link {
     cgroup_id: Option<u64>,
 }
 
-/// Connections of one measurement.
-const CONNECTIONS: u32 = 3000;
+/// Connections or exchanges of one batch.
+const BATCH: u32 = 600;
+/// Batches of each setting, in turn: a burst of something else falls on all of them.
+const BATCHES: usize = 7;
 
 // === impl Statistics ===
 
@@ -61,21 +74,74 @@ impl Statistics {
         Ok(Self { _guard: guard })
     }
 
-    /// Runs one batch of `pair`, and says what the programs attached below `cgroup` spent on it.
-    pub(crate) fn cost(&self, setting: Setting, pair: &mut Pair, cgroup: &Path) -> anyhow::Result<Cost> {
-        let before = programs(cgroup)?;
-        pair.measure(Measure::Connect, CONNECTIONS)?;
-        let after = programs(cgroup)?;
-        Ok(Cost::between(setting, &before, &after, CONNECTIONS))
+    /// Runs batches of every pair in turn, and says what the programs attached below each one's cgroup spent on it.
+    pub(crate) fn costs(
+        &self,
+        part: Part,
+        pairs: &mut [(Setting, Pair, PathBuf)],
+    ) -> anyhow::Result<Vec<Cost>> {
+        let measure = part.unit().0;
+        let mut batches: BTreeMap<Setting, Vec<Batch>> = BTreeMap::new();
+        for _ in 0..BATCHES {
+            for (setting, pair, cgroup) in &mut *pairs {
+                let before = programs(cgroup)?;
+                pair.measure(measure, BATCH)?;
+                let batch = Batch::between(&before, &programs(cgroup)?, BATCH);
+                batches.entry(*setting).or_default().push(batch);
+            }
+        }
+        let empty = batches.get(&Setting::Empty).map_or(&[][..], Vec::as_slice);
+        let cost = |(setting, own): (&Setting, &Vec<Batch>)| Cost::of(part, *setting, own, empty);
+        Ok(batches.iter().map(cost).collect())
     }
 }
 
 // === impl Cost ===
 
 impl Cost {
+    /// `empty` are the batches of the empty programs, in the same order.
+    pub(crate) fn of(part: Part, setting: Setting, batches: &[Batch], empty: &[Batch]) -> Self {
+        let totals = batches.iter().map(|batch| batch.total_ns).collect();
+        let above = batches
+            .iter()
+            .zip(empty)
+            .map(|(batch, empty)| batch.total_ns - empty.total_ns);
+        let mut hooks: Vec<Hook> = Vec::new();
+        for hook in batches.iter().flat_map(|batch| &batch.hooks) {
+            match hooks.iter_mut().find(|known| known.program == hook.program) {
+                Some(known) => known.add(hook),
+                None => hooks.push(hook.clone()),
+            }
+        }
+        for hook in &mut hooks {
+            // The sum over the batches, so far.
+            hook.runs /= f64::from(u32::try_from(batches.len()).unwrap_or(1));
+        }
+        Self {
+            part,
+            setting,
+            total_ns: figures::median(totals).unwrap_or_default(),
+            above_empty_ns: Figure::of(above.collect()).filter(|_| setting == Setting::Protected),
+            hooks,
+        }
+    }
+}
+
+// === impl Hook ===
+
+impl Hook {
+    fn add(&mut self, other: &Self) {
+        let total = self.runs * self.ns + other.runs * other.ns;
+        self.runs += other.runs;
+        self.ns = total / self.runs;
+    }
+}
+
+// === impl Batch ===
+
+impl Batch {
     #[expect(clippy::cast_precision_loss, reason = "53 bits hold any of these exactly")]
     fn between(
-        setting: Setting,
         before: &BTreeMap<u32, ProgramTime>,
         after: &BTreeMap<u32, ProgramTime>,
         connections: u32,
@@ -98,11 +164,7 @@ impl Cost {
             };
             hooks.push(hook);
         }
-        Self {
-            setting,
-            total_ns,
-            hooks,
-        }
+        Self { total_ns, hooks }
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -24,6 +25,10 @@ const SYSCTLS: &[&str] = &[
     "net.ipv4.tcp_max_tw_buckets=0",
     "net.ipv4.ip_local_port_range=10000 65000",
 ];
+
+/// The ends of every veth pair; each pair has namespaces of its own. From the block for benchmarks (RFC 2544).
+const NEAR: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
+const FAR: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 2);
 
 // === impl Lab ===
 
@@ -93,6 +98,28 @@ impl Drop for Lab {
         report(remove_cgroup(&self.cgroup));
         report(fs::remove_dir_all(&self.folder).context("cannot remove the folder"));
     }
+}
+
+/// Joins two namespaces of the lab by a pair of virtual links; the address of the first one's end.
+pub(crate) fn join(first: &Path, second: &Path) -> anyhow::Result<Ipv4Addr> {
+    let name = |path: &Path| -> anyhow::Result<String> {
+        let name = path.file_name().and_then(|name| name.to_str());
+        Ok(name.context("a namespace without a name")?.to_owned())
+    };
+    let (first, second) = (name(first)?, name(second)?);
+    let make = [
+        "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns",
+    ];
+    command("ip", &[&["-n", &first][..], &make, &[&second]].concat())?;
+    for (namespace, address) in [(&first, NEAR), (&second, FAR)] {
+        let address = format!("{address}/24");
+        command(
+            "ip",
+            &["-n", namespace, "address", "add", &address, "dev", "eth0"],
+        )?;
+        command("ip", &["-n", namespace, "link", "set", "eth0", "up"])?;
+    }
+    Ok(NEAR)
 }
 
 /// Runs a command and fails with what it said.

@@ -3,6 +3,7 @@
 //! Owns only sockets and clocks. It knows nothing of Cofferdam, so every configuration runs the same code; who is
 //! in which cgroup, and what is compared with what, is decided by the modules beside this one.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use clap::Subcommand;
@@ -25,6 +26,9 @@ pub(crate) enum Role {
         /// Path of the unix socket; created, and removed at the end
         #[arg(long)]
         control: PathBuf,
+        /// Where to listen
+        #[arg(long)]
+        address: Ipv4Addr,
     },
     /// Read `MEASURE SIZE` lines on stdin, answer each with one number on stdout
     Client {
@@ -33,6 +37,9 @@ pub(crate) enum Role {
         /// Path of the server's unix socket
         #[arg(long)]
         control: PathBuf,
+        /// Where the server listens
+        #[arg(long)]
+        address: Ipv4Addr,
     },
     /// Accept every packet of a netfilter queue
     AcceptAll {
@@ -50,13 +57,21 @@ impl Role {
     /// Enters the place and does the job until stdin ends.
     pub(crate) fn run(&self) -> anyhow::Result<()> {
         match self {
-            Self::Server { place, control } => {
+            Self::Server {
+                place,
+                control,
+                address,
+            } => {
                 place.enter()?;
-                server::run(control)
+                server::run(control, *address)
             }
-            Self::Client { place, control } => {
+            Self::Client {
+                place,
+                control,
+                address,
+            } => {
                 place.enter()?;
-                client::run(control)
+                client::run(control, *address)
             }
             Self::AcceptAll { place, queue } => {
                 place.enter()?;

@@ -19,6 +19,8 @@ mod product;
 mod report;
 mod rounds;
 mod run;
+mod scale;
+mod stage;
 
 #[derive(Parser)]
 #[command(

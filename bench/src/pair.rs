@@ -1,6 +1,7 @@
 //! A server and a client in one setting. They live as long as the benchmark; between two batches both sleep.
 
 use std::io::{BufRead, BufReader, Write};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -21,6 +22,14 @@ pub(crate) struct Seat {
     pub(crate) cgroup: Option<PathBuf>,
 }
 
+/// The network namespaces of a pair, and the address of the server's in which they meet.
+#[derive(Clone)]
+pub(crate) struct Meeting {
+    pub(crate) server: PathBuf,
+    pub(crate) client: PathBuf,
+    pub(crate) address: Ipv4Addr,
+}
+
 /// Both processes.
 pub(crate) struct Pair {
     server: Process,
@@ -34,6 +43,19 @@ pub(crate) struct Process {
     output: BufReader<ChildStdout>,
 }
 
+// === impl Meeting ===
+
+impl Meeting {
+    /// Both on loopback of one namespace.
+    pub(crate) fn loopback(netns: &Path) -> Self {
+        Self {
+            server: netns.to_owned(),
+            client: netns.to_owned(),
+            address: Ipv4Addr::LOCALHOST,
+        }
+    }
+}
+
 // === impl Pair ===
 
 impl Pair {
@@ -41,23 +63,25 @@ impl Pair {
     pub(crate) fn start(
         lab: &Lab,
         name: &str,
-        netns: &Path,
+        meeting: &Meeting,
         server: &Seat,
         client: &Seat,
     ) -> anyhow::Result<Self> {
         let control = lab.folder().join(format!("{name}.sock")).display().to_string();
         let (client_core, server_core) = lab.cores();
-        let role = |role, seat, core| {
-            Process::start(seat, role, netns, core, &["--control", &control])
+        let address = meeting.address.to_string();
+        let more = ["--control", &control, "--address", &address];
+        let role = |role, seat, netns, core| {
+            Process::start(seat, role, netns, core, &more)
                 .with_context(|| format!("cannot start the {role} of {name}"))
         };
-        let server = role("server", server, server_core)?;
+        let server = role("server", server, &meeting.server, server_core)?;
         let deadline = Instant::now() + START;
         while !Path::new(&control).exists() {
             ensure!(Instant::now() < deadline, "the server of {name} does not listen");
             std::thread::sleep(Duration::from_millis(1));
         }
-        let mut client = role("client", client, client_core)?;
+        let mut client = role("client", client, &meeting.client, client_core)?;
         client
             .expect_ready()
             .with_context(|| format!("the client of {name} does not start"))?;

@@ -1,6 +1,20 @@
-//! What is measured, under what. Both lists are closed: the report and the goals name their members.
+//! What is measured, where, under what. All lists are closed: the report and the goals name their members.
 
 use serde::Serialize;
+
+/// A part of the benchmark: one topology with its own settings and measures, or the part without pairs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Part {
+    /// TCP on loopback of one network namespace
+    Loopback,
+    /// TCP between two network namespaces, with the proof in the handshake
+    Veth,
+    /// UDP on loopback of one network namespace
+    Udp,
+    /// Memory, start and verdict by the number of workloads
+    Scale,
+}
 
 /// A way to run the same pair of processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -36,6 +50,90 @@ pub(crate) enum Measure {
     Ping,
     /// Bytes a second.
     Bulk,
+    /// Nanoseconds of a datagram of one byte there and one back, on a connected socket.
+    Exchange,
+    /// Datagrams of one byte a second that an unconnected socket sends.
+    Send,
+}
+
+// === impl Part ===
+
+impl Part {
+    /// In the order of the report.
+    pub(crate) const ALL: [Self; 4] = [Self::Loopback, Self::Veth, Self::Udp, Self::Scale];
+
+    /// The heading of its tables.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Loopback => "TCP on loopback",
+            Self::Veth => "TCP between two network namespaces, with the proof in the handshake",
+            Self::Udp => "UDP on loopback",
+            Self::Scale => "By the number of workloads",
+        }
+    }
+
+    /// One word, for file names and goals.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Loopback => "loopback",
+            Self::Veth => "veth",
+            Self::Udp => "udp",
+            Self::Scale => "scale",
+        }
+    }
+
+    /// What its pairs run under, in the order of the report.
+    pub(crate) fn settings(self) -> &'static [Setting] {
+        match self {
+            Self::Loopback => &[
+                Setting::Bare,
+                Setting::Unprotected,
+                Setting::Empty,
+                Setting::Protected,
+                Setting::Nft10,
+                Setting::Nft1000,
+                Setting::Nfqueue,
+            ],
+            Self::Veth => &[
+                Setting::Bare,
+                Setting::Unprotected,
+                Setting::Empty,
+                Setting::Protected,
+                Setting::Nfqueue,
+            ],
+            Self::Udp => &[
+                Setting::Bare,
+                Setting::Unprotected,
+                Setting::Empty,
+                Setting::Protected,
+            ],
+            Self::Scale => &[],
+        }
+    }
+
+    /// What its pairs are asked for, in the order of the report.
+    pub(crate) fn measures(self) -> &'static [Measure] {
+        match self {
+            Self::Loopback => &[
+                Measure::Connect,
+                Measure::Handshake,
+                Measure::Rate,
+                Measure::Ping,
+                Measure::Bulk,
+            ],
+            Self::Veth => &[Measure::Connect, Measure::Handshake, Measure::Rate, Measure::Bulk],
+            Self::Udp => &[Measure::Exchange, Measure::Send],
+            Self::Scale => &[],
+        }
+    }
+
+    /// What the programs' time is told of: a measure whose batch is a count, and the word for one of it.
+    pub(crate) fn unit(self) -> (Measure, &'static str) {
+        match self {
+            Self::Loopback | Self::Veth | Self::Scale => (Measure::Connect, "connection"),
+            Self::Udp => (Measure::Exchange, "request"),
+        }
+    }
 }
 
 // === impl Setting ===
@@ -76,9 +174,6 @@ impl Setting {
 // === impl Measure ===
 
 impl Measure {
-    /// In the order of the report.
-    pub(crate) const ALL: [Self; 5] = [Self::Connect, Self::Handshake, Self::Rate, Self::Ping, Self::Bulk];
-
     /// The heading of its table.
     pub(crate) fn title(self) -> &'static str {
         match self {
@@ -87,6 +182,8 @@ impl Measure {
             Self::Rate => "connections a second, 16 at a time",
             Self::Ping => "request/response of 1 byte, a second",
             Self::Bulk => "bulk, MB a second",
+            Self::Exchange => "request/response of 1 byte, connected socket, median ns",
+            Self::Send => "datagrams of 1 byte a second, unconnected socket",
         }
     }
 
@@ -98,6 +195,8 @@ impl Measure {
             Self::Rate => "rate",
             Self::Ping => "ping",
             Self::Bulk => "bulk",
+            Self::Exchange => "exchange",
+            Self::Send => "send",
         }
     }
 
@@ -105,11 +204,16 @@ impl Measure {
     /// comes in bursts of tens of milliseconds, and a burst must fall on all settings of a round.
     pub(crate) fn batch(self) -> u32 {
         match self {
-            Self::Connect => 400,
+            Self::Connect | Self::Exchange => 400,
             Self::Handshake => 800,
-            Self::Rate | Self::Ping => 8,
+            Self::Rate | Self::Ping | Self::Send => 8,
             Self::Bulk => 40,
         }
+    }
+
+    /// Whether more is slower.
+    pub(crate) fn is_time(self) -> bool {
+        matches!(self, Self::Connect | Self::Handshake | Self::Exchange)
     }
 
     /// A connection's window needs tens of milliseconds to open, so a batch of bulk is long, and rarer.

@@ -13,9 +13,7 @@ use crate::pair::Seat;
 
 /// A running daemon; it and everything it pinned go with the value.
 pub(crate) struct Product {
-    binary: PathBuf,
-    socket: PathBuf,
-    bpffs: PathBuf,
+    home: Home,
     child: Child,
     /// From exec to READY=1.
     pub(crate) ready: Duration,
@@ -23,64 +21,133 @@ pub(crate) struct Product {
     pub(crate) memory_at_start: f64,
 }
 
+/// The places of one daemon.
+pub(crate) struct Home {
+    binary: PathBuf,
+    netns: PathBuf,
+    cgroup: PathBuf,
+    folder: PathBuf,
+    bpffs: PathBuf,
+}
+
 /// The daemon's root, below the lab's cgroup.
 pub(crate) const COFFERDAM: &str = "cofferdam";
 /// Longest wait for READY=1.
-const READY: Duration = Duration::from_secs(20);
+const READY: Duration = Duration::from_secs(60);
+
+// === impl Home ===
+
+impl Home {
+    /// Places for a daemon that takes `netns` for the host's namespace; `name` is unique in the lab and that of its
+    /// root below the lab's cgroup.
+    pub(crate) fn new(lab: &Lab, name: &str, netns: &Path, binary: &Path) -> anyhow::Result<Self> {
+        let folder = lab.folder().join(name);
+        fs::create_dir(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        Ok(Self {
+            binary: binary.to_owned(),
+            netns: netns.to_owned(),
+            cgroup: lab.cgroup(name)?,
+            bpffs: Path::new("/sys/fs/bpf").join(format!("{}-{name}", lab.name())),
+            folder,
+        })
+    }
+
+    /// The folder of what it pins.
+    pub(crate) fn pins(&self) -> &Path {
+        &self.bpffs
+    }
+
+    /// What it is told; an empty file is a good one.
+    pub(crate) fn configure(&self, text: &str) -> anyhow::Result<()> {
+        fs::write(self.config(), text).context("cannot write the configuration")
+    }
+
+    fn config(&self) -> PathBuf {
+        self.folder.join("config.toml")
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.join("cofferdam.sock")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.join("daemon.log")
+    }
+
+    fn spawn(&self, notify: &Path) -> anyhow::Result<Child> {
+        let log = self.log();
+        let log = File::create(&log).with_context(|| format!("cannot create {}", log.display()))?;
+        let path = |flag: &str, path: &Path| [flag.into(), path.as_os_str().to_owned()];
+        Command::new("nsenter")
+            .arg(format!("--net={}", self.netns.display()))
+            .arg(&self.binary)
+            .arg("daemon")
+            .args(path("--config", &self.config()))
+            .args(path("--cgroup-root", &self.cgroup))
+            .args(path("--bpffs", &self.bpffs))
+            .args(path("--state-dir", &self.folder.join("state")))
+            .args(path("--socket", &self.socket()))
+            .args(path("--docker-socket", &self.folder.join("no-docker.sock")))
+            .env("NOTIFY_SOCKET", notify)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .context("cannot run the daemon")
+    }
+}
 
 // === impl Product ===
 
 impl Product {
-    /// Starts the daemon in `netns`, which it takes for the host's namespace, and waits until it is ready.
-    pub(crate) fn start(lab: &Lab, netns: &Path, binary: &Path) -> anyhow::Result<Self> {
-        let cgroup = lab.cgroup(COFFERDAM)?;
-        let folder = lab.folder();
-        let (socket, notify) = (folder.join("cofferdam.sock"), folder.join("notify.sock"));
-        let log = folder.join("daemon.log");
-        let bpffs = Path::new("/sys/fs/bpf").join(lab.name());
-        let door = UnixDatagram::bind(&notify).context("cannot bind the notify socket")?;
-        door.set_read_timeout(Some(READY))?;
+    /// Starts the daemon and waits until it is ready.
+    pub(crate) fn start(home: Home) -> anyhow::Result<Self> {
+        if !home.config().exists() {
+            home.configure("")?;
+        }
+        let (door, notify) = door(&home)?;
         let start = Instant::now();
-        let child = Command::new("nsenter")
-            .arg(format!("--net={}", netns.display()))
-            .arg(binary)
-            .arg("daemon")
-            .args(["--cgroup-root".as_ref(), cgroup.as_os_str()])
-            .args(["--bpffs".as_ref(), bpffs.as_os_str()])
-            .args(["--state-dir".as_ref(), folder.join("state").as_os_str()])
-            .args(["--socket".as_ref(), socket.as_os_str()])
-            .args([
-                "--docker-socket".as_ref(),
-                folder.join("no-docker.sock").as_os_str(),
-            ])
-            .env("NOTIFY_SOCKET", &notify)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(File::create(&log).with_context(|| format!("cannot create {}", log.display()))?)
-            .spawn()
-            .context("cannot run the daemon")?;
+        let child = home.spawn(&notify)?;
         let mut product = Self {
-            binary: binary.to_owned(),
-            socket,
-            bpffs,
+            home,
             child,
             ready: Duration::ZERO,
             memory_at_start: 0.0,
         };
-        wait_ready(&door).with_context(|| {
-            let said = fs::read_to_string(&log).unwrap_or_default();
+        product.wait(&door, start)?;
+        Ok(product)
+    }
+
+    /// Kills the daemon, so that enforcement stays, and starts another, which adopts it.
+    pub(crate) fn restart(&mut self) -> anyhow::Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        let (door, notify) = door(&self.home)?;
+        let start = Instant::now();
+        self.child = self.home.spawn(&notify)?;
+        self.wait(&door, start)
+    }
+
+    fn wait(&mut self, door: &UnixDatagram, start: Instant) -> anyhow::Result<()> {
+        wait_ready(door).with_context(|| {
+            let said = fs::read_to_string(self.home.log()).unwrap_or_default();
             format!("the daemon does not get ready; it said:\n{}", said.trim_end())
         })?;
-        product.ready = start.elapsed();
-        product.memory_at_start = product.memory()?;
-        Ok(product)
+        self.ready = start.elapsed();
+        self.memory_at_start = self.memory()?;
+        Ok(())
+    }
+
+    /// The places.
+    pub(crate) fn home(&self) -> &Home {
+        &self.home
     }
 
     /// What starts a protected process with the labels that all of them share. No name: that of an ended workload is
     /// not free at once.
     pub(crate) fn seat(&self) -> Seat {
-        let binary = self.binary.display().to_string();
-        let socket = self.socket.display().to_string();
+        let binary = self.home.binary.display().to_string();
+        let socket = self.home.socket().display().to_string();
         let words = [
             binary.as_str(),
             "run",
@@ -116,21 +183,28 @@ impl Product {
 
 impl Drop for Product {
     fn drop(&mut self) {
-        let (binary, socket) = (
-            self.binary.display().to_string(),
-            self.socket.display().to_string(),
-        );
-        report(command(
-            &binary,
-            &["daemon", "stop", "--open", "--socket", &socket],
-        ));
+        let text = |path: &Path| path.display().to_string();
+        let socket = text(&self.home.socket());
+        let stop = ["daemon", "stop", "--open", "--socket", &socket];
+        report(command(&text(&self.home.binary), &stop));
         // Gone already if that went well.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if self.bpffs.exists() {
-            report(fs::remove_dir_all(&self.bpffs).context("cannot remove the pins"));
+        if self.home.bpffs.exists() {
+            report(fs::remove_dir_all(&self.home.bpffs).context("cannot remove the pins"));
         }
     }
+}
+
+/// Where the daemon says that it is ready; a new one for each, so that nothing of the last one is in it.
+fn door(home: &Home) -> anyhow::Result<(UnixDatagram, PathBuf)> {
+    let path = home.folder.join("notify.sock");
+    if path.exists() {
+        fs::remove_file(&path)?;
+    }
+    let door = UnixDatagram::bind(&path).context("cannot bind the notify socket")?;
+    door.set_read_timeout(Some(READY))?;
+    Ok((door, path))
 }
 
 fn wait_ready(door: &UnixDatagram) -> anyhow::Result<()> {

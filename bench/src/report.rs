@@ -7,19 +7,29 @@ use serde::Serialize;
 use crate::figures::{Figure, Samples};
 use crate::goals::Outcome;
 use crate::hooks::Cost;
-use crate::plan::{Measure, Setting};
+use crate::plan::{Measure, Part, Setting};
+use crate::scale::Scale;
 
 #[cfg(test)]
 mod tests;
 
 /// Everything that was found out.
+#[derive(Default)]
 pub(crate) struct Report {
-    pub(crate) samples: Samples,
-    pub(crate) costs: Vec<Cost>,
-    pub(crate) daemon: Daemon,
+    pub(crate) sections: Vec<Section>,
+    /// Where pairs were measured.
+    pub(crate) daemon: Option<Daemon>,
     /// A bare pair while programs are attached elsewhere, over the same while none is anywhere.
     pub(crate) hooks_elsewhere: Option<Figure>,
+    pub(crate) scale: Option<Scale>,
     pub(crate) goals: Vec<Outcome>,
+}
+
+/// What the pairs of one part came to.
+pub(crate) struct Section {
+    pub(crate) part: Part,
+    pub(crate) samples: Samples,
+    pub(crate) costs: Vec<Cost>,
 }
 
 /// The daemon's own figures.
@@ -37,14 +47,16 @@ pub(crate) struct Daemon {
 struct Document<'a> {
     version: u32,
     bench: Vec<Row>,
-    hooks: &'a [Cost],
-    daemon: &'a Daemon,
+    hooks: Vec<&'a Cost>,
+    daemon: Option<&'a Daemon>,
     bare_beside_hooks: Option<Figure>,
+    scale: Option<&'a Scale>,
     goals: &'a [Outcome],
 }
 
 #[derive(Serialize)]
 struct Row {
+    part: Part,
     measure: Measure,
     setting: Setting,
     value: Figure,
@@ -52,31 +64,22 @@ struct Row {
     of_empty: Option<Figure>,
 }
 
-const SETTINGS: [Setting; 7] = [
-    Setting::Bare,
-    Setting::Unprotected,
-    Setting::Empty,
-    Setting::Protected,
-    Setting::Nft10,
-    Setting::Nft1000,
-    Setting::Nfqueue,
-];
-
 // === impl Report ===
 
 impl Report {
     /// `{"version":1,"bench":[...],...}` and a newline.
     pub(crate) fn json(&self) -> serde_json::Result<String> {
-        let bench = Measure::ALL
-            .iter()
-            .flat_map(|measure| self.rows(*measure))
-            .collect();
+        let rows = |section: &Section| -> Vec<Row> {
+            let measures = section.part.measures().iter();
+            measures.flat_map(|measure| section.rows(*measure)).collect()
+        };
         let document = Document {
             version: 1,
-            bench,
-            hooks: &self.costs,
-            daemon: &self.daemon,
+            bench: self.sections.iter().flat_map(rows).collect(),
+            hooks: self.sections.iter().flat_map(|section| &section.costs).collect(),
+            daemon: self.daemon.as_ref(),
             bare_beside_hooks: self.hooks_elsewhere,
+            scale: self.scale.as_ref(),
             goals: &self.goals,
         };
         Ok(serde_json::to_string(&document)? + "\n")
@@ -85,42 +88,59 @@ impl Report {
     /// For people.
     pub(crate) fn table(&self) -> String {
         let mut text = String::new();
-        let (runs, rounds) = self.samples.counts();
-        line(
-            &mut text,
-            &format!("{rounds} rounds in {runs} runs; median of the runs, smallest..largest run"),
-        );
-        for measure in Measure::ALL {
-            line(&mut text, "");
-            let head = format!("{:<28}{:>9}  {:<18}  {:<18}", "", "value", "of bare", "of empty");
-            line(&mut text, measure.title());
-            line(&mut text, head.trim_end());
-            for row in self.rows(measure) {
-                line(&mut text, row.text().trim_end());
+        for section in &self.sections {
+            section.table(&mut text);
+            if section.part == Part::Loopback {
+                let ratio = ratio(self.hooks_elsewhere);
+                line(
+                    &mut text,
+                    &format!("bare beside hooks / bare alone, one thread: {ratio}"),
+                );
+                line(&mut text, "");
             }
         }
-        line(&mut text, "");
-        line(
-            &mut text,
-            &format!(
-                "bare beside hooks / bare alone, one thread: {}",
-                ratio(self.hooks_elsewhere)
-            ),
-        );
-        self.hooks(&mut text);
-        line(&mut text, "");
-        line(
-            &mut text,
-            &format!(
-                "daemon: ready in {:.0} ms, {:.1} MiB resident then, {:.1} MiB at the end",
-                self.daemon.ready_ms, self.daemon.memory_at_start_mib, self.daemon.memory_at_end_mib
-            ),
-        );
-        line(&mut text, "");
+        if let Some(daemon) = &self.daemon {
+            line(
+                &mut text,
+                &format!(
+                    "daemon: ready in {:.0} ms, {:.1} MiB resident then, {:.1} MiB at the end",
+                    daemon.ready_ms, daemon.memory_at_start_mib, daemon.memory_at_end_mib
+                ),
+            );
+            line(&mut text, "");
+        }
+        if let Some(scale) = &self.scale {
+            scale_table(scale, &mut text);
+        }
         for outcome in &self.goals {
             line(&mut text, &outcome_line(outcome));
         }
         text
+    }
+}
+
+// === impl Section ===
+
+impl Section {
+    fn table(&self, text: &mut String) {
+        let (runs, rounds) = self.samples.counts();
+        line(text, &format!("=== {} ===", self.part.title()));
+        line(
+            text,
+            &format!("{rounds} rounds in {runs} runs; median of the runs, smallest..largest run"),
+        );
+        for measure in self.part.measures() {
+            line(text, "");
+            let head = format!("{:<28}{:>9}  {:<18}  {:<18}", "", "value", "of bare", "of empty");
+            line(text, measure.title());
+            line(text, head.trim_end());
+            for row in self.rows(*measure) {
+                line(text, row.text().trim_end());
+            }
+        }
+        line(text, "");
+        self.hooks(text);
+        line(text, "");
     }
 
     fn rows(&self, measure: Measure) -> Vec<Row> {
@@ -130,6 +150,7 @@ impl Report {
                 ratio.filter(|_| *setting != base)
             };
             Some(Row {
+                part: self.part,
                 measure,
                 setting: *setting,
                 value: self.samples.value(measure, *setting)?,
@@ -137,62 +158,91 @@ impl Report {
                 of_empty: ratio(Setting::Empty).filter(|_| *setting == Setting::Protected),
             })
         };
-        SETTINGS.iter().filter_map(row).collect()
-    }
-
-    /// Nanoseconds of the empty programs a connection: what the measurement itself costs.
-    fn floor(&self) -> f64 {
-        let empty = self.costs.iter().find(|cost| cost.setting == Setting::Empty);
-        empty.map_or(0.0, |cost| cost.total_ns)
+        self.part.settings().iter().filter_map(row).collect()
     }
 
     fn hooks(&self, text: &mut String) {
-        line(text, "");
+        let unit = self.part.unit().1;
         line(
             text,
-            "BPF programs, both ends of a connection, from the kernel's statistics",
+            &format!("BPF programs, both ends of a {unit}, from the kernel's statistics"),
         );
+        let of_unit = format!("ns {unit}");
         line(
             text,
-            &format!(
-                "{:<28}{:>9}  {:>8}  {:>13}",
-                "", "runs", "ns a run", "ns connection"
-            ),
+            &format!("{:<28}{:>9}  {:>8}  {of_unit:>13}", "", "runs", "ns a run"),
         );
-        let floor = self.floor();
         for cost in &self.costs {
-            line(
-                text,
-                &format!(
-                    "{:<28}{:>9}  {:>8}  {:>13.0}",
-                    cost.setting.title(),
-                    "",
-                    "",
-                    cost.total_ns
-                ),
-            );
+            let title = cost.setting.title();
+            line(text, &format!("{title:<49}{:>13.0}", cost.total_ns));
             for hook in &cost.hooks {
                 let total = hook.runs * hook.ns;
                 line(
                     text,
                     &format!(
-                        "  {:<26}{:>9.2}  {:>8.0}  {:>13.0}",
-                        hook.program, hook.runs, hook.ns, total
+                        "  {:<26}{:>9.2}  {:>8.0}  {total:>13.0}",
+                        hook.program, hook.runs, hook.ns
                     ),
                 );
             }
-            if cost.setting == Setting::Protected {
+            if let Some(above) = cost.above_empty_ns {
                 line(
                     text,
                     &format!(
-                        "{:<28}{:>34.0}",
-                        "  above the empty programs",
-                        cost.total_ns - floor
+                        "{:<49}{:>13.0}  {:.0}..{:.0}",
+                        "  above the empty programs", above.median, above.min, above.max
                     ),
                 );
             }
         }
     }
+}
+
+fn scale_table(scale: &Scale, text: &mut String) {
+    line(text, &format!("=== {} ===", Part::Scale.title()));
+    line(
+        text,
+        &format!(
+            "{:>10}{:>14}{:>14}{:>16}{:>12}",
+            "workloads", "ready, ms", "adopted, ms", "resident, MiB", "maps, MiB"
+        ),
+    );
+    for row in &scale.workloads {
+        line(
+            text,
+            &format!(
+                "{:>10}{:>14.0}{:>14.0}{:>16.1}{:>12.1}",
+                row.count, row.ready_ms, row.adopted_ms, row.memory_mib, row.maps_mib
+            ),
+        );
+    }
+    if let Some((daemon, maps)) = scale.kib_a_workload() {
+        line(
+            text,
+            &format!("one workload more: {daemon:.1} KiB of the daemon, {maps:.1} KiB of maps"),
+        );
+    }
+    line(text, "");
+    line(
+        text,
+        "one verdict of the compiled decision, median ns smallest..largest workload",
+    );
+    line(
+        text,
+        &format!(
+            "{:>10}{:>10}  {:<20}{}",
+            "identities", "rows", "asked before", "asked first"
+        ),
+    );
+    for row in &scale.verdicts {
+        let ns = |f: Figure| format!("{:.0} {:.0}..{:.0}", f.median, f.min, f.max);
+        let (often, first) = (ns(row.ns), ns(row.first_ns));
+        line(
+            text,
+            &format!("{:>10}{:>10}  {often:<20}{first}", row.identities, row.rows),
+        );
+    }
+    line(text, "");
 }
 
 // === impl Row ===
@@ -217,10 +267,9 @@ fn ratio(figure: Option<Figure>) -> String {
 
 fn outcome_line(outcome: &Outcome) -> String {
     format!(
-        "{}  {:<42}{:>8} {:>8}: {:.3}",
-        if outcome.pass { "PASS" } else { "FAIL" },
+        "{}  {:<51} {:>7}: {:.3}",
+        if outcome.pass { "PASS" } else { "MISS" },
         outcome.goal,
-        "",
         outcome.limit,
         outcome.seen.median,
     )

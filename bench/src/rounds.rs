@@ -8,7 +8,7 @@ use anyhow::ensure;
 
 use crate::figures::Samples;
 use crate::pair::Pair;
-use crate::plan::{Measure, Setting};
+use crate::plan::{Part, Setting};
 
 /// How long to measure.
 #[derive(Clone, Copy)]
@@ -19,33 +19,34 @@ pub(crate) struct Length {
     pub(crate) run: Duration,
 }
 
+/// Ctrl-C, as something to look at: it ends a benchmark with an error, so that everything is cleaned up.
+pub(crate) struct Interrupt(Arc<AtomicBool>);
+
 /// Rounds of a run, whatever the time: three make a median.
 const ROUNDS_AT_LEAST: usize = 3;
 
-/// Measures every setting `length.runs` times. Each run has processes of its own, which `start` makes: where a
-/// process's memory lies is worth up to three per cent for as long as it lives, and must differ between runs to
-/// cancel. Ctrl-C ends it with an error, so that everything is cleaned up.
+/// Measures every setting of a part `length.runs` times. Each run has processes of its own, which `start` makes: where
+/// a process's memory lies is worth up to three per cent for as long as it lives, and must differ between runs to
+/// cancel.
 pub(crate) fn take(
+    part: Part,
     length: Length,
+    interrupt: &Interrupt,
     mut start: impl FnMut() -> anyhow::Result<Vec<(Setting, Pair)>>,
 ) -> anyhow::Result<Samples> {
-    let stopped = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&stopped))?;
-    }
     let mut samples = Samples::default();
     let mut round = 0;
     for run in 0..length.runs {
-        eprintln!("bench: run {} of {}", run + 1, length.runs);
+        eprintln!("bench: {}, run {} of {}", part.name(), run + 1, length.runs);
         let begin = Instant::now();
         let mut pairs = start()?;
-        warm(&mut pairs)?;
+        warm(part, &mut pairs)?;
         samples.start_run();
         let mut rounds = 0;
         while rounds < ROUNDS_AT_LEAST || begin.elapsed() < length.run {
-            ensure!(!stopped.load(Ordering::Relaxed), "interrupted");
+            interrupt.check()?;
             samples.start_round();
-            one_round(&mut pairs, round, &mut samples)?;
+            one_round(part, &mut pairs, round, &mut samples)?;
             rounds += 1;
             round += 1;
         }
@@ -55,19 +56,26 @@ pub(crate) fn take(
 }
 
 /// Caches, slab pages and the clock of the cores: the first batch of a process is never typical.
-fn warm(pairs: &mut [(Setting, Pair)]) -> anyhow::Result<()> {
+fn warm(part: Part, pairs: &mut [(Setting, Pair)]) -> anyhow::Result<()> {
     for (_, pair) in pairs {
-        for measure in Measure::ALL {
-            pair.measure(measure, measure.batch())?;
+        for measure in part.measures() {
+            pair.measure(*measure, measure.batch())?;
         }
     }
     Ok(())
 }
 
-fn one_round(pairs: &mut [(Setting, Pair)], round: usize, samples: &mut Samples) -> anyhow::Result<()> {
+fn one_round(
+    part: Part,
+    pairs: &mut [(Setting, Pair)],
+    round: usize,
+    samples: &mut Samples,
+) -> anyhow::Result<()> {
     let count = pairs.len();
-    for measure in Measure::ALL
-        .into_iter()
+    for measure in part
+        .measures()
+        .iter()
+        .copied()
         .filter(|measure| measure.takes_part(round))
     {
         for step in 0..count {
@@ -89,4 +97,21 @@ fn one_round(pairs: &mut [(Setting, Pair)], round: usize, samples: &mut Samples)
         }
     }
     Ok(())
+}
+
+// === impl Interrupt ===
+
+impl Interrupt {
+    pub(crate) fn register() -> anyhow::Result<Self> {
+        let seen = Arc::new(AtomicBool::new(false));
+        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+            signal_hook::flag::register(signal, Arc::clone(&seen))?;
+        }
+        Ok(Self(seen))
+    }
+
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        ensure!(!self.0.load(Ordering::Relaxed), "interrupted");
+        Ok(())
+    }
 }

@@ -1,6 +1,7 @@
-use super::judge;
-use crate::figures::Samples;
-use crate::plan::{Measure, Setting};
+use super::{judge, memory};
+use crate::figures::{Figure, Samples};
+use crate::hooks::Cost;
+use crate::plan::{Measure, Part, Setting};
 
 fn samples(measure: Measure, of: &[(Setting, f64)]) -> Samples {
     let mut samples = Samples::default();
@@ -19,7 +20,7 @@ fn a_latency_may_grow_up_to_the_limit() {
             Measure::Connect,
             &[(Setting::Empty, 1000.0), (Setting::Protected, protected)],
         );
-        judge(&samples, None)[0].pass
+        judge(Part::Loopback, &samples, &[])[0].pass
     };
     assert!(at(1050.0) && at(900.0) && !at(1051.0));
 }
@@ -30,7 +31,7 @@ fn a_lower_rate_is_a_longer_time() {
         Measure::Rate,
         &[(Setting::Bare, 1000.0), (Setting::Unprotected, 900.0)],
     );
-    let outcome = &judge(&samples, None)[0];
+    let outcome = &judge(Part::Loopback, &samples, &[])[0];
     assert!(!outcome.pass && outcome.seen.median > 1.1, "{outcome:?}");
 }
 
@@ -40,6 +41,31 @@ fn throughput_may_shrink_and_memory_has_a_ceiling() {
         Measure::Bulk,
         &[(Setting::Bare, 100.0), (Setting::Protected, 98.5)],
     );
-    let outcomes = judge(&samples, Some(30.0));
-    assert!(outcomes[0].pass && !outcomes[1].pass, "{outcomes:?}");
+    assert!(judge(Part::Loopback, &samples, &[])[0].pass);
+    assert!(memory(29.9).pass && !memory(30.0).pass);
+}
+
+#[test]
+fn the_proof_between_namespaces_has_four_goals() {
+    let of = [
+        (Setting::Bare, 1000.0),
+        (Setting::Empty, 1100.0),
+        (Setting::Protected, 1400.0),
+        (Setting::Nfqueue, 2000.0),
+    ];
+    let mut samples = samples(Measure::Connect, &of);
+    samples.record(Measure::Bulk, Setting::Bare, 100.0);
+    samples.record(Measure::Bulk, Setting::Protected, 99.0);
+    let cost = Cost {
+        part: Part::Veth,
+        setting: Setting::Protected,
+        total_ns: 3000.0,
+        above_empty_ns: Figure::of(vec![2001.0]),
+        hooks: Vec::new(),
+    };
+    let outcomes = judge(Part::Veth, &samples, &[cost]);
+    let passed: Vec<bool> = outcomes.iter().map(|outcome| outcome.pass).collect();
+    // 2001 ns above 2000; 1.27 above 1.05; 0.4 of what NFQUEUE adds; 0.99 of the throughput.
+    assert_eq!(passed, [false, false, true, true], "{outcomes:?}");
+    assert!((outcomes[2].seen.median - 0.4).abs() < 1e-9, "{outcomes:?}");
 }

@@ -5,7 +5,7 @@
 
 use std::io::{BufRead, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
-use std::net::{Ipv4Addr, Shutdown, SocketAddrV4, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -25,6 +25,9 @@ const BULK_WRITE: usize = 128 * 1024;
 /// Connections that the rate measurement has open at a time: enough that neither core waits for the other.
 const AT_A_TIME: u32 = 16;
 
+/// How long an answer may take: none is lost on a path without a queue.
+const LOST: Duration = Duration::from_secs(5);
+
 /// What the server told: its ports, and the listener that it lent.
 struct Server {
     lent: TcpListener,
@@ -32,11 +35,13 @@ struct Server {
     greeter: SocketAddrV4,
     echo: SocketAddrV4,
     sink: SocketAddrV4,
+    responder: SocketAddrV4,
+    bin: SocketAddrV4,
 }
 
-/// Answers lines of stdin until it ends.
-pub(crate) fn run(control: &Path) -> anyhow::Result<()> {
-    let server = Server::ask(control)?;
+/// Answers lines of stdin until it ends. `address` is the server's.
+pub(crate) fn run(control: &Path, address: Ipv4Addr) -> anyhow::Result<()> {
+    let server = Server::ask(control, address)?;
     let mut out = std::io::stdout();
     writeln!(out, "ready")?;
     for line in std::io::stdin().lock().lines() {
@@ -51,6 +56,8 @@ pub(crate) fn run(control: &Path) -> anyhow::Result<()> {
             "rate" => rate(server.greeter, size)?,
             "ping" => ping(server.echo, size)?,
             "bulk" => bulk(server.sink, size)?,
+            "exchange" => exchanges(server.responder, size)?,
+            "send" => send(server.bin, size)?,
             other => bail!("no such measure: {other}"),
         };
         writeln!(out, "{value}")?;
@@ -62,7 +69,7 @@ pub(crate) fn run(control: &Path) -> anyhow::Result<()> {
 // === impl Server ===
 
 impl Server {
-    fn ask(control: &Path) -> anyhow::Result<Self> {
+    fn ask(control: &Path, address: Ipv4Addr) -> anyhow::Result<Self> {
         let door = UnixStream::connect(control)
             .with_context(|| format!("cannot reach the server at {}", control.display()))?;
         let mut text = [0; 64];
@@ -81,16 +88,18 @@ impl Server {
         let lent = TcpListener::from(lent.context("the server lent no listener")?);
         let text = std::str::from_utf8(&text[..got.bytes])?;
         let ports: Vec<u16> = text.split(' ').map(str::parse).collect::<Result<_, _>>()?;
-        let &[lent_port, greeter, echo, sink] = ports.as_slice() else {
-            bail!("not four ports: {text}")
+        let &[lent_port, greeter, echo, sink, responder, bin] = ports.as_slice() else {
+            bail!("not six ports: {text}")
         };
-        let local = |port| SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
+        let local = |port| SocketAddrV4::new(address, port);
         Ok(Self {
             lent,
             lent_address: local(lent_port),
             greeter: local(greeter),
             echo: local(echo),
             sink: local(sink),
+            responder: local(responder),
+            bin: local(bin),
         })
     }
 }
@@ -179,6 +188,34 @@ fn bulk(sink: SocketAddrV4, milliseconds: u32) -> anyhow::Result<u64> {
     Ok(u64::try_from(
         u128::from(u64::from_le_bytes(total)) * 1_000_000_000 / time,
     )?)
+}
+
+/// Median nanoseconds from a datagram to its answer, of `count`, on one connected socket.
+fn exchanges(responder: SocketAddrV4, count: u32) -> anyhow::Result<u64> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+    socket
+        .connect(responder)
+        .context("cannot connect to the responder")?;
+    socket.set_read_timeout(Some(LOST))?;
+    let mut times = Vec::with_capacity(count as usize);
+    let mut byte = [7];
+    for _ in 0..count {
+        let start = clock::now();
+        socket.send(&byte).context("cannot send to the responder")?;
+        socket.recv(&mut byte).context("the responder does not answer")?;
+        times.push(clock::now() - start);
+    }
+    Ok(median(&mut times))
+}
+
+/// Datagrams a second over `milliseconds`, each with its address, from one socket. Whether the receiver's queue has room
+/// for all of them is not asked: both programs have run before the kernel looks.
+fn send(bin: SocketAddrV4, milliseconds: u32) -> anyhow::Result<u64> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+    each_second(milliseconds, 50, || {
+        socket.send_to(&[7], bin).context("cannot send to the bin")?;
+        Ok(())
+    })
 }
 
 /// Repetitions a second: the median over slices of `slice` repetitions each.

@@ -1,10 +1,11 @@
-//! The server: a greeter, an echo port, a sink port, and one listener that is lent to the client.
+//! The server: a greeter, an echo port, a sink port, their two siblings for datagrams, and one listener that is lent to
+//! the client.
 //!
 //! The lent listener stays a socket of the server's cgroup, and so does every connection accepted from it; only the
 //! accept call moves to the client's thread, which takes the scheduler out of the handshake's time.
 
 use std::io::{IoSlice, Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
@@ -18,37 +19,32 @@ use super::clock;
 /// Bytes of a read of the sink: above the largest loopback segment.
 const SINK_READ: usize = 256 * 1024;
 
-/// Serves until stdin ends. `control` must not exist.
-pub(crate) fn run(control: &Path) -> anyhow::Result<()> {
-    let lent = listen()?;
-    let greeter = listen()?;
-    let echo = listen()?;
-    let sink = listen()?;
-    let ports = format!(
-        "{} {} {} {}",
-        port(&lent)?,
-        port(&greeter)?,
-        port(&echo)?,
-        port(&sink)?
-    );
+/// Serves on `address` until stdin ends. `control` must not exist.
+pub(crate) fn run(control: &Path, address: Ipv4Addr) -> anyhow::Result<()> {
+    let listen = || TcpListener::bind((address, 0)).with_context(|| format!("cannot listen on {address}"));
+    let bind = || UdpSocket::bind((address, 0)).with_context(|| format!("cannot bind {address}"));
+    let (lent, greeter, echo, sink) = (listen()?, listen()?, listen()?, listen()?);
+    let (responder, bin) = (bind()?, bind()?);
+    let mut ports = Vec::new();
+    for listener in [&lent, &greeter, &echo, &sink] {
+        ports.push(listener.local_addr()?.port().to_string());
+    }
+    for socket in [&responder, &bin] {
+        ports.push(socket.local_addr()?.port().to_string());
+    }
+    let ports = ports.join(" ");
     let door = UnixListener::bind(control).with_context(|| format!("cannot bind {}", control.display()))?;
     thread::spawn(move || greet(&greeter));
     thread::spawn(move || serve(&echo, answer));
     thread::spawn(move || serve(&sink, swallow));
+    thread::spawn(move || respond(&responder));
+    thread::spawn(move || discard(&bin));
     thread::spawn(move || lend(&door, &lent, &ports));
     // The parent's end of the pipe is the life line: no server outlives a killed benchmark.
     let mut line = [0; 64];
     while std::io::stdin().read(&mut line)? > 0 {}
     std::fs::remove_file(control)?;
     Ok(())
-}
-
-fn listen() -> anyhow::Result<TcpListener> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot listen on 127.0.0.1")
-}
-
-fn port(listener: &TcpListener) -> anyhow::Result<u16> {
-    Ok(listener.local_addr()?.port())
 }
 
 fn lend(door: &UnixListener, lent: &TcpListener, ports: &str) {
@@ -102,4 +98,22 @@ fn swallow(mut stream: TcpStream) -> std::io::Result<()> {
         }
     }
     stream.write_all(&total.to_le_bytes())
+}
+
+/// Sends each datagram back to where it came from, from a socket that is not connected, as a resolver does.
+fn respond(socket: &UdpSocket) {
+    let mut bytes = [0; 64];
+    loop {
+        // An error is a past client's closed port; it ends nothing.
+        if let Ok((length, from)) = socket.recv_from(&mut bytes) {
+            let _ = socket.send_to(bytes.get(..length).unwrap_or_default(), from);
+        }
+    }
+}
+
+fn discard(socket: &UdpSocket) {
+    let mut bytes = [0; 64];
+    loop {
+        let _ = socket.recv(&mut bytes);
+    }
 }

@@ -1,6 +1,7 @@
 //! The compiled decision in the kernel, without hooks: the second engine of the scenario table.
 
 use std::mem::MaybeUninit;
+use std::time::Duration;
 
 use cofferdam_policy::{Compiled, Direction, Peer, PeerClass, PortValue, Protocol, Reason, Step};
 use libbpf_rs::ProgramInput;
@@ -70,16 +71,8 @@ impl Decider {
         protocol: Protocol,
         port: u16,
     ) -> Result<Answer> {
-        let args = types::decide_args {
-            subject,
-            direction: direction as u32,
-            peer: peer.0,
-            class: class as u32,
-            port,
-            protocol: protocol.0,
-            ..types::decide_args::default()
-        };
-        let answer: types::decide_args = run(&self.skel.progs.decide, &args)?;
+        let args = question(subject, direction, (peer, class), protocol, port);
+        let (answer, _): (types::decide_args, _) = run(&self.skel.progs.decide, &args, 1)?;
         Ok(Answer {
             verdict: (answer.found != 0)
                 .then(|| abi::verdict_back(&answer.verdict))
@@ -90,6 +83,20 @@ impl Decider {
 }
 
 impl Decider {
+    /// Asks the same `times` over, and says how long once takes, on average: the lookups and the copying of question and
+    /// answer, with everything in the processor's caches after the first.
+    pub fn time(
+        &self,
+        subject: u32,
+        direction: Direction,
+        peer: (Peer, PeerClass),
+        (protocol, port): (Protocol, u16),
+        times: u32,
+    ) -> Result<Duration> {
+        let args = question(subject, direction, peer, protocol, port);
+        Ok(run(&self.skel.progs.decide, &args, times)?.1)
+    }
+
     /// The option for one segment, as the kernel signs it; `key` as two little-endian halves.
     pub fn sign(&self, key: (u64, u64), claim: u32, segment: u32, seq: u32, ack: u32) -> Result<[u8; 16]> {
         let key = types::secret {
@@ -104,21 +111,45 @@ impl Decider {
             ack,
             ..types::sign_args::default()
         };
-        let answer: types::sign_args = run(&self.skel.progs.sign, &args)?;
+        let (answer, _): (types::sign_args, _) = run(&self.skel.progs.sign, &args, 1)?;
         Ok(read(bytes(&answer.option)).unwrap_or_default())
     }
 }
 
-/// Hands `args` to a program as a packet's payload and takes them back.
-fn run<T: abi::Plain + Default>(program: &libbpf_rs::ProgramMut<'_>, args: &T) -> Result<T> {
+fn question(
+    subject: u32,
+    direction: Direction,
+    (peer, class): (Peer, PeerClass),
+    protocol: Protocol,
+    port: u16,
+) -> types::decide_args {
+    types::decide_args {
+        subject,
+        direction: direction as u32,
+        peer: peer.0,
+        class: class as u32,
+        port,
+        protocol: protocol.0,
+        ..types::decide_args::default()
+    }
+}
+
+/// Hands `args` to a program as a packet's payload, `times` over, and takes them back with the average time of a run.
+fn run<T: abi::Plain + Default>(
+    program: &libbpf_rs::ProgramMut<'_>,
+    args: &T,
+    times: u32,
+) -> Result<(T, Duration)> {
     let mut packet = vec![0_u8; ETHERNET_HEADER];
     packet.extend_from_slice(bytes(args));
     let mut out = packet.clone();
     let input = ProgramInput {
         data_in: Some(&packet),
         data_out: Some(&mut out),
+        repeat: times,
         ..ProgramInput::default()
     };
-    program.test_run(input).map_err(Error::map("decide", "run"))?;
-    Ok(read(&out[ETHERNET_HEADER..]).unwrap_or_default())
+    let ran = program.test_run(input).map_err(Error::map("decide", "run"))?;
+    let duration = ran.duration;
+    Ok((read(&out[ETHERNET_HEADER..]).unwrap_or_default(), duration))
 }

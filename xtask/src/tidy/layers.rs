@@ -65,10 +65,10 @@ const LAYERS: &[Layer] = &[
         may_use: &[POLICY, AUDIT, API],
         pure: false,
     },
-    // Attaches the empty programs that the product is compared with.
+    // Attaches the empty programs that the product is compared with, and times the compiled decision.
     Layer {
         package: "cofferdam-bench",
-        may_use: &[DATAPATH, API],
+        may_use: &[POLICY, DATAPATH, API],
         pure: false,
     },
     Layer {
