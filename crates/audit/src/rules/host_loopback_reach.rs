@@ -1,0 +1,58 @@
+//! `host-loopback-reach`: a container in host mode reaches services that are for the host alone.
+
+use crate::finding::{Finding, Severity};
+use crate::host::Listener;
+use crate::model::Estate;
+use crate::rule::{Needs, Rule};
+
+use super::facts;
+
+pub(super) const RULE: Rule = Rule {
+    id: "host-loopback-reach",
+    title: "A container in host mode reaches services that are for the host alone",
+    severity: Severity::High,
+    needs: Needs::Host,
+    what: "Host-mode containers, joined ones included, beside listeners on 127.0.0.1 or [::1] of the \
+         running host.",
+    why: "Much software binds to loopback and asks for no password, because only the host was meant to \
+         reach it. In host mode the container is the host. A firewall does not look at loopback.",
+    fix: "A network of its own for the container. Or identity labels on both: Cofferdam then refuses \
+         the connection at once.",
+    references: &[],
+    check,
+};
+
+fn check(estate: &Estate, out: &mut Vec<Finding>) {
+    let Some(host) = &estate.host else { return };
+    for place in estate.in_host_mode() {
+        if place.service.running == Some(false) {
+            continue;
+        }
+        let reached: Vec<String> = host
+            .loopback_listeners()
+            .filter(|listener| !listener.is_of(place.service.id.as_deref()))
+            .map(Listener::shown)
+            .collect();
+        if reached.is_empty() {
+            continue;
+        }
+        let severity = if place.service.running.is_some() {
+            Severity::High
+        } else {
+            Severity::Medium
+        };
+        out.push(
+            Finding::of(
+                place,
+                &place.service.mode_at(),
+                format!(
+                    "reaches {} services that are for this host alone: {}",
+                    reached.len(),
+                    facts::list(&reached)
+                ),
+            )
+            .severity(severity)
+            .fix("a network of its own, or `cofferdam protect` for it and for them"),
+        );
+    }
+}

@@ -1,0 +1,51 @@
+//! `host-network`: a container uses the host's network.
+
+use crate::finding::{Finding, Severity};
+use crate::model::Estate;
+use crate::rule::{Needs, Reference, Rule};
+
+pub(super) const RULE: Rule = Rule {
+    id: "host-network",
+    title: "A container uses the host's network",
+    severity: Severity::High,
+    needs: Needs::Files,
+    what: "`network_mode: host`, `--network host`, or an external network named `host`.",
+    why: "The container reaches every service that listens on 127.0.0.1 only, binds any port of the \
+         host, sees its abstract unix sockets and, with Docker's default capabilities, every packet on \
+         every interface. Docker isolates nothing of that. A firewall for the host (ufw) does cover \
+         its ports, against what many pages say: they are the host's own.",
+    fix: "Give it a network of its own and publish the ports it needs. Where host mode must stay, give \
+         it an identity label (`app=...`) and let Cofferdam decide who talks to it.",
+    references: &[
+        Reference::Cis("5.9", "5.10"),
+        Reference::Kics("shared_host_network_namespace"),
+        Reference::DockerBench("check_5_10"),
+        Reference::Docs("engine/network/drivers/host/"),
+    ],
+    check,
+};
+
+fn check(estate: &Estate, out: &mut Vec<Finding>) {
+    for place in estate.in_host_mode() {
+        if !estate.joined(place).is_empty() {
+            continue;
+        }
+        let (severity, fact) = match &estate.host {
+            Some(host) if !host.firewall.input_drops && host.public_addresses().next().is_some() => (
+                Severity::Critical,
+                "; nothing filters its ports, and this host has a public address",
+            ),
+            Some(host) if host.firewall.input_drops => (
+                Severity::High,
+                "; the firewall covers its ports, not the loopback",
+            ),
+            _ => (Severity::High, ""),
+        };
+        let message = format!("shares the host's network: it reaches what listens on 127.0.0.1{fact}");
+        out.push(
+            Finding::of(place, &place.service.mode_at(), message)
+                .severity(severity)
+                .fix("remove `network_mode: host` and publish what it needs, for example `ports: [\"8080:80\"]`"),
+        );
+    }
+}
