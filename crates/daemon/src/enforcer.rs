@@ -137,6 +137,11 @@ impl Enforcer {
         Ok(taken >= datapath::Datapath::DRAIN)
     }
 
+    /// Allowed connects that equal an earlier record, and how many there were since the last call.
+    pub(crate) fn repeated(&mut self) -> Result<Vec<(FlowEvent, u64)>, datapath::Error> {
+        self.datapath.repeated()
+    }
+
     /// The largest workload, identity and subject numbers that the kernel holds: no number may mean two things.
     pub(crate) fn largest_numbers(&self) -> Result<(u32, u32, u32), datapath::Error> {
         let rows = self.applied.rows.keys().map(|row| (0, 0, row.subject));

@@ -231,6 +231,7 @@ impl Engine {
                 }
                 _ = look.tick() => {
                     self.record_events();
+                    self.record_repeats();
                 }
             }
         }

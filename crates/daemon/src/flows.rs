@@ -104,8 +104,8 @@ impl FlowStore {
         self.trim();
     }
 
-    /// Folds a repeat into its record of the last second; `false`: it is new, `push` it.
-    pub(crate) fn fold(&mut self, key: &Key, time: Timestamp, pid: u32, comm: &str) -> bool {
+    /// Folds `times` repeats into its record of the last second; `false`: it is new, `push` it.
+    pub(crate) fn fold(&mut self, key: &Key, times: u64, time: Timestamp, pid: u32, comm: &str) -> bool {
         let Some(sequence) = self.newest.get(key) else {
             return false;
         };
@@ -118,7 +118,7 @@ impl FlowStore {
         if time.as_millisecond() - slot.first.as_millisecond() >= FOLD_MILLISECONDS {
             return false;
         }
-        slot.repeats += 1;
+        slot.repeats += times;
         slot.record.time = time;
         // The socket hook knows the process, the packet hook does not.
         if slot.record.pid == 0 && pid != 0 {
@@ -129,13 +129,13 @@ impl FlowStore {
     }
 
     /// Takes a new record; whoever follows gets it at once.
-    pub(crate) fn push(&mut self, key: Key, record: Record) {
+    pub(crate) fn push(&mut self, key: Key, times: u64, record: Record) {
         self.newest.insert(key, self.base + self.slots.len() as u64);
         let slot = Slot {
             key,
             first: record.time,
             record,
-            repeats: 1,
+            repeats: times,
         };
         if self.feed.receiver_count() > 0 {
             let _ = self.feed.send(slot.view());

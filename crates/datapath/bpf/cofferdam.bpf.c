@@ -65,13 +65,13 @@ int on_release(struct bpf_sock *ctx)
 SEC("cgroup_skb/egress")
 int on_egress(struct __sk_buff *skb)
 {
-	return egress(skb);
+	return may_leave(skb) ? PASS : egress(skb);
 }
 
 SEC("cgroup_skb/ingress")
 int on_ingress(struct __sk_buff *skb)
 {
-	return ingress(skb);
+	return may_enter(skb) ? PASS : ingress(skb);
 }
 
 SEC("cgroup/setsockopt")

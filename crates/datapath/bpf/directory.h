@@ -75,7 +75,8 @@ static __always_inline void released(struct bpf_sock *ctx)
 {
 	if (ctx->protocol == IPPROTO_TCP && ctx->state != TCP_LISTEN && ctx->state != TCP_CLOSE)
 		return;
-	remove_listener(bpf_get_socket_cookie(ctx));
+	if (has_cookie(ctx))
+		remove_listener(bpf_get_socket_cookie(ctx));
 }
 
 /* Reads what a bound socket is bound to. */

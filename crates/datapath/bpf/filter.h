@@ -74,11 +74,30 @@ static __always_inline int egress_known(const struct memory_key *key, const stru
 	return !refused(&v);
 }
 
+/* What needs no look: an established connection, and a handshake that connect has judged. Before everything else, since
+ * nearly every packet ends here. */
+static __always_inline int may_leave(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk;
+	const struct tcp_start *tcp;
+
+	if (!sk)
+		return 1;
+	sk = bpf_sk_fullsock(sk);
+	if (!sk)
+		return 1;
+	if (sk->type == SOCK_RAW)
+		return 0;
+	if (is_plain_tcp(skb))
+		return 1;
+	tcp = tcp_header(skb);
+	return tcp && leaves_judged(sk, tcp);
+}
+
 static __always_inline int egress(struct __sk_buff *skb)
 {
 	const struct settings *s = get_settings();
 	struct bpf_sock *sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
-	const struct tcp_start *tcp = tcp_header(skb);
 	struct flow f = {};
 	struct target t = {};
 	struct memory_key key;
@@ -86,9 +105,7 @@ static __always_inline int egress(struct __sk_buff *skb)
 	struct verdict v = {};
 	int answer;
 
-	if (!s || s->off || !sk || (is_plain_tcp(tcp) && sk->type != SOCK_RAW))
-		return PASS;
-	if (tcp && sk->type != SOCK_RAW && leaves_judged(skb, tcp))
+	if (!s || s->off || !sk)
 		return PASS;
 	if (!party_of_cgroup(&f.from, bpf_sk_cgroup_id(sk)) || private_loopback(skb, sk, s) || is_kernel_socket(sk))
 		return PASS;
@@ -195,6 +212,7 @@ static __noinline int from_client(struct __sk_buff *skb, const struct packet *p,
 		return DROP;
 	sender_of(skb, p, sk, segment, &f->to, &f->from);
 	judge(&f->from, &f->to, IPPROTO_TCP, p->destination_port, &v);
+	end_handover();
 	if (segment == SEGMENT_SYN && !refused(&v))
 		leave_answer(p, f->to.cgroup);
 	return carry_out(f, &v, segment == SEGMENT_SYN && f->from.class != CLASS_WORKLOAD);
@@ -226,19 +244,18 @@ static __noinline int datagram_ingress(struct __sk_buff *skb, const struct packe
 	return carry_out(f, &v, !f->from.workload);
 }
 
-/* What needs no look: an established connection, and a handshake that connect has judged. Apart, for the verifier's limit
- * on the stack. */
-static __noinline int may_enter(struct __sk_buff *skb)
+static __always_inline int may_enter(struct __sk_buff *skb)
 {
-	const struct tcp_start *tcp = tcp_header(skb);
 	struct bpf_sock *sk = skb->sk;
+	const struct tcp_start *tcp;
 
-	if (!tcp || !sk)
-		return 0;
-	if (is_plain_tcp(tcp) && sk->state != TCP_LISTEN)
+	if (!sk || (sk->state != TCP_LISTEN && is_plain_tcp(skb)))
 		return 1;
+	tcp = tcp_header(skb);
+	if (!tcp)
+		return 0;
 	sk = bpf_sk_fullsock(sk);
-	return sk && arrives_judged(skb, sk, tcp);
+	return sk && arrives_judged(sk, tcp);
 }
 
 static __always_inline int ingress(struct __sk_buff *skb)
@@ -249,7 +266,7 @@ static __always_inline int ingress(struct __sk_buff *skb)
 	struct packet *p;
 	__u32 zero = 0;
 
-	if (!s || s->off || !sk || may_enter(skb))
+	if (!s || s->off || !sk)
 		return PASS;
 	sk = bpf_sk_fullsock(sk);
 	if (!sk || !party_of_cgroup(&f.to, bpf_sk_cgroup_id(sk)) || private_loopback(skb, sk, s))

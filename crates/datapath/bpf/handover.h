@@ -19,25 +19,48 @@ static __always_inline struct handover *get_handover(void)
 	return bpf_map_lookup_elem(&handovers, &zero);
 }
 
+/* Cheaper than a cookie, and nobody else has that address while the socket lives. */
+static __always_inline __u64 socket_number(const void *sk)
+{
+	return (__u64)sk;
+}
+
 /* `receiver`: the cgroup of the listener whose ingress was judged too. */
-static __always_inline void hand_over(__u64 cookie, __u64 receiver)
+static __always_inline void hand_over(const void *sk, __u64 receiver)
 {
 	struct handover *h = get_handover();
 
 	if (!h)
 		return;
-	h->cookie = cookie;
+	h->socket = socket_number(sk);
 	h->receiver = receiver;
 	h->epoch = policy_epoch();
 	h->stage = STAGE_CONNECT;
 }
 
 /* Was this socket's connect the last one here? */
-static __always_inline int is_handed_over(__u64 cookie)
+static __always_inline int is_handed_over(const void *sk)
 {
 	const struct handover *h = get_handover();
 
-	return h && h->stage == STAGE_CONNECT && h->cookie == cookie && h->epoch == policy_epoch();
+	return h && h->stage == STAGE_CONNECT && h->socket == socket_number(sk) && h->epoch == policy_epoch();
+}
+
+/* A SYN of somebody else was judged on this CPU: what follows is not the handshake that was handed over. */
+static __always_inline void end_handover(void)
+{
+	struct handover *h = get_handover();
+
+	if (h)
+		h->stage = STAGE_NONE;
+}
+
+/* Is the SYN-ACK that is written now the answer to a SYN that needed no option? The SYN came on this CPU just before. */
+static __always_inline int answers_judged(void)
+{
+	const struct handover *h = get_handover();
+
+	return h && h->stage == STAGE_SYN_CAME;
 }
 
 static __always_inline __be32 after_syn(const struct handover *h)
@@ -45,14 +68,14 @@ static __always_inline __be32 after_syn(const struct handover *h)
 	return bpf_htonl(bpf_ntohl(h->sequence) + 1);
 }
 
-static __always_inline int leaves_judged(struct __sk_buff *skb, const struct tcp_start *tcp)
+static __always_inline int leaves_judged(const struct bpf_sock *sk, const struct tcp_start *tcp)
 {
 	struct handover *h = get_handover();
 	__u8 flags = tcp->flags & HANDSHAKE_FLAGS;
 
 	if (!h || h->epoch != policy_epoch())
 		return 0;
-	if (flags == TCP_SYN && h->stage == STAGE_CONNECT && h->cookie == bpf_get_socket_cookie(skb)) {
+	if (flags == TCP_SYN && h->stage == STAGE_CONNECT && h->socket == socket_number(sk)) {
 		h->sequence = tcp->sequence;
 		h->stage = STAGE_SYN_LEFT;
 		return 1;
@@ -60,7 +83,7 @@ static __always_inline int leaves_judged(struct __sk_buff *skb, const struct tcp
 	return flags == (TCP_SYN | TCP_ACK) && h->stage == STAGE_SYN_CAME && tcp->acknowledgement == after_syn(h);
 }
 
-static __always_inline int arrives_judged(struct __sk_buff *skb, struct bpf_sock *sk, const struct tcp_start *tcp)
+static __always_inline int arrives_judged(struct bpf_sock *sk, const struct tcp_start *tcp)
 {
 	struct handover *h = get_handover();
 	__u8 flags = tcp->flags & HANDSHAKE_FLAGS;
@@ -71,7 +94,7 @@ static __always_inline int arrives_judged(struct __sk_buff *skb, struct bpf_sock
 	if (flags == TCP_SYN && h->stage == STAGE_SYN_LEFT && tcp->sequence == h->sequence)
 		next = h->receiver == bpf_sk_cgroup_id(sk) ? STAGE_SYN_CAME : 0;
 	else if (flags == (TCP_SYN | TCP_ACK) && h->stage == STAGE_SYN_CAME && tcp->acknowledgement == after_syn(h))
-		next = h->cookie == bpf_get_socket_cookie(skb) ? STAGE_SYNACK_CAME : 0;
+		next = h->socket == socket_number(sk) ? STAGE_SYNACK_CAME : 0;
 	else if (flags == TCP_ACK && h->stage == STAGE_SYNACK_CAME && tcp->sequence == after_syn(h))
 		next = h->receiver == bpf_sk_cgroup_id(sk) ? STAGE_DONE : 0;
 	if (next)

@@ -31,6 +31,14 @@ static __always_inline int may_be_workload(struct bpf_sock_ops *ops)
 	return is_on_this_host(&remote);
 }
 
+/* Only its own namespace reaches it, where sockets speak for themselves. */
+static __always_inline int listens_on_loopback(struct bpf_sock_ops *ops)
+{
+	if (ops->family == AF_INET)
+		return (bpf_ntohl(ops->local_ip4) >> 24) == 127;
+	return !ops->local_ip6[0] && !ops->local_ip6[1] && !ops->local_ip6[2] && ops->local_ip6[3] == bpf_htonl(1);
+}
+
 static __always_inline void set_claim(__u32 claim)
 {
 	__u32 zero = 0;
@@ -80,7 +88,7 @@ static __always_inline void reserve(struct bpf_sock_ops *ops)
 		want_option(ops, 0);
 		return;
 	}
-	identity = signer(ops);
+	identity = synack && answers_judged() ? 0 : signer(ops);
 	set_claim(identity ? wire_claim(identity) : 0);
 	if (identity && bpf_reserve_hdr_opt(ops, WIRE_LENGTH, 0))
 		count(NO_ROOM);
@@ -124,9 +132,11 @@ static __always_inline int set_option(struct bpf_sockopt *ctx)
 /* Most calls are about something else and leave before anything is looked up. */
 static __always_inline int is_ours(__u32 op)
 {
-	return op == BPF_SOCK_OPS_TCP_CONNECT_CB || op == BPF_SOCK_OPS_TCP_LISTEN_CB ||
-	       op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB || op == BPF_SOCK_OPS_HDR_OPT_LEN_CB ||
-	       op == BPF_SOCK_OPS_WRITE_HDR_OPT_CB;
+	const __u32 ours = 1 << BPF_SOCK_OPS_TCP_CONNECT_CB | 1 << BPF_SOCK_OPS_TCP_LISTEN_CB |
+			   1 << BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB | 1 << BPF_SOCK_OPS_HDR_OPT_LEN_CB |
+			   1 << BPF_SOCK_OPS_WRITE_HDR_OPT_CB;
+
+	return ours >> (op & 31) & 1;
 }
 
 static __always_inline int handshake(struct bpf_sock_ops *ops)
@@ -144,9 +154,9 @@ static __always_inline int handshake(struct bpf_sock_ops *ops)
 	if (!s || s->off)
 		return 1;
 	if (op == BPF_SOCK_OPS_TCP_CONNECT_CB)
-		want_option(ops, !is_handed_over(bpf_get_socket_cookie(ops)) && may_be_workload(ops));
+		want_option(ops, !is_handed_over(ops->sk) && may_be_workload(ops));
 	else if (op == BPF_SOCK_OPS_TCP_LISTEN_CB)
-		want_option(ops, 1);
+		want_option(ops, !listens_on_loopback(ops));
 	else if (op == BPF_SOCK_OPS_HDR_OPT_LEN_CB)
 		reserve(ops);
 	else

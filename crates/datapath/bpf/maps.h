@@ -146,7 +146,7 @@ struct {
 enum stage { STAGE_NONE, STAGE_CONNECT, STAGE_SYN_LEFT, STAGE_SYN_CAME, STAGE_SYNACK_CAME, STAGE_DONE };
 
 struct handover {
-	__u64 cookie;    /* the connecting socket */
+	__u64 socket;    /* the connecting one, by its address in the kernel */
 	__u64 receiver;  /* the cgroup that was judged at the other end */
 	__be32 sequence; /* of the SYN */
 	__u32 epoch;     /* epochs.policy at the verdict */
@@ -162,6 +162,17 @@ struct {
 	__type(key, __u32);
 	__type(value, struct handover);
 } handovers SEC(".maps");
+
+/* Connects that were allowed under this policy, to a listener of the same namespace: they need no second judgement and no
+ * second record, only a count. Written by connect, read by it and the daemon, which reports the counts and removes what
+ * an older policy said. Full: such a connect is judged and recorded each time. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 4096);
+	__type(key, struct judged_key);
+	__type(value, struct judged);
+} judged_connects SEC(".maps");
 
 /* Initial sequence number → who sent that SYN; it survives NAT. Written by egress, read by ingress. The oldest goes
  * when full: that handshake is judged as a stranger's. */

@@ -81,6 +81,31 @@ static __always_inline __u64 cgroup_of(const void *sk)
 	return BPF_CORE_READ(s, sk_cgrp_data.cgroup, kn, id);
 }
 
+/* In the directory is only who was asked for its cookie. */
+static __always_inline int has_cookie(const void *sk)
+{
+	struct sock *s;
+
+	if (!bpf_ksym_exists(bpf_rdonly_cast))
+		return 1;
+	s = bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct sock));
+	return s->__sk_common.skc_cookie.counter != 0;
+}
+
+/* Was the socket made in the cgroup of the process that uses it now? */
+static __always_inline int is_own_socket(const void *sk)
+{
+	struct task_struct *task;
+	struct sock *s;
+
+	if (bpf_ksym_exists(bpf_rdonly_cast)) {
+		s = bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct sock));
+		task = (struct task_struct *)bpf_get_current_task_btf();
+		return s->sk_cgrp_data.cgroup == task->cgroups->dfl_cgrp;
+	}
+	return cgroup_of(sk) == bpf_get_current_cgroup_id();
+}
+
 static __always_inline __u64 netns_of(const void *sk)
 {
 	struct sock *s;

@@ -4,7 +4,7 @@
 #define COFFERDAM_SOCKET_H
 
 #include "directory.h"
-#include "handover.h"
+#include "judged.h"
 #include "memory.h"
 
 enum { PROCEED = 1, REFUSE = 0 };
@@ -12,16 +12,16 @@ enum { PROCEED = 1, REFUSE = 0 };
 /* Is the peer the socket's owner says it is? A protected process on a stranger's socket is judged as itself. */
 static __always_inline int caller(struct party *from, const void *sk, int *foreign)
 {
-	__u64 owner = cgroup_of(sk);
-	__u64 current = bpf_get_current_cgroup_id();
+	int known = party_of_cgroup(from, cgroup_of(sk));
 	struct party task;
 
-	if (party_of_cgroup(from, owner)) {
-		if (owner != current && party_of_cgroup(&task, current))
-			*foreign = task.workload != from->workload;
-		return 1;
-	}
-	return owner != current && party_of_cgroup(from, current);
+	if (is_own_socket(sk))
+		return known;
+	if (!known)
+		return party_of_cgroup(from, bpf_get_current_cgroup_id());
+	if (party_of_cgroup(&task, bpf_get_current_cgroup_id()))
+		*foreign = task.workload != from->workload;
+	return 1;
 }
 
 /* Who really has that address and port in the caller's own namespace: the kernel's answer beats the directory's, which
@@ -120,76 +120,101 @@ static __always_inline int may_still_answer(struct flow *f, const struct memory_
 	return 1;
 }
 
-static __always_inline int judge_reach(struct bpf_sock_addr *ctx, const struct address *dst, __u8 hook,
-				       const struct party *from, int from_protected, int foreign)
+/* One call, and what is known of it before the peer is looked up. */
+struct call {
+	struct address dst;
+	__u64 netns;
+	__u16 port;
+	__u8 hook;
+	__u8 protocol;
+	__u8 from_protected;
+	__u8 foreign;
+};
+
+static __always_inline int is_protected_connect(const struct call *c)
 {
-	const struct settings *s = get_settings();
-	struct flow f = { .from = *from, .destination = *dst, .hook = hook, .protocol = ctx->protocol };
-	struct target t = { .addr = *dst, .port = bpf_ntohs(ctx->user_port), .protocol = ctx->protocol };
-	struct memory_key key;
+	return c->from_protected && c->protocol == IPPROTO_TCP && c->hook == HOOK_CONNECT;
+}
+
+static __always_inline int judge_reach(struct bpf_sock_addr *ctx, const struct call *c, const struct party *from,
+				       const struct judged_key *before, const struct settings *s)
+{
+	struct flow f = { .from = *from,
+			  .destination = c->dst,
+			  .destination_port = c->port,
+			  .hook = c->hook,
+			  .protocol = c->protocol };
+	struct target t = { .addr = c->dst, .port = c->port, .protocol = c->protocol };
+	struct memory_key key = {};
 	struct verdict v = {};
 	int listener, stale = 0;
 	__u32 kind = 0;
-	__u64 netns;
 
-	if (!s || s->off || !ctx->sk)
-		return PROCEED;
-	if (from_protected && t.protocol == IPPROTO_TCP && hook == HOOK_CONNECT && !s->observe &&
-	    !(from->flags & ENTRY_OBSERVE) && is_fast_open(ctx->sk)) {
-		refuse_with(EOPNOTSUPP); /* what a kernel without it says; clients connect() then */
-		return REFUSE;
-	}
-	f.destination_port = t.port;
-	key = memory_key(bpf_get_socket_cookie(ctx), dst, t.port, t.protocol);
-	if (from_protected && is_datagram(t.protocol))
+	if (is_datagram(t.protocol))
+		key = memory_key(bpf_get_socket_cookie(ctx), &c->dst, c->port, c->protocol);
+	if (c->from_protected && is_datagram(t.protocol))
 		kind = recall(&key, &stale);
 	if (kind && !stale)
 		return PROCEED;
-	netns = bpf_get_netns_cookie(ctx);
-	locate(&t, netns, s->host_netns);
-	if (t.netns == netns && netns != s->host_netns)
+	locate(&t, c->netns, s->host_netns);
+	if (t.netns == c->netns && c->netns != s->host_netns)
 		return PROCEED; /* loopback inside a namespace of its own: whoever joined it shares it */
-	listener = callee(ctx, &f.to, &t, netns, from_protected);
-	if (!from_protected && listener != 1)
+	listener = callee(ctx, &f.to, &t, c->netns, c->from_protected);
+	if (!c->from_protected && listener != 1)
 		return PROCEED;
-	if (is_datagram(t.protocol) && !from_protected && was_asked(f.to.workload, ctx->sk->src_port, t.protocol))
+	if (is_datagram(t.protocol) && !c->from_protected && was_asked(f.to.workload, ctx->sk->src_port, t.protocol))
 		return PROCEED; /* may be an answer; the receiver's packet hook knows exactly */
 	if (kind == MEMORY_RECEIVED && may_still_answer(&f, &key, ctx->sk->src_port, s))
 		return PROCEED;
 	judge(&f.from, &f.to, t.protocol, t.port, &v);
-	if (foreign && v.action == ACT_ALLOW) {
+	if (c->foreign && v.action == ACT_ALLOW) {
 		v.action = ACT_DENY;
 		v.reason = WHY_FOREIGN_SOCKET;
 		v.observed = s->observe || (f.from.flags & ENTRY_OBSERVE);
 	}
-	if (settle(&f, &v, listener, from_protected) == REFUSE)
+	if (settle(&f, &v, listener, c->from_protected) == REFUSE)
 		return REFUSE;
-	if (from_protected && is_datagram(t.protocol)) {
+	if (c->from_protected && is_datagram(t.protocol)) {
 		remember(&key, MEMORY_SENT);
 		remember_asked(f.from.workload, t.port, t.protocol);
-	} else if (from_protected && t.protocol == IPPROTO_TCP && listener == 1 && t.netns == netns && !t.published &&
+	} else if (is_protected_connect(c) && listener == 1 && t.netns == c->netns && !t.published &&
 		   v.action == ACT_ALLOW) {
-		hand_over(key.cookie, f.to.cgroup);
+		hand_over(ctx->sk, f.to.cgroup);
+		keep_judged(before, &f, &v);
 	}
 	return PROCEED;
 }
 
 static __always_inline int reach(struct bpf_sock_addr *ctx, const struct address *dst, __u8 hook)
 {
-	__u16 port = bpf_ntohs(ctx->user_port);
+	struct call c = { .dst = *dst, .port = bpf_ntohs(ctx->user_port), .hook = hook, .protocol = ctx->protocol };
+	const struct settings *s;
+	struct judged_key before;
 	struct party from;
-	int from_protected, foreign = 0;
+	int foreign = 0;
 
 	if (!ctx->sk)
 		return PROCEED;
-	from_protected = caller(&from, ctx->sk, &foreign);
+	c.from_protected = caller(&from, ctx->sk, &foreign);
+	c.foreign = foreign;
 	/* Nobody protected calls, and nobody protected can be meant by that port: all that an unprotected caller pays. */
-	if (!from_protected && !port_count(&port_listeners, ctx->protocol, port) &&
-	    !port_count(&port_published, ctx->protocol, port))
+	if (!c.from_protected && !port_count(&port_listeners, c.protocol, c.port) &&
+	    !port_count(&port_published, c.protocol, c.port))
 		return PROCEED;
-	if (ctx->protocol == IPPROTO_TCP && ctx->sk->src_port)
+	if (c.protocol == IPPROTO_TCP && ctx->sk->src_port)
 		remove_listener(bpf_get_socket_cookie(ctx)); /* bound, but it will not listen */
-	return judge_reach(ctx, dst, hook, &from, from_protected, foreign);
+	s = get_settings();
+	if (!s || s->off)
+		return PROCEED;
+	if (is_protected_connect(&c) && !s->observe && !(from.flags & ENTRY_OBSERVE) && is_fast_open(ctx->sk)) {
+		refuse_with(EOPNOTSUPP); /* what a kernel without it says; clients connect() then */
+		return REFUSE;
+	}
+	c.netns = bpf_get_netns_cookie(ctx);
+	before = judged_key(from.cgroup, c.netns, dst, c.port);
+	if (is_protected_connect(&c) && !c.foreign && was_judged(&before, ctx->sk))
+		return PROCEED;
+	return judge_reach(ctx, &c, &from, &before, s);
 }
 
 static __always_inline int reach_v4(struct bpf_sock_addr *ctx, __u8 hook)

@@ -39,6 +39,8 @@ plain!(
     listener_key,
     listener,
     flow_event,
+    judged_key,
+    judged,
     secret,
     cgroup_event,
     decide_args,

@@ -226,7 +226,7 @@ fn flow(e: &types::flow_event) -> Option<FlowEvent> {
     })
 }
 
-fn end_point(e: &types::endpoint) -> EndPoint {
+pub(crate) fn end_point(e: &types::endpoint) -> EndPoint {
     EndPoint {
         peer: Peer(e.peer),
         workload: e.workload,

@@ -16,6 +16,7 @@ use libbpf_rs::{Link, MapCore, MapFlags, MapHandle, OpenMapMut, ProgramMut};
 use crate::abi::{bytes, read, types};
 use crate::cgroups::SUBTREE_PROGRAMS;
 use crate::events::Ring;
+use crate::repeats::Repeats;
 use crate::skel::cofferdam::{CofferdamSkel, CofferdamSkelBuilder};
 use crate::{Error, Result};
 
@@ -50,6 +51,7 @@ pub struct Datapath {
     /// Folders that have packet hooks of this generation, with their ids: themselves and all below are filtered.
     pub(crate) hooked: Vec<(PathBuf, u64)>,
     pub(crate) published_indexes: BTreeSet<u32>,
+    pub(crate) repeats: Repeats,
     generation: String,
     adopted: bool,
 }
@@ -81,6 +83,7 @@ impl Datapath {
             ring,
             hooked: Vec::new(),
             published_indexes: BTreeSet::new(),
+            repeats: Repeats::default(),
             generation,
             adopted,
         };
@@ -93,6 +96,7 @@ impl Datapath {
         }
         datapath.heartbeat()?;
         datapath.ensure_key()?;
+        datapath.forget_repeats()?;
         datapath.attach_root()?;
         Ok(datapath)
     }

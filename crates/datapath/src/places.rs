@@ -37,7 +37,10 @@ impl Datapath {
         let wanted = all
             .iter()
             .map(|(ip, netns)| (bytes(&address(*ip)).to_vec(), bytes(netns).to_vec()));
-        replace(&self.skel.maps.addresses, "addresses", &wanted.collect())
+        if replace(&self.skel.maps.addresses, "addresses", &wanted.collect())? {
+            self.new_epoch()?;
+        }
+        Ok(())
     }
 
     /// Replaces the whole set of namespaces that one protected workload has for itself. It is judged as that workload
@@ -46,7 +49,7 @@ impl Datapath {
         let wanted = all
             .iter()
             .map(|(netns, e)| (bytes(netns).to_vec(), bytes(&abi_entry(e, 0)).to_vec()));
-        replace(&self.skel.maps.owners, "owners", &wanted.collect())
+        replace(&self.skel.maps.owners, "owners", &wanted.collect()).map(drop)
     }
 
     /// Replaces the whole set of published ports.
@@ -55,7 +58,7 @@ impl Datapath {
             .iter()
             .map(|p| (bytes(&key(p)).to_vec(), bytes(&value(p)).to_vec()))
             .collect();
-        replace(&self.skel.maps.published_ports, "published_ports", &wanted)?;
+        let changed = replace(&self.skel.maps.published_ports, "published_ports", &wanted)?;
         let indexes: BTreeSet<u32> = all.iter().map(index).collect();
         let map = &self.skel.maps.port_published;
         for gone in self.published_indexes.difference(&indexes) {
@@ -67,25 +70,31 @@ impl Datapath {
                 .map_err(Error::map("port_published", "write"))?;
         }
         self.published_indexes = indexes;
-        Ok(())
+        if changed { self.new_epoch() } else { Ok(()) }
     }
 }
 
-/// Makes `map` hold exactly `wanted`: writes first, so that nothing that stays is ever missing.
+/// Makes `map` hold exactly `wanted`: writes first, so that nothing that stays is ever missing. Whether anything changed.
 pub(crate) fn replace(
     map: &impl MapCore,
     name: &'static str,
     wanted: &BTreeMap<Vec<u8>, Vec<u8>>,
-) -> Result<()> {
+) -> Result<bool> {
+    let mut changed = false;
     for (key, value) in wanted {
-        map.update(key, value, MapFlags::ANY)
-            .map_err(Error::map(name, "write"))?;
+        let now = map.lookup(key, MapFlags::ANY).map_err(Error::map(name, "read"))?;
+        if now.as_ref() != Some(value) {
+            map.update(key, value, MapFlags::ANY)
+                .map_err(Error::map(name, "write"))?;
+            changed = true;
+        }
     }
     let old: Vec<Vec<u8>> = map.keys().filter(|k| !wanted.contains_key(k)).collect();
     for key in old {
         ignore_absent(map.delete(&key)).map_err(Error::map(name, "remove"))?;
+        changed = true;
     }
-    Ok(())
+    Ok(changed)
 }
 
 fn key(p: &Published) -> types::published_key {

@@ -27,7 +27,7 @@ impl Engine {
         let mut act = false;
         for event in events {
             match event {
-                Event::Flow(flow) => self.record(&flow, booted),
+                Event::Flow(flow) => self.record(&flow, 1, booted),
                 Event::CgroupCreated(made) => act |= self.cgroup_created(made.parent, &made.name, made.bound),
                 Event::CgroupRemoved(gone) => self.cgroup_removed(gone.id),
             }
@@ -38,16 +38,28 @@ impl Engine {
         more
     }
 
+    /// Takes the counts of connects that the kernel did not record again.
+    pub(super) fn record_repeats(&mut self) {
+        let repeats = self.enforcer.repeated().unwrap_or_else(|error| {
+            self.complain(format!("repeated flows cannot be counted: {}", chain(&error)));
+            Vec::new()
+        });
+        let booted = boot_time();
+        for (flow, times) in repeats {
+            self.record(&flow, times, booted);
+        }
+    }
+
     fn cgroup_removed(&mut self, id: u64) {
         self.enforcer.cgroup_removed(id);
         self.appeared.retain(|_, appeared| appeared.cgroup.exists());
     }
 
-    fn record(&mut self, flow: &FlowEvent, booted: i128) {
+    fn record(&mut self, flow: &FlowEvent, times: u64, booted: i128) {
         let time = Timestamp::from_nanosecond(booted + i128::from(flow.time_ns))
             .unwrap_or_else(|_| Timestamp::now());
         let key = Key::of(flow);
-        if self.flows.fold(&key, time, flow.pid, &flow.comm) {
+        if self.flows.fold(&key, times, time, flow.pid, &flow.comm) {
             return;
         }
         let rule = usize::try_from(flow.verdict.rule)
@@ -69,7 +81,7 @@ impl Engine {
             rule: rule.map(|rule| Arc::new(rule.clone())),
             allow_with: self.remedy(flow),
         };
-        self.flows.push(key, record);
+        self.flows.push(key, times, record);
     }
 
     fn end(&self, end: &EndPoint, address: SocketAddr) -> names::End {

@@ -45,7 +45,7 @@ fn event(port: u16) -> FlowEvent {
 fn add(store: &mut FlowStore, milliseconds: i64, port: u16) {
     let event = event(port);
     let key = Key::of(&event);
-    if store.fold(&key, time(milliseconds), event.pid, &event.comm) {
+    if store.fold(&key, 1, time(milliseconds), event.pid, &event.comm) {
         return;
     }
     let web = Named {
@@ -74,7 +74,7 @@ fn add(store: &mut FlowStore, milliseconds: i64, port: u16) {
         rule: None,
         allow_with: Some("label on app=web: cofferdam.ingress=host:80".into()),
     };
-    store.push(key, record);
+    store.push(key, 1, record);
 }
 
 #[test]

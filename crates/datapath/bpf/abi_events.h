@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* The part of the contract that the daemon is told by: records of the ring, counts, losses. Included by abi.h only. */
+#ifndef COFFERDAM_ABI_EVENTS_H
+#define COFFERDAM_ABI_EVENTS_H
+
+struct endpoint {
+	__u64 cgroup;
+	__u32 peer;     /* identity, class or prefix number */
+	__u32 workload; /* 0: not protected */
+};
+
+enum event_type { EVENT_FLOW = 1, EVENT_CGROUP_CREATED = 2, EVENT_CGROUP_REMOVED = 3 };
+
+struct flow_event {
+	__u32 type; /* EVENT_FLOW; first in every event */
+	__u8 action;
+	__u8 reason;
+	__u8 direction; /* the end that decided */
+	__u8 hook;
+	__u64 time;
+	struct endpoint from;
+	struct endpoint to;
+	struct address source;
+	struct address destination;
+	__u16 source_port;
+	__u16 destination_port;
+	__u8 protocol;
+	__u8 observed; /* 1: a denial that was not carried out */
+	__u16 pad;
+	__u32 rule;
+	__u32 pid; /* of the caller; 0 where a packet was judged */
+	char comm[16];
+};
+
+struct cgroup_event {
+	__u32 type;
+	__u32 bound; /* 1: an announcement was found */
+	__u64 time;
+	__u64 id;
+	__u64 parent;
+	char name[96];
+};
+
+/* Per-CPU counters: what was lost or failed. */
+enum counter {
+	LOST_EVENT = 0,     /* ring full: the record is lost, the verdict stands */
+	FULL_LISTENERS = 1, /* directory full: no instant refusal, packets are still judged */
+	FULL_ENTRIES = 2,   /* no room for a cgroup: connects of that cgroup are judged as a stranger's */
+	FULL_MEMORY = 3,
+	FAILED_READ = 4, /* a kernel structure could not be read */
+	NO_ROOM = 5,     /* the option did not fit into a segment; judged without it */
+	BAD_TAG = 6,     /* an option that does not verify: forged, altered or replayed; counts as none */
+	COUNTERS = 7,
+};
+
+/* A connect that a protected workload made before, under this policy: to a listener of its own namespace. */
+struct judged_key {
+	__u64 cgroup; /* of the caller */
+	__u64 netns;
+	struct address addr;
+	__u16 port;
+	__u16 pad;
+	__u32 epoch; /* epochs.policy at the verdict */
+};
+
+/* What its record said, and how often it came again since. Only `repeats` ever changes. */
+struct judged {
+	__u64 repeats;
+	struct endpoint from;
+	struct endpoint to;
+	__u32 rule;
+	__u32 pid;
+	char comm[16];
+	__u8 reason;
+	__u8 direction;
+	__u8 pad[6];
+};
+
+#endif
