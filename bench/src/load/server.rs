@@ -4,6 +4,7 @@
 //! The lent listener stays a socket of the server's cgroup, and so does every connection accepted from it; only the
 //! accept call moves to the client's thread, which takes the scheduler out of the handshake's time.
 
+use std::collections::VecDeque;
 use std::io::{IoSlice, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
@@ -18,6 +19,9 @@ use super::clock;
 
 /// Bytes of a read of the sink: above the largest loopback segment.
 const SINK_READ: usize = 256 * 1024;
+
+/// Connections that the greeter keeps: more than any client has open at a time, so that the oldest is closed there.
+const OPEN: usize = 64;
 
 /// Serves on `address` until stdin ends. `control` must not exist.
 pub(crate) fn run(control: &Path, address: Ipv4Addr) -> anyhow::Result<()> {
@@ -64,11 +68,18 @@ fn lend(door: &UnixListener, lent: &TcpListener, ports: &str) {
     }
 }
 
-/// Tells each client the moment in which its connection was accepted, 8 bytes, and closes.
+/// Tells each client the moment in which its connection was accepted, 8 bytes, and closes after the client has. Were it
+/// the first to close, it would forget the connection at once (no TIME_WAIT in the lab's namespaces), and the client's
+/// FIN would come to the listener.
 fn greet(listener: &TcpListener) {
+    let mut open = VecDeque::with_capacity(OPEN);
     while let Ok((mut stream, _)) = listener.accept() {
         // A client that is gone needs no greeting.
         let _ = stream.write_all(&clock::now().to_le_bytes());
+        if open.len() == OPEN {
+            drop(open.pop_front());
+        }
+        open.push_back(stream);
     }
 }
 
