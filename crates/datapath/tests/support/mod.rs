@@ -6,6 +6,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -18,9 +19,12 @@ use cofferdam_policy::{
     base_prefixes,
 };
 use nix::sched::{CloneFlags, setns};
+use socket2::Socket;
 
+pub(crate) mod forger;
 pub(crate) mod net;
 pub(crate) mod peer;
+pub(crate) mod wire;
 
 static COUNTER: AtomicU32 = AtomicU32::new(0);
 
@@ -173,6 +177,45 @@ pub(crate) fn serve_in(netns: &Path, dir: &Path, kind: &str, at: &str) -> Server
         child,
         address,
         _out: out,
+    }
+}
+
+/// Sockets of a cgroup folder and a network namespace, made by a peer that is told `words`, in the test's own hands.
+pub(crate) fn sockets_in(netns: &Path, dir: &Path, words: &str) -> Vec<Socket> {
+    let mut command = peer_command(netns, dir, words);
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let numbers = loop {
+        let mut line = String::new();
+        assert!(out.read_line(&mut line).unwrap() > 0, "`{words}` ended early");
+        if let Some(numbers) = line.trim().strip_prefix("holding ") {
+            break numbers.to_owned();
+        }
+    };
+    let pid = i32::try_from(child.id()).unwrap();
+    let taken = numbers
+        .split(' ')
+        .map(|n| take(pid, n.parse().unwrap()))
+        .collect();
+    drop(child.stdin.take());
+    child.wait().unwrap();
+    taken
+}
+
+/// A descriptor of another process.
+fn take(pid: i32, number: i32) -> Socket {
+    // SAFETY: plain numbers go in; each call returns a new descriptor that nobody else owns.
+    unsafe {
+        let process = nix::libc::syscall(nix::libc::SYS_pidfd_open, pid, 0);
+        assert!(process >= 0, "{}", std::io::Error::last_os_error());
+        let process = OwnedFd::from_raw_fd(i32::try_from(process).unwrap());
+        let fd = nix::libc::syscall(nix::libc::SYS_pidfd_getfd, process.as_raw_fd(), number, 0);
+        assert!(fd >= 0, "{}", std::io::Error::last_os_error());
+        Socket::from_raw_fd(i32::try_from(fd).unwrap())
     }
 }
 

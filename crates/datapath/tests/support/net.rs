@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -93,29 +93,18 @@ impl Net {
         );
     }
 
-    /// No TCP reset leaves the host's own sockets, so that a forger's handshakes stay open.
-    pub(crate) fn silence_resets(&self) {
-        let netns = format!("--net={}", self.path("host").display());
-        let rule = [
-            "iptables",
-            "-A",
-            "OUTPUT",
-            "-p",
-            "tcp",
-            "--tcp-flags",
-            "RST",
-            "RST",
-            "-j",
-            "DROP",
-        ];
-        assert!(
-            Command::new("nsenter")
-                .arg(netns)
-                .args(rule)
-                .status()
-                .unwrap()
-                .success()
-        );
+    /// No TCP reset leaves the kernel of a namespace, so that a forger's handshakes stay open.
+    pub(crate) fn silence_resets(&self, netns: &Path) {
+        self.lose(netns, "--tcp-flags RST RST");
+    }
+
+    /// TCP segments like these do not leave a namespace.
+    pub(crate) fn lose(&self, netns: &Path, which: &str) {
+        let netns = format!("--net={}", netns.display());
+        let mut rule = vec![netns.as_str(), "iptables", "-A", "OUTPUT", "-p", "tcp"];
+        rule.extend(which.split(' '));
+        rule.extend(["-j", "DROP"]);
+        assert!(Command::new("nsenter").args(rule).status().unwrap().success());
     }
 
     /// Somebody on the LAN or beyond.

@@ -1,9 +1,10 @@
 //! What a peer process does: `tcp-serve IP[:PORT]`, `mptcp-serve IP[:PORT]`, `shared-serve IP[:PORT]` (SO_REUSEPORT),
-//! `udp-serve IP[:PORT]`, `tcp ADDRESS`, `tcp-from SOURCE ADDRESS`,
+//! `udp-serve IP[:PORT]`, `tcp ADDRESS`, `tcp-many SECONDS ADDRESS`, `tcp-from SOURCE ADDRESS`,
 //! `udp ADDRESS`, `udp-flood COUNT ADDRESS`, `udp-connected ADDRESS`, `udp-from SOURCE ADDRESS`.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -58,6 +59,10 @@ pub(crate) fn play(words: &str) {
         ["shared", ip] => report(|| listen(ip, &[Protocol::TCP]).map(drop)),
         ["udp-serve", ip] => udp_serve(ip),
         ["tcp", to] => report(|| tcp(to)),
+        ["tcp-many", seconds, to] => tcp_many(seconds.parse().unwrap(), to),
+        ["hold-raw"] => hold(vec![raw().unwrap()]),
+        ["hold-listener", ip] => hold(vec![listen(ip, &[Protocol::TCP]).unwrap().into()]),
+        ["hold-streams", count] => hold((0..count.parse().unwrap()).map(|_| stream().unwrap()).collect()),
         ["fast-serve", ip] => accept(&fast_open(TcpListener::bind(at(ip)).unwrap())),
         ["fast", to] => report(|| fast(to)),
         ["fast-once", to] => report(|| fast_once(to)),
@@ -106,6 +111,24 @@ fn listen(ip: &str, protocols: &[Protocol]) -> std::io::Result<TcpListener> {
     Ok(socket.into())
 }
 
+/// A socket on which whole IPv4 packets are written.
+fn raw() -> std::io::Result<Socket> {
+    let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(255)))?;
+    socket.set_header_included_v4(true)?;
+    Ok(socket)
+}
+
+fn stream() -> std::io::Result<Socket> {
+    Socket::new(Domain::IPV4, Type::STREAM, None)
+}
+
+/// Says which descriptors they are, and keeps them until the test has taken them.
+fn hold(sockets: Vec<Socket>) {
+    let numbers: Vec<String> = sockets.iter().map(|s| s.as_raw_fd().to_string()).collect();
+    println!("\nholding {}", numbers.join(" "));
+    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+}
+
 fn accept(listener: &TcpListener) {
     println!("\nlistening {}", listener.local_addr().unwrap());
     for stream in listener.incoming().flatten() {
@@ -128,6 +151,33 @@ fn tcp(to: &str) -> std::io::Result<()> {
     let mut stream = TcpStream::connect_timeout(&to.parse().unwrap(), Duration::from_secs(2))?;
     let mut byte = [0];
     stream.read_exact(&mut byte)
+}
+
+/// Connections one after the other from four threads; `micros` is how many there were. Ends at the first that fails.
+fn tcp_many(seconds: u64, to: &str) {
+    let end = Instant::now() + Duration::from_secs(seconds);
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let to = to.to_owned();
+            std::thread::spawn(move || {
+                let mut count = 0_u64;
+                while Instant::now() < end {
+                    if let Err(error) = tcp(&to) {
+                        return (count, error.raw_os_error().unwrap_or(-1));
+                    }
+                    count += 1;
+                }
+                (count, 0)
+            })
+        })
+        .collect();
+    let done: Vec<_> = threads.into_iter().map(|t| t.join().unwrap()).collect();
+    let errno = done.iter().map(|(_, errno)| *errno).find(|errno| *errno != 0);
+    let count: u64 = done.iter().map(|(count, _)| count).sum();
+    println!(
+        "\noutcome {}",
+        json!({"ok": errno.is_none(), "errno": errno.unwrap_or_default(), "micros": count})
+    );
 }
 
 /// Strangers from elsewhere are dropped, not refused, so they do not wait long.
@@ -154,7 +204,7 @@ fn fast_open(listener: TcpListener) -> TcpListener {
     listener
 }
 
-fn option(socket: &impl std::os::fd::AsRawFd, name: i32, value: i32) {
+fn option(socket: &impl AsRawFd, name: i32, value: i32) {
     // SAFETY: the value is an int, as both options want it.
     let done = unsafe {
         nix::libc::setsockopt(
