@@ -43,6 +43,9 @@ _cofferdam() {
             cofferdam,generate)
                 cmd="cofferdam__subcmd__generate"
                 ;;
+            cofferdam,key)
+                cmd="cofferdam__subcmd__key"
+                ;;
             cofferdam,man)
                 cmd="cofferdam__subcmd__man"
                 ;;
@@ -85,6 +88,12 @@ _cofferdam() {
             cofferdam__subcmd__daemon,stop)
                 cmd="cofferdam__subcmd__daemon__subcmd__stop"
                 ;;
+            cofferdam__subcmd__key,rotate)
+                cmd="cofferdam__subcmd__key__subcmd__rotate"
+                ;;
+            cofferdam__subcmd__key,show)
+                cmd="cofferdam__subcmd__key__subcmd__show"
+                ;;
             cofferdam__subcmd__policy,show)
                 cmd="cofferdam__subcmd__policy__subcmd__show"
                 ;;
@@ -95,7 +104,7 @@ _cofferdam() {
 
     case "${cmd}" in
         cofferdam)
-            opts="-h -V --socket --json --help --version daemon run ps flows status doctor enforce confirm observe protect unprotect off on explain policy config version completions man openapi generate"
+            opts="-h -V --socket --json --help --version daemon run ps flows status doctor enforce confirm observe protect unprotect off on explain policy key config version completions man openapi generate"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -363,6 +372,60 @@ _cofferdam() {
         cofferdam__subcmd__generate)
             opts="-h --socket --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cofferdam__subcmd__key)
+            opts="-h --socket --json --help show rotate"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cofferdam__subcmd__key__subcmd__rotate)
+            opts="-h --socket --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cofferdam__subcmd__key__subcmd__show)
+            opts="-h --socket --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

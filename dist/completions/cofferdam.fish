@@ -43,6 +43,7 @@ complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "off" -d 'Switch
 complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "on" -d 'Switch enforcement on again'
 complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "explain" -d 'Say what would happen to a connection, and by which rule'
 complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "policy" -d 'Show policies'
+complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "key" -d 'Show or rotate the key that signs handshakes'
 complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "config" -d 'Check the configuration'
 complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "version" -d 'Print the versions of this command and of the daemon'
 complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "completions" -d 'Print the completions of a shell'
@@ -139,6 +140,17 @@ complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fi
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from show" -l socket -d 'The daemon\'s socket' -r -F
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from show" -l json -d 'Print JSON instead of text'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand key; and not __fish_seen_subcommand_from show rotate" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand key; and not __fish_seen_subcommand_from show rotate" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand key; and not __fish_seen_subcommand_from show rotate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand key; and not __fish_seen_subcommand_from show rotate" -f -a "show" -d 'Print which key signs, how old it is, and when the next one comes; never the key itself'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand key; and not __fish_seen_subcommand_from show rotate" -f -a "rotate" -d 'Sign with another key from now on; at most once a second'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand key; and __fish_seen_subcommand_from show" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand key; and __fish_seen_subcommand_from show" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand key; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand key; and __fish_seen_subcommand_from rotate" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand key; and __fish_seen_subcommand_from rotate" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand key; and __fish_seen_subcommand_from rotate" -s h -l help -d 'Print help'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand config; and not __fish_seen_subcommand_from check" -l socket -d 'The daemon\'s socket' -r -F
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand config; and not __fish_seen_subcommand_from check" -l json -d 'Print JSON instead of text'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand config; and not __fish_seen_subcommand_from check" -s h -l help -d 'Print help'

@@ -15,8 +15,8 @@ use tokio::net::UnixStream;
 
 use crate::{
     ChangeRequest, Changed, EnforceRequest, ExplainRequest, ExplainResponse, FlowQuery, FlowView, Flows,
-    PolicyText, Problem, ProtectRequest, RunRequest, RunResponse, SOCKET_GROUP, Status, StopRequest, Stopped,
-    Switched, UnprotectRequest, Workloads, routes,
+    KeyAnswer, PolicyText, Problem, ProtectRequest, RunRequest, RunResponse, SOCKET_GROUP, Status,
+    StopRequest, Stopped, Switched, UnprotectRequest, Workloads, routes,
 };
 
 #[cfg(test)]
@@ -171,6 +171,16 @@ impl Client {
     /// The default profile in force.
     pub async fn policy_default(&self) -> Result<PolicyText, ClientError> {
         self.get(routes::POLICY_DEFAULT).await
+    }
+
+    /// The key that signs handshakes: its number and its age.
+    pub async fn key(&self) -> Result<KeyAnswer, ClientError> {
+        self.get(routes::KEY).await
+    }
+
+    /// Sign handshakes with another key from now on.
+    pub async fn rotate_key(&self) -> Result<KeyAnswer, ClientError> {
+        self.post_empty(routes::KEY_ROTATE).await
     }
 
     /// End the daemon.

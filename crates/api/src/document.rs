@@ -5,8 +5,8 @@ use utoipa::OpenApi;
 
 use crate::{
     ChangeRequest, Changed, EnforceRequest, ExplainRequest, ExplainResponse, FlowQuery, FlowView, Flows,
-    PolicyText, Problem, ProtectRequest, RunRequest, RunResponse, Status, StopRequest, Stopped, Switched,
-    UnprotectRequest, Workloads,
+    KeyAnswer, PolicyText, Problem, ProtectRequest, RunRequest, RunResponse, Status, StopRequest, Stopped,
+    Switched, UnprotectRequest, Workloads,
 };
 
 #[cfg(test)]
@@ -39,6 +39,8 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         paths::on,
         paths::explain,
         paths::policy_default,
+        paths::key,
+        paths::rotate_key,
         paths::stop,
         paths::document,
     ),
@@ -120,6 +122,17 @@ mod paths {
     #[utoipa::path(get, path = crate::routes::POLICY_DEFAULT, tag = "policy",
         responses((status = 200, body = PolicyText), (status = "default", body = Problem)))]
     fn policy_default() {}
+
+    /// The key that signs handshakes: its number and its age, never the key itself.
+    #[utoipa::path(get, path = crate::routes::KEY, tag = "key",
+        responses((status = 200, body = KeyAnswer), (status = "default", body = Problem)))]
+    fn key() {}
+
+    /// Sign handshakes with another key from now on. What the key before has signed is taken for another minute. Two
+    /// rotations within a second are a conflict.
+    #[utoipa::path(post, path = crate::routes::KEY_ROTATE, tag = "key",
+        responses((status = 200, body = KeyAnswer), (status = "default", body = Problem)))]
+    fn rotate_key() {}
 
     /// End the daemon; with `open`, enforcement too.
     #[utoipa::path(post, path = crate::routes::STOP, tag = "status", request_body = StopRequest,

@@ -29,5 +29,9 @@ pub const EXPLAIN: &str = "/v1/explain";
 pub const STOP: &str = "/v1/stop";
 /// `GET` → [`PolicyText`](crate::PolicyText).
 pub const POLICY_DEFAULT: &str = "/v1/policy/default";
+/// `GET` → [`KeyAnswer`](crate::KeyAnswer).
+pub const KEY: &str = "/v1/key";
+/// `POST` without a body → [`KeyAnswer`](crate::KeyAnswer).
+pub const KEY_ROTATE: &str = "/v1/key/rotate";
 /// `GET` → the OpenAPI document.
 pub const OPENAPI: &str = "/v1/openapi.json";

@@ -33,6 +33,9 @@ pub struct Status {
     pub rollback_at: Option<crate::Timestamp>,
     /// The container engine.
     pub docker: Docker,
+    /// The key that signs handshakes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<crate::Key>,
     /// How many workloads.
     pub workloads: Counts,
     /// What was lost; all zero on a healthy host.

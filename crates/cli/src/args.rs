@@ -69,6 +69,7 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Show policies
     Policy(PolicyArgs),
+    Key(KeyArgs),
     /// Check the configuration
     Config(ConfigArgs),
     /// Print the versions of this command and of the daemon
@@ -248,6 +249,24 @@ pub(crate) enum PolicyName {
     Strict,
     /// Only explicit policies deny
     Allow,
+}
+
+/// Show or rotate the key that signs handshakes
+///
+/// The daemon rotates it by itself, each day unless the configuration says otherwise. Connections that are open or under
+/// way go on: what the key before has signed is taken for another minute.
+#[derive(Debug, Args)]
+pub(crate) struct KeyArgs {
+    #[command(subcommand)]
+    pub(crate) command: KeyCommand,
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Print which key signs, how old it is, and when the next one comes; never the key itself
+    Show,
+    /// Sign with another key from now on; at most once a second
+    Rotate,
 }
 
 #[derive(Debug, Args)]

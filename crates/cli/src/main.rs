@@ -18,6 +18,7 @@ mod explain;
 mod failure;
 mod flows;
 mod generate;
+mod key;
 mod output;
 mod policy;
 mod ps;
@@ -61,6 +62,7 @@ fn dispatch(cli: Cli, raw: &[OsString]) -> Result<u8, Failure> {
         Command::On(args) => switch::switch(&call, &args, false),
         Command::Explain(args) => explain::explain(&call, args),
         Command::Policy(args) => policy::policy(&call, &args),
+        Command::Key(args) => key::key(&call, &args),
         Command::Config(args) => config::config(&call, &args),
         Command::Version => version::version(&call),
         Command::Completions(args) => generate::completions(args.shell),

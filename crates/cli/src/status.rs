@@ -42,6 +42,9 @@ fn text(status: &Status) -> String {
             when::rough(status.uptime_seconds)
         ),
     );
+    if let Some(key) = &status.key {
+        line("key", crate::key::line(key));
+    }
     line("memory", mebibytes(status.rss_bytes));
     line("heartbeat", format!("{} ms ago", status.heartbeat_age_ms));
     line("losses", losses(status));

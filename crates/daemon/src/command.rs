@@ -4,8 +4,9 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use cofferdam_api::{
-    ChangeRequest, Changed, EnforceRequest, ExplainRequest, ExplainResponse, FlowQuery, FlowView, PolicyText,
-    Problem, ProtectRequest, RunRequest, RunResponse, Status, Stopped, Switched, UnprotectRequest, Workloads,
+    ChangeRequest, Changed, EnforceRequest, ExplainRequest, ExplainResponse, FlowQuery, FlowView, KeyAnswer,
+    PolicyText, Problem, ProtectRequest, RunRequest, RunResponse, Status, Stopped, Switched,
+    UnprotectRequest, Workloads,
 };
 use tokio::sync::{broadcast, oneshot};
 
@@ -38,6 +39,10 @@ pub(crate) enum Command {
     Explain(ExplainRequest, Reply<ExplainResponse>),
     /// The default profile.
     Policy(Reply<PolicyText>),
+    /// The key that signs handshakes.
+    Key(Reply<KeyAnswer>),
+    /// Another one.
+    RotateKey(Reply<KeyAnswer>),
     /// End the daemon; with `true`, enforcement too.
     Stop(bool, Reply<Stopped>),
 }

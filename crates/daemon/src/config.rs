@@ -6,8 +6,11 @@ use std::path::{Path, PathBuf};
 use cofferdam_policy::{DefaultProfile, Labels, Mode};
 use serde::Deserialize;
 
+mod keys;
 #[cfg(test)]
 mod tests;
+
+pub use keys::Keys;
 
 /// The whole file. Every field has a default, so an empty file is a good one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -27,6 +30,8 @@ pub struct Config {
     pub socket: Socket,
     /// The flow store.
     pub flows: Flows,
+    /// The keys that sign handshakes.
+    pub keys: Keys,
     /// Who besides root may claim which labels with `run`.
     pub allow: Vec<Allow>,
     /// Systemd units, or any other cgroup, to protect.

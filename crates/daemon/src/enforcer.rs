@@ -23,7 +23,8 @@ mod scan;
 mod tests;
 
 pub(crate) use datapath::{
-    EndPoint, Entry, Event, FlowEvent, Global, Hook, Published, Settings, netns_cookie, set_off,
+    EndPoint, Entry, Error as KernelError, Event, FlowEvent, Global, Hook, Published, Settings, netns_cookie,
+    set_off,
 };
 
 /// What the kernel is to hold.
@@ -168,6 +169,16 @@ impl Enforcer {
     /// them they would be cut off.
     pub(crate) fn forget(&mut self, workloads: &BTreeSet<u32>) -> Result<usize, datapath::Error> {
         self.datapath.forget_workloads(workloads)
+    }
+
+    /// Handshakes are signed with another key from now on.
+    pub(crate) fn rotate_key(&mut self) -> Result<(), datapath::Error> {
+        self.datapath.rotate_key().map(drop)
+    }
+
+    /// Keys that nothing under way was signed with any more.
+    pub(crate) fn forget_keys(&mut self) -> Result<(), datapath::Error> {
+        self.datapath.forget_keys().map(drop)
     }
 
     /// New cgroups below this one are bound by their names.

@@ -30,6 +30,7 @@ mod choices;
 mod ending;
 mod explain;
 mod keep;
+mod keys;
 mod observe;
 mod reconcile;
 mod record;
@@ -181,6 +182,7 @@ impl Engine {
             told: String::new(),
             said: HashSet::new(),
         };
+        engine.recall_key();
         engine.recall()?;
         engine.save();
         Ok(engine)
@@ -275,6 +277,7 @@ impl Engine {
             self.reconcile();
         }
         self.verify();
+        self.turn_key();
         self.name_strangers();
         if self.dirty && !self.saver.is_busy() {
             self.save();

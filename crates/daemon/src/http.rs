@@ -78,6 +78,8 @@ fn router(commands: Commands) -> Router {
         .route(routes::OFF, post(off))
         .route(routes::ON, post(on))
         .route(routes::EXPLAIN, post(explain))
+        .route(routes::KEY, get(key))
+        .route(routes::KEY_ROTATE, post(rotate_key))
         .route(routes::STOP, post(stop))
         .route(routes::POLICY_DEFAULT, get(policy))
         .route(routes::OPENAPI, get(|| async { Json(openapi()) }))
@@ -104,6 +106,10 @@ async fn workloads(State(engine): State<Commands>) -> Answer<cofferdam_api::Work
 
 async fn policy(State(engine): State<Commands>) -> Answer<cofferdam_api::PolicyText> {
     ask(&engine, Command::Policy).await
+}
+
+async fn key(State(engine): State<Commands>) -> Answer<cofferdam_api::KeyAnswer> {
+    ask(&engine, Command::Key).await
 }
 
 async fn explain(State(engine): State<Commands>, body: Body8) -> Answer<cofferdam_api::ExplainResponse> {
@@ -213,6 +219,7 @@ change!(stop, cofferdam_api::Stopped, |request: StopRequest, reply| {
     Command::Stop(request.open, reply)
 });
 switch!(confirm, cofferdam_api::Changed, Command::Confirm);
+switch!(rotate_key, cofferdam_api::KeyAnswer, Command::RotateKey);
 switch!(off, cofferdam_api::Switched, |reply| Command::Off(true, reply));
 switch!(on, cofferdam_api::Switched, |reply| Command::Off(false, reply));
 

@@ -55,6 +55,9 @@ pub(crate) struct State {
     /// Cgroup folders that did not exist before: `stop --open` removes them.
     #[serde(default)]
     pub(crate) made: Vec<PathBuf>,
+    /// Since when the key in the kernel signs.
+    #[serde(default)]
+    pub(crate) key_since: Option<Timestamp>,
     /// Docker's subnets as last described.
     #[serde(default)]
     pub(crate) subnets: Vec<ipnet::IpNet>,

@@ -60,6 +60,9 @@ pub enum Error {
     /// A pinned map has another shape: another build made it.
     #[error("{0} was made by another build of Cofferdam")]
     Foreign(PathBuf),
+    /// Two rotations of the key within [`KEY_DISTANCE`](crate::KEY_DISTANCE).
+    #[error("the key has been changed just now")]
+    TooSoon,
     /// Nothing of ours is pinned there.
     #[error("no data plane is loaded below {0}")]
     NotLoaded(PathBuf),
@@ -89,6 +92,7 @@ impl Error {
             Self::Foreign(_) => {
                 Some("`cofferdam daemon stop --open` removes it; enforcement starts again with the daemon")
             }
+            Self::TooSoon => Some("wait a second: what the keys before have signed must have arrived"),
             Self::NotLoaded(_) => Some("nothing is enforced there; was the daemon ever started?"),
             _ => None,
         }

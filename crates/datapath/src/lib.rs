@@ -24,6 +24,7 @@ pub use decider::{Answer, Decider};
 pub use empty::Empty;
 pub use error::Error;
 pub use events::{CgroupEvent, EndPoint, Event, FlowEvent, Hook, Losses};
+pub use keys::{KEY_DISTANCE, KEY_LIFE};
 pub use load::{Datapath, Global, Settings, set_off};
 pub use netns::netns_cookie;
 pub use places::Published;

@@ -16,6 +16,7 @@ use libbpf_rs::{Link, MapCore, MapFlags, MapHandle, OpenMapMut, ProgramMut};
 use crate::abi::{bytes, read, types};
 use crate::cgroups::SUBTREE_PROGRAMS;
 use crate::events::Ring;
+use crate::keys::Times;
 use crate::repeats::Repeats;
 use crate::skel::cofferdam::{CofferdamSkel, CofferdamSkelBuilder};
 use crate::{Error, Result};
@@ -52,6 +53,7 @@ pub struct Datapath {
     pub(crate) hooked: Vec<(PathBuf, u64)>,
     pub(crate) published_indexes: BTreeSet<u32>,
     pub(crate) repeats: Repeats,
+    pub(crate) keys: Times,
     generation: String,
     adopted: bool,
 }
@@ -84,6 +86,7 @@ impl Datapath {
             hooked: Vec::new(),
             published_indexes: BTreeSet::new(),
             repeats: Repeats::default(),
+            keys: Times::default(),
             generation,
             adopted,
         };

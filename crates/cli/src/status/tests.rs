@@ -1,4 +1,4 @@
-use cofferdam_api::{Counts, Docker, Feature, Losses, Mode, Profile, VERSION};
+use cofferdam_api::{Counts, Docker, Feature, Key, Losses, Mode, Profile, Timestamp, VERSION};
 
 use super::*;
 
@@ -31,6 +31,13 @@ fn status_now() -> Status {
             socket: "/var/run/docker.sock".into(),
             error: None,
         },
+        key: Some(Key {
+            epoch: 3,
+            since: Timestamp::UNIX_EPOCH,
+            age_seconds: 14_700,
+            rotate_every_seconds: Some(86_400),
+            next_at: None,
+        }),
         workloads: Counts {
             total: 7,
             containers: 5,

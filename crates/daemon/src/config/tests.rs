@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use std::time::Duration;
+
 use super::{Config, ConfigError, OnDead, parse};
 
 fn fails(text: &str) -> (String, String) {
@@ -38,6 +40,31 @@ fn a_wrong_value_is_located() {
             "write 100 to 1000000"
         )
     );
+}
+
+#[test]
+fn keys_are_rotated_now_and_then_or_never() {
+    let every = |text: &str| {
+        let text = format!("[keys]\nrotate-every = \"{text}\"\n");
+        parse(Path::new("config.toml"), &text)
+            .expect("good")
+            .keys
+            .rotate_every
+    };
+    assert_eq!(
+        Config::default().keys.rotate_every,
+        Some(Duration::from_secs(86_400))
+    );
+    assert_eq!(every("never"), None);
+    assert_eq!(every("1m"), Some(Duration::from_secs(60)));
+    assert_eq!(every("1d 12h"), Some(Duration::from_secs(36 * 3600)));
+    for wrong in ["30s", "2y", "soon", "-1h", "", "366d"] {
+        let (line, _) = fails(&format!("[keys]\nrotate-every = \"{wrong}\"\n"));
+        let expected = format!("config.toml:2:16: `{wrong}` is no time between two keys; write \"24h\"");
+        assert!(line.starts_with(&expected), "{line}");
+    }
+    let (line, _) = fails("[keys]\nrotate-every = 24\n");
+    assert!(line.starts_with("config.toml:2:16: invalid type"), "{line}");
 }
 
 #[test]

@@ -55,6 +55,11 @@ impl Engine {
             }
             Command::Explain(request, reply) => drop(reply.send(self.explain(&request))),
             Command::Policy(reply) => drop(reply.send(Ok(self.policy_text()))),
+            Command::Key(reply) => drop(reply.send(self.key_answer())),
+            Command::RotateKey(reply) => {
+                let done = self.rotate_key();
+                self.answer_kept(done, reply);
+            }
             Command::Stop(open, reply) => return Some(Ending::Asked(open, reply)),
         }
         None

@@ -36,6 +36,7 @@ impl Engine {
             adopted: self.enforcer.kernel().adopted(),
             rollback_at: rollback.map(|rollback| rollback.at),
             docker: self.docker_view(),
+            key: self.key(),
             workloads: self.counts(),
             losses: self.losses(),
             heartbeat_age_ms: u64::try_from(self.beaten.elapsed().as_millis()).unwrap_or(u64::MAX),
