@@ -1,6 +1,7 @@
 //! Somebody who writes packets of his own, and knows all numbers but the key.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -26,7 +27,12 @@ impl Forger {
     pub(crate) fn new(net: &Net) -> Self {
         // The kernel would reset handshakes that it did not begin.
         net.silence_resets(&net.path("host"));
-        let raw = in_namespace(&net.path("host"), || {
+        Self::at(&net.path("host"))
+    }
+
+    /// The same in any namespace.
+    pub(crate) fn at(netns: &Path) -> Self {
+        let raw = in_namespace(netns, || {
             let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(255))).unwrap();
             socket.set_header_included_v4(true).unwrap();
             socket

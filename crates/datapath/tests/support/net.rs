@@ -107,6 +107,16 @@ impl Net {
         assert!(Command::new("nsenter").args(rule).status().unwrap().success());
     }
 
+    /// Sets a sysctl of a namespace, by its path below /proc/sys.
+    pub(crate) fn write(&self, netns: &Path, sysctl: &str, value: &str) {
+        let netns = format!("--net={}", netns.display());
+        let script = format!("echo {value} >/proc/sys/{sysctl}");
+        let done = Command::new("nsenter")
+            .args([&netns, "sh", "-c", &script])
+            .status();
+        assert!(done.unwrap().success());
+    }
+
     /// Somebody on the LAN or beyond.
     pub(crate) fn add_stranger(&self, address: IpAddr) {
         let bits = if address.is_ipv4() { 32 } else { 128 };
