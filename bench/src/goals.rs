@@ -53,6 +53,17 @@ pub(crate) fn memory(mebibytes: f64) -> Outcome {
     Outcome::below("daemon's resident memory, MiB".to_owned(), MEMORY, seen)
 }
 
+/// Judges how many denials there were, where every pair may talk.
+pub(crate) fn denials(count: u32) -> Outcome {
+    let count = f64::from(count);
+    let seen = Figure {
+        median: count,
+        min: count,
+        max: count,
+    };
+    Outcome::at_most("denials of pairs that may talk".to_owned(), 0.0, seen)
+}
+
 fn loopback(samples: &Samples) -> Vec<Outcome> {
     let times = [
         (Setting::Unprotected, Setting::Bare, UNPROTECTED),

@@ -7,6 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::lab::{Lab, command, report};
 use crate::pair::Seat;
@@ -28,6 +30,12 @@ pub(crate) struct Home {
     cgroup: PathBuf,
     folder: PathBuf,
     bpffs: PathBuf,
+}
+
+/// Of `cofferdam flows --json`.
+#[derive(Deserialize)]
+struct Flows {
+    flows: Vec<IgnoredAny>,
 }
 
 /// The daemon's root, below the lab's cgroup.
@@ -161,6 +169,16 @@ impl Product {
             prefix: words.iter().map(|word| (*word).to_owned()).collect(),
             cgroup: None,
         }
+    }
+
+    /// How many denials the daemon remembers; repeats within a second count as one.
+    pub(crate) fn denials(&self) -> anyhow::Result<u32> {
+        let binary = self.home.binary.display().to_string();
+        let socket = self.home.socket().display().to_string();
+        let words = ["flows", "--socket", &socket, "--denied", "--limit", "0", "--json"];
+        let said: Flows =
+            serde_json::from_str(&command(&binary, &words)?).context("cofferdam flows --json")?;
+        Ok(u32::try_from(said.flows.len())?)
     }
 
     /// Resident memory now, MiB. `nsenter` has become the daemon: it execs.

@@ -41,6 +41,8 @@ pub(crate) struct Daemon {
     pub(crate) memory_at_start_mib: f64,
     /// Resident after all rounds, with the flows of all of them.
     pub(crate) memory_at_end_mib: f64,
+    /// Denials of pairs that may talk.
+    pub(crate) denials: u32,
 }
 
 #[derive(Serialize)]

@@ -73,12 +73,15 @@ fn measure_pairs(
         report.sections.push(Section { part, samples, costs });
     }
     let memory = stage.product.memory()?;
+    let denials = stage.product.denials()?;
     report.goals.push(goals::memory(memory));
+    report.goals.push(goals::denials(denials));
     report.hooks_elsewhere = stage.hooks_elsewhere;
     report.daemon = Some(Daemon {
         ready_ms: stage.product.ready.as_secs_f64() * 1000.0,
         memory_at_start_mib: stage.product.memory_at_start,
         memory_at_end_mib: memory,
+        denials,
     });
     Ok(())
 }

@@ -1,4 +1,4 @@
-use super::{judge, memory};
+use super::{denials, judge, memory};
 use crate::figures::{Figure, Samples};
 use crate::hooks::Cost;
 use crate::plan::{Measure, Part, Setting};
@@ -43,6 +43,7 @@ fn throughput_may_shrink_and_memory_has_a_ceiling() {
     );
     assert!(judge(Part::Loopback, &samples, &[])[0].pass);
     assert!(memory(29.9).pass && !memory(30.0).pass);
+    assert!(denials(0).pass && !denials(1).pass);
 }
 
 #[test]

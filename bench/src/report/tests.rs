@@ -56,6 +56,7 @@ fn report() -> Report {
             ready_ms: 300.0,
             memory_at_start_mib: 12.0,
             memory_at_end_mib: 20.0,
+            denials: 0,
         }),
         hooks_elsewhere: None,
         scale: Some(Scale {
