@@ -38,8 +38,19 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         }
         wrong += report.wrong.len();
     }
+    forgeries(&shell)?;
     if wrong > 0 {
         bail!("{wrong} wrong");
     }
+    Ok(())
+}
+
+/// Forged, tampered, replayed and borrowed segments; the tests print a line for each kind and fail where one was believed.
+fn forgeries(shell: &xshell::Shell) -> Result<()> {
+    let tests = cmd!(
+        shell,
+        "cargo test --quiet --package cofferdam-datapath --test attacks -- --nocapture --test-threads 1 root_no_"
+    );
+    tests.env("COFFERDAM_FORGERIES", "10000").quiet().run()?;
     Ok(())
 }
