@@ -100,6 +100,8 @@ complete -c cofferdam -n "__fish_cofferdam_using_subcommand flows" -s h -l help 
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand status" -l socket -d 'The daemon\'s socket' -r -F
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand status" -l json -d 'Print JSON instead of text'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand status" -s h -l help -d 'Print help'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand doctor" -l config -d 'The configuration, which may name Docker\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand doctor" -l docker-socket -d 'Docker\'s socket; the running daemon\'s by default, else the configuration\'s' -r -F
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand doctor" -l socket -d 'The daemon\'s socket' -r -F
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand doctor" -l json -d 'Print JSON instead of text'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand doctor" -s h -l help -d 'Print help'

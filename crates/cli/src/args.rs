@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use cofferdam_daemon::Options;
 
 use crate::failure::{Failure, RUN_REFUSED};
 
@@ -51,7 +52,7 @@ pub(crate) enum Command {
     /// Show how the daemon and the data plane are
     Status,
     /// Check what this host needs, with or without a daemon
-    Doctor,
+    Doctor(DoctorArgs),
     /// Carry out the denials of workloads
     Enforce(EnforceArgs),
     /// Keep what `enforce --for` began
@@ -173,6 +174,16 @@ pub(crate) struct EnforceArgs {
     /// Fall back after this time unless `cofferdam confirm` comes first: `5m`, `90s`
     #[arg(long = "for", value_name = "TIME", value_parser = crate::when::seconds)]
     pub(crate) for_seconds: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// The configuration, which may name Docker's socket
+    #[arg(long, value_name = "FILE", default_value = Options::CONFIG)]
+    pub(crate) config: PathBuf,
+    /// Docker's socket; the running daemon's by default, else the configuration's
+    #[arg(long, value_name = "PATH")]
+    pub(crate) docker_socket: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -1,8 +1,12 @@
 //! `cofferdam doctor`: one line a check, a hint below what is not well. Needs no daemon and no root.
 
-use cofferdam_api::VERSION;
+use std::path::PathBuf;
+
+use cofferdam_api::{Status, VERSION};
+use cofferdam_daemon::{Options, config};
 use serde::Serialize;
 
+use crate::args::DoctorArgs;
 use crate::failure::Failure;
 use crate::output::{BAD, Call, GOOD, ODD, styled};
 
@@ -42,9 +46,12 @@ enum Outcome {
 }
 
 /// Prints the checks; 1 where one failed.
-pub(crate) fn doctor(call: &Call) -> Result<u8, Failure> {
-    let mut checks = host::checks(&host::Facts::read());
-    checks.extend(service::checks(call.ask(call.client.status())?));
+pub(crate) fn doctor(call: &Call, args: DoctorArgs) -> Result<u8, Failure> {
+    let status = call.ask(call.client.status())?;
+    let (socket, trouble) = docker_socket(args, status.as_ref().ok());
+    let mut checks = host::checks(&host::Facts::read(socket));
+    checks.extend(trouble);
+    checks.extend(service::checks(status));
     let answer = Checks {
         version: VERSION,
         checks,
@@ -52,6 +59,30 @@ pub(crate) fn doctor(call: &Call) -> Result<u8, Failure> {
     call.print(&answer, text)?;
     let failed = answer.checks.iter().any(|check| check.result == Outcome::Fail);
     Ok(if failed { crate::FINDINGS } else { crate::OK })
+}
+
+/// Where Docker is sought: by the command line, else by the daemon that runs, else by the configuration, else where it
+/// usually is; and what is wrong with the configuration.
+fn docker_socket(args: DoctorArgs, status: Option<&Status>) -> (PathBuf, Option<Check>) {
+    let usual = PathBuf::from(Options::DOCKER_SOCKET);
+    let chosen = args
+        .docker_socket
+        .or_else(|| status.map(|status| PathBuf::from(&status.docker.socket)));
+    if let Some(chosen) = chosen {
+        return (chosen, None);
+    }
+    if !args.config.exists() {
+        return (usual, None);
+    }
+    match config::check(&args.config) {
+        Ok(config) => (config.docker.socket.unwrap_or(usual), None),
+        Err(error) => {
+            let hint = error
+                .hint()
+                .unwrap_or_else(|| "`cofferdam config check`".to_owned());
+            (usual, Some(Check::fail("config", error.to_string(), hint)))
+        }
+    }
 }
 
 fn text(answer: &Checks) -> String {

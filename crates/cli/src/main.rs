@@ -52,7 +52,7 @@ fn dispatch(cli: Cli, raw: &[OsString]) -> Result<u8, Failure> {
         Command::Ps(args) => ps::ps(&call, &args),
         Command::Flows(args) => flows::flows(&call, &args),
         Command::Status => status::status(&call),
-        Command::Doctor => doctor::doctor(&call),
+        Command::Doctor(args) => doctor::doctor(&call, args),
         Command::Enforce(args) => change::enforce(&call, args),
         Command::Observe(args) => change::observe(&call, args),
         Command::Confirm => change::confirm(&call),

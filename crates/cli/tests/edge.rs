@@ -152,6 +152,32 @@ fn doctor_needs_no_daemon() {
 }
 
 #[test]
+fn doctor_asks_the_docker_that_the_daemon_would_ask() {
+    let edge = Edge::new();
+    let path = |name: &str| edge.0.path().join(name).display().to_string();
+    let (socket, config) = (path("d.sock"), path("config.toml"));
+    let docker = |args: &[&str]| {
+        let output = edge.run(&[&["doctor", "--json"], args].concat());
+        let checks = json(&String::from_utf8(output.stdout).unwrap());
+        let all = checks["checks"].as_array().unwrap().clone();
+        all.into_iter().find(|check| check["name"] == "docker").unwrap()
+    };
+    let absent = docker(&["--docker-socket", &socket]);
+    assert_eq!(absent["observed"], format!("no answer on {socket}"));
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    std::fs::write(&config, format!("[docker]\nsocket = \"{socket}\"\n")).unwrap();
+    for args in [["--docker-socket", &socket], ["--config", &config]] {
+        let found = docker(&args);
+        assert_eq!(
+            (&found["result"], &found["observed"]),
+            (&"ok".into(), &socket.clone().into())
+        );
+    }
+    std::fs::write(&config, "nonsense = [").unwrap();
+    edge.expect(&["doctor", "--config", &config], 1);
+}
+
+#[test]
 fn a_configuration_is_checked_without_a_daemon() {
     let edge = Edge::new();
     let path = edge.0.path().join("config.toml");

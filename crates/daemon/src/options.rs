@@ -51,6 +51,8 @@ impl Options {
     pub const STATE_DIR: &'static str = "/var/lib/cofferdam";
     /// The default of `socket`.
     pub const SOCKET: &'static str = "/run/cofferdam/cofferdam.sock";
+    /// Where Docker is sought, unless told otherwise.
+    pub const DOCKER_SOCKET: &'static str = "/var/run/docker.sock";
 }
 
 // === impl Options ===

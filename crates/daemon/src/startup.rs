@@ -38,7 +38,7 @@ pub(crate) fn docker_socket(options: &Options, config: &Config) -> PathBuf {
         .docker_socket
         .clone()
         .or_else(|| config.docker.socket.clone());
-    chosen.unwrap_or_else(|| DockerConfig::default().socket)
+    chosen.unwrap_or_else(|| Options::DOCKER_SOCKET.into())
 }
 
 /// The whole life of a daemon.

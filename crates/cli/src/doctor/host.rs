@@ -8,7 +8,6 @@ use super::Check;
 
 /// Older kernels lack a hook or a function that the data plane cannot do without.
 const OLDEST_KERNEL: (u32, u32) = (5, 15);
-const DOCKER_SOCKET: &str = "/var/run/docker.sock";
 const BTF: &str = "/sys/kernel/btf/vmlinux";
 const BPFFS: &str = "/sys/fs/bpf";
 
@@ -20,23 +19,26 @@ pub(super) struct Facts {
     pub(super) btf: bool,
     /// `/proc/self/mounts`.
     pub(super) mounts: String,
-    /// Whether Docker's socket takes a connection.
+    /// Where the daemon seeks Docker.
+    pub(super) docker_socket: PathBuf,
+    /// Whether that socket takes a connection.
     pub(super) docker: Result<(), std::io::ErrorKind>,
 }
 
 // === impl Facts ===
 
 impl Facts {
-    pub(super) fn read() -> Self {
+    pub(super) fn read(docker_socket: PathBuf) -> Self {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         Self {
             root: nix::unistd::geteuid().is_root(),
             kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
             btf: Path::new(BTF).exists(),
             mounts: read("/proc/self/mounts"),
-            docker: UnixStream::connect(DOCKER_SOCKET)
+            docker: UnixStream::connect(&docker_socket)
                 .map(drop)
                 .map_err(|error| error.kind()),
+            docker_socket,
         }
     }
 
@@ -132,13 +134,14 @@ fn bpffs(facts: &Facts) -> Check {
 
 fn docker(facts: &Facts) -> Check {
     let later = "processes are protected without it; the daemon picks Docker up when it appears";
+    let socket = facts.docker_socket.display();
     match facts.docker {
-        Ok(()) => Check::ok("docker", DOCKER_SOCKET),
+        Ok(()) => Check::ok("docker", socket.to_string()),
         Err(std::io::ErrorKind::PermissionDenied) => Check::warn(
             "docker",
-            format!("no permission on {DOCKER_SOCKET}"),
+            format!("no permission on {socket}"),
             "run it as root to ask Docker",
         ),
-        Err(_) => Check::warn("docker", format!("no answer on {DOCKER_SOCKET}"), later),
+        Err(_) => Check::warn("docker", format!("no answer on {socket}"), later),
     }
 }

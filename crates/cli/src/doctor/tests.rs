@@ -10,6 +10,7 @@ fn good() -> Facts {
         btf: true,
         mounts: "proc /proc proc rw 0 0\ncgroup2 /sys/fs/cgroup cgroup2 rw 0 0\nbpf /sys/fs/bpf bpf rw 0 0\n"
             .into(),
+        docker_socket: "/d".into(),
         docker: Ok(()),
     }
 }
@@ -33,6 +34,7 @@ fn what_is_missing_fails_and_says_what_to_do() {
         kernel: "4.19.0".into(),
         btf: false,
         mounts: "tmpfs /sys/fs/cgroup tmpfs rw 0 0\n".into(),
+        docker_socket: "/d".into(),
         docker: Err(std::io::ErrorKind::NotFound),
     };
     let expected = [
