@@ -42,6 +42,9 @@ pub struct Container {
     pub published: Vec<PublishedPort>,
     /// Its addresses on all networks, or its owner's. Empty until it runs, and in host mode.
     pub addresses: Vec<IpAddr>,
+    /// The virtual addresses of its Swarm service, or its owner's: what arrives there goes to one of the service's tasks.
+    #[serde(default)]
+    pub virtual_addresses: Vec<IpAddr>,
     /// Its first process, seen from the host; `None` unless it runs.
     pub pid: Option<u32>,
     /// What it is doing.

@@ -1,6 +1,6 @@
 //! Docker Engine as a stream of [`Change`]s: connects, negotiates, lists, follows events, and does so again for ever.
 //!
-//! `engine` asks, `decode` (with `labels`, `ports`, `sketch`) reads the answers and is pure, `table` knows who joined whom and
+//! `engine` asks, `decode` (with `labels`, `ports`, `sketch`, `swarm`) reads the answers and is pure, `table` knows who joined whom and
 //! what was already said, `session` drives them while one connection lasts.
 
 mod decode;
@@ -11,6 +11,7 @@ mod listing;
 mod ports;
 mod session;
 mod sketch;
+mod swarm;
 mod table;
 
 use std::os::unix::fs::MetadataExt;
@@ -52,7 +53,7 @@ pub enum Change {
         subnets: Vec<IpNet>,
     },
     /// A container is new or changed. Sent at `create`, before its cgroup exists, and on each later change.
-    Upsert(Container),
+    Upsert(Box<Container>),
     /// A container was removed.
     Gone(ContainerId),
     /// Something that the user should read in the log; the stream goes on.

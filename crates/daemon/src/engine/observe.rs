@@ -119,8 +119,8 @@ impl Engine {
             Change::Upsert(container) => self
                 .state
                 .containers
-                .insert(container.id.clone(), container.clone())
-                .is_none_or(|old| old != container),
+                .insert(container.id.clone(), (*container).clone())
+                .is_none_or(|old| old != *container),
             Change::Gone(id) => {
                 self.state
                     .choices

@@ -29,7 +29,8 @@ pub(super) fn prefixes(host: &HostFacts) -> Vec<(IpNet, PeerClass)> {
         .collect()
 }
 
-/// The host's addresses, then those of containers with a namespace of their own.
+/// The host's addresses, then those of containers with a namespace of their own. A virtual address leads to one of several
+/// tasks of a Swarm service: any of them, since its spec gives all the same labels.
 pub(super) fn addresses(inputs: &Inputs<'_>) -> Vec<(IpAddr, u64)> {
     let host = inputs
         .host
@@ -42,9 +43,10 @@ pub(super) fn addresses(inputs: &Inputs<'_>) -> Vec<(IpAddr, u64)> {
         .filter(|container| !container.host_network);
     let theirs = containers.flat_map(|container| {
         let netns = inputs.host.namespaces.get(&container.id).copied();
+        let all = container.addresses.iter().chain(&container.virtual_addresses);
         netns
             .into_iter()
-            .flat_map(|netns| container.addresses.iter().map(move |address| (*address, netns)))
+            .flat_map(move |netns| all.clone().map(move |address| (*address, netns)))
     });
     host.chain(theirs)
         .filter(|(address, _)| !address.is_loopback())

@@ -34,6 +34,7 @@ pub(crate) fn container(letter: char, name: &str, pairs: &[(&str, &str)]) -> Con
         netns_owner: None,
         published: Vec::new(),
         addresses: Vec::new(),
+        virtual_addresses: Vec::new(),
         pid: Some(1000),
         state: ContainerState::Running,
         resolvers: vec!["9.9.9.9".parse().unwrap()],
@@ -187,6 +188,7 @@ fn a_published_port_opens_and_a_joined_container_inherits() {
     let mut owner = container('a', "vpn", &[("app", "vpn")]);
     (owner.host_network, owner.network_mode) = (false, NetworkMode::Bridge);
     owner.addresses = vec!["172.17.0.2".parse().unwrap()];
+    owner.virtual_addresses = vec!["10.0.1.6".parse().unwrap()];
     owner.published = vec![
         PublishedPort {
             protocol: cofferdam_policy::Protocol::TCP,
@@ -223,7 +225,8 @@ fn a_published_port_opens_and_a_joined_container_inherits() {
         assert_eq!(ports(&placement, PeerClass::World), [80], "{name}");
     }
     let resolved = bench.resolve();
-    assert_eq!(resolved.addresses, [("172.17.0.2".parse().unwrap(), 7)]);
+    let here = |text: &str| (text.parse().unwrap(), 7);
+    assert_eq!(resolved.addresses, [here("10.0.1.6"), here("172.17.0.2")]);
     let targets: Vec<_> = resolved
         .published
         .iter()

@@ -19,7 +19,7 @@ pub(super) const DOCKER_DNS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 0,
 /// A container as far as the inspection knows it.
 #[derive(Debug)]
 pub(super) struct Decoded {
-    /// Not yet known: `cgroup`; `netns_owner` and all that is taken over from the owner.
+    /// Not yet known: `cgroup`; `netns_owner` and all that is taken over from the owner; what `swarm` adds.
     pub(super) container: Container,
     /// Where more resolvers are written.
     pub(super) resolv_conf: ResolvConf,
@@ -54,12 +54,7 @@ pub(super) fn container(answer: &ContainerInspectResponse, image: &Labels) -> Re
     );
     let (resolvers, resolv_conf) = dns(answer, &network_mode);
     let container = Container {
-        name: answer
-            .name
-            .as_deref()
-            .unwrap_or_default()
-            .trim_start_matches('/')
-            .to_owned(),
+        name: name(answer),
         image: config.and_then(|config| config.image.clone()).unwrap_or_default(),
         labels: origin.labels,
         namespace: origin.namespace,
@@ -73,6 +68,7 @@ pub(super) fn container(answer: &ContainerInspectResponse, image: &Labels) -> Re
             publish_all: host.and_then(|host| host.publish_all_ports).unwrap_or_default(),
         }),
         addresses: settings.map(addresses).unwrap_or_default(),
+        virtual_addresses: Vec::new(),
         pid: pid(answer),
         state: state(answer),
         resolvers,
@@ -111,6 +107,11 @@ fn addresses(settings: &NetworkSettings) -> Vec<IpAddr> {
     found.sort_unstable();
     found.dedup();
     found
+}
+
+fn name(answer: &ContainerInspectResponse) -> String {
+    let name = answer.name.as_deref().unwrap_or_default();
+    name.trim_start_matches('/').to_owned()
 }
 
 fn pid(answer: &ContainerInspectResponse) -> Option<u32> {

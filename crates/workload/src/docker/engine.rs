@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bollard::models::EventMessage;
+use bollard::models::{ContainerInspectResponse, EventMessage};
 use bollard::query_parameters::{
-    EventsOptions, InspectContainerOptions, ListContainersOptions, ListNetworksOptions,
+    EventsOptions, InspectContainerOptions, InspectNetworkOptions, InspectServiceOptions,
+    ListContainersOptions, ListNetworksOptions,
 };
 use bollard::{API_DEFAULT_VERSION, Docker};
 use cofferdam_policy::Labels;
@@ -16,6 +17,7 @@ use ipnet::IpNet;
 use tokio::net::UnixStream;
 
 use super::decode::{self, Decoded, ResolvConf};
+use super::swarm::{self, GATEWAY};
 use super::{DockerConfig, EngineInfo, event, sketch};
 use crate::host;
 use crate::{Container, ContainerId, ContainerState, InvalidId, NetworkMode};
@@ -121,10 +123,7 @@ impl Engine {
             Err(error) if EngineError::is_missing(&error) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let image = self
-            .image_labels(answer.image.as_deref().unwrap_or_default())
-            .await?;
-        Ok(Some(complete(decode::container(&answer, &image)?)))
+        self.understand(&answer).await.map(Some)
     }
 
     /// One container as far as it can be known without its lock; `None` if it is gone. See `sketch`.
@@ -148,10 +147,32 @@ impl Engine {
         let file = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
         let (config, host) = (file("config.v2.json"), file("hostconfig.json"));
         let answer = sketch::answer(summary, config.as_deref(), host.as_deref());
-        let image = self
-            .image_labels(answer.image.as_deref().unwrap_or_default())
-            .await?;
-        Ok(Some(complete(decode::container(&answer, &image)?)))
+        self.understand(&answer).await.map(Some)
+    }
+
+    /// Adds what others than the inspection know: the image, this host's files, Swarm.
+    async fn understand(&self, answer: &ContainerInspectResponse) -> Result<Container, EngineError> {
+        let image = answer.image.as_deref().unwrap_or_default();
+        let image = self.image_labels(image).await?;
+        let mut container = complete(decode::container(answer, &image)?);
+        // Without an answer nothing is opened: a node that is no manager is not told about services.
+        if swarm::has_gateway(answer)
+            && let Ok(network) = self
+                .docker
+                .inspect_network(GATEWAY, None::<InspectNetworkOptions>)
+                .await
+        {
+            swarm::add_gateway(&mut container, &network);
+        }
+        if let Some(service) = swarm::service_of(answer)
+            && let Ok(service) = self
+                .docker
+                .inspect_service(service, None::<InspectServiceOptions>)
+                .await
+        {
+            swarm::add_service(&mut container, &service);
+        }
+        Ok(container)
     }
 
     /// The subnets of all networks, sorted, each once.

@@ -17,6 +17,8 @@ pub(super) enum Notice {
     Destroyed(ContainerId),
     /// List the networks.
     Networks,
+    /// A Swarm service changed what it publishes: inspect every container.
+    Services,
 }
 
 /// Everything that can change a fact in [`crate::Container`]. Health checks make `exec_*` events every few seconds; the
@@ -41,7 +43,7 @@ const ACTIONS: [&str; 13] = [
 pub(super) fn filters() -> HashMap<String, Vec<String>> {
     let owned = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
     HashMap::from([
-        ("type".to_owned(), owned(&["container", "network"])),
+        ("type".to_owned(), owned(&["container", "network", "service"])),
         ("event".to_owned(), owned(&ACTIONS)),
     ])
 }
@@ -64,6 +66,7 @@ pub(super) fn notice(event: &EventMessage) -> Option<Notice> {
             ContainerId::new(id.clone()).ok().map(Notice::Look)
         }
         EventMessageTypeEnum::NETWORK => Some(Notice::Networks),
+        EventMessageTypeEnum::SERVICE => Some(Notice::Services),
         _ => None,
     }
 }

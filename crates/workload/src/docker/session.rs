@@ -188,6 +188,7 @@ impl Session<'_> {
             Notice::Look(id) => self.look(id),
             Notice::Networks if self.networks_asked.is_some() => self.networks_asked = Some(Then::AskAgain),
             Notice::Networks => self.ask_networks(),
+            Notice::Services => self.table.ids().into_iter().for_each(|id| self.look(id)),
             Notice::Destroyed(id) => {
                 if let Some(then) = self.asked.get_mut(&id) {
                     *then = Then::Forget;

@@ -32,6 +32,11 @@ impl Table {
         self.told.values().cloned().collect()
     }
 
+    /// Of all that were put and not removed.
+    pub(super) fn ids(&self) -> Vec<ContainerId> {
+        self.raw.keys().cloned().collect()
+    }
+
     /// Whether it was put and not removed.
     pub(super) fn knows(&self, id: &ContainerId) -> bool {
         self.raw.contains_key(id)
@@ -78,7 +83,8 @@ impl Table {
             news.iter()
                 .map(|container| (container.id.clone(), container.clone())),
         );
-        news.into_iter().map(Change::Upsert).collect()
+        let upsert = |container| Change::Upsert(Box::new(container));
+        news.into_iter().map(upsert).collect()
     }
 
     /// A container with what it shares with the owner of its namespace. Without an owner it stays as decoded: such a
@@ -89,6 +95,7 @@ impl Table {
             container.netns_owner = Some(owner.id.clone());
             container.host_network = owner.network_mode == NetworkMode::Host;
             container.addresses.clone_from(&owner.addresses);
+            container.virtual_addresses.clone_from(&owner.virtual_addresses);
             container.resolvers.clone_from(&owner.resolvers);
         }
         container

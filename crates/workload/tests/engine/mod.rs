@@ -257,7 +257,7 @@ impl Changes {
     pub(crate) async fn upsert(&mut self, name: &str, wanted: impl Fn(&Container) -> bool) -> Container {
         let mut last = None;
         let found = self.first(|change| match change {
-            Change::Upsert(container) if container.name == name && wanted(&container) => Some(container),
+            Change::Upsert(container) if container.name == name && wanted(&container) => Some(*container),
             other => {
                 last = Some(other);
                 None

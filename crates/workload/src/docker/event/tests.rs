@@ -49,6 +49,10 @@ fn each_kind_of_event_asks_for_the_right_thing() {
             event(EventMessageTypeEnum::NETWORK, "destroy", "net", None),
             Some(Notice::Networks),
         ),
+        (
+            event(EventMessageTypeEnum::SERVICE, "update", "svc", None),
+            Some(Notice::Services),
+        ),
         (event(EventMessageTypeEnum::VOLUME, "create", "v", None), None),
     ];
     for (given, want) in cases {
