@@ -4,9 +4,11 @@
 //! it depends on none of its crates. Errors are `anyhow`: nobody matches on why a lab could not be made.
 
 pub mod binaries;
+pub mod first_act;
 pub mod image;
 pub mod lab;
 pub mod machine;
+pub mod modes;
 pub mod probe;
 pub mod soak;
 pub mod stacks;

@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, reason = "functions of a test")]
 
 use cofferdam_tests::lab::control_group::v2_mount;
+use cofferdam_tests::modes;
 use cofferdam_tests::probe::{Attempts, Kind};
 use cofferdam_tests::walkthrough::scene::eventually;
 
@@ -118,51 +119,39 @@ fn root_labels_of_the_image_do_not_count() {
     assert_eq!(stage.scene_workload("image")["protected"], false);
 }
 
-/// Every mode in which Docker routes a packet: same labels reach each other, others do not, the host does not.
+/// Every mode in which Docker routes a packet, each to each, IPv4 and IPv6: same labels reach each other, others do not, and
+/// what has no labels does not.
 #[test]
 fn root_network_modes_do_not_matter() {
     let stage = Stage::new();
-    docker(&stage, "network create one");
-    docker(&stage, "network create --internal closed");
-    for (name, network) in [
-        ("bridge", "bridge"),
-        ("user", "one"),
-        ("internal", "closed"),
-        ("joined", "container:user"),
-    ] {
-        let port = if name == "joined" {
-            "[::]:7806"
-        } else {
-            "[::]:7805"
-        };
-        stage.serve(name, &["-l", "app=m", "--network", network], "tcp", port);
+    let pairs = modes::run(&stage.lab).expect("a run");
+    for pair in &pairs {
+        println!("{pair}");
     }
-    let on = |container: &str, network: &str| {
-        let template = format!("{{{{(index .NetworkSettings.Networks \"{network}\").IPAddress}}}}");
-        stage.address(container, &template)
+    let wrong: Vec<String> = pairs.iter().filter_map(modes::Pair::wrong).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    let routes = |from: &str, to: &str, family: char| {
+        let mut all = pairs.iter().filter(|pair| pair.from == from && pair.to == to);
+        all.any(|pair| pair.routed && pair.address.contains('[') == (family == '6'))
     };
-    let addresses = [
-        ("bridge", format!("{}:7805", on("bridge", "bridge"))),
-        ("one", format!("{}:7805", on("user", "one"))),
-        ("closed", format!("{}:7805", on("internal", "closed"))),
-        ("one", format!("{}:7806", on("user", "one"))),
-    ];
-    for (network, target) in &addresses {
-        let args = |label: &str, network: &str| {
-            let line = format!(
-                "run --rm -l {label} --network {network} curl cofferdam-probe try tcp {target} 2 1000"
-            );
-            let text = docker(&stage, &line);
-            serde_json::from_str::<Attempts>(&text).expect("the probe's JSON")
-        };
-        for from in [*network, "host"] {
-            let same = args("app=m", from);
-            assert!(answered(&same), "same labels, {from} -> {target}: {same:?}");
-            let other = args("app=x", from);
-            assert!(other.all_refused(), "other labels, {from} -> {target}: {other:?}");
-        }
-        let host = stage.host_tries(Kind::Tcp, target, 2);
-        assert!(host.all_refused(), "the host -> {target}: {host:?}");
+    for mode in ["bridge", "user", "user-v6", "internal", "macvlan", "overlay"] {
+        assert!(routes(mode, mode, '4'), "Docker routes {mode} to itself");
+    }
+    for (from, to) in [
+        ("user-v6", "user-v6"),
+        ("host", "user-v6"),
+        ("user-v6", "host"),
+        ("bridge", "bridge"),
+    ] {
+        assert!(routes(from, to, '6'), "Docker routes IPv6 from {from} to {to}");
+    }
+    for (from, to) in [
+        ("container", "user"),
+        ("user", "container"),
+        ("process", "overlay"),
+        ("overlay", "host"),
+    ] {
+        assert!(routes(from, to, '4'), "Docker routes {from} to {to}");
     }
 }
 

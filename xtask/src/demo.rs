@@ -13,6 +13,9 @@ pub(crate) struct Args {
     /// Print one JSON document
     #[arg(long)]
     json: bool,
+    /// Run the rows of later versions too
+    #[arg(long, hide = true)]
+    all: bool,
 }
 
 #[derive(Serialize)]
@@ -31,7 +34,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     .quiet()
     .run()?;
     let before = Snapshot::take();
-    let rows = walkthrough::run(|row| {
+    let rows = walkthrough::run(args.all, |row| {
         if !args.json {
             println!(
                 "{:>2}  {:<5} {:>6} ms  {}\n    {}",

@@ -2,6 +2,7 @@
 //!
 //!     cofferdam-probe serve NAME tcp|udp|multicast ADDRESS
 //!     cofferdam-probe try tcp|http|postgres|udp|sendto ADDRESS COUNT TIMEOUT_MS
+//!     cofferdam-probe reach TIMEOUT_MS ADDRESS...
 //!     cofferdam-probe hold ADDRESS
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -28,9 +29,10 @@ fn main() -> Result<()> {
             println!("{}", serde_json::to_string(&all)?);
             Ok(())
         }
+        ["reach", timeout, addresses @ ..] => reach(Duration::from_millis(timeout.parse()?), addresses),
         ["hold", address] => hold(address.parse()?),
         _ => bail!(
-            "usage: serve NAME tcp|udp|multicast ADDRESS, try tcp|http|postgres|udp|sendto ADDRESS COUNT TIMEOUT_MS, hold ADDRESS"
+            "usage: serve NAME tcp|udp|multicast ADDRESS, try tcp|http|postgres|udp|sendto ADDRESS COUNT TIMEOUT_MS, reach TIMEOUT_MS ADDRESS..., hold ADDRESS"
         ),
     }
 }
@@ -74,6 +76,27 @@ fn serve_udp(name: &str, socket: UdpSocket) -> Result<()> {
             let _ = socket.send_to(name.as_bytes(), from);
         }
     }
+}
+
+/// One TCP attempt for each address, all at once: those that nobody answers would add up.
+fn reach(timeout: Duration, addresses: &[&str]) -> Result<()> {
+    let addresses: Vec<SocketAddr> = addresses
+        .iter()
+        .map(|text| text.parse())
+        .collect::<Result<_, _>>()?;
+    let attempts = thread::scope(|scope| {
+        let all: Vec<_> = addresses
+            .iter()
+            .map(|address| scope.spawn(|| attempt("tcp", *address, timeout)))
+            .collect();
+        let ended = all.into_iter().map(thread::ScopedJoinHandle::join);
+        ended.collect::<Result<Vec<_>, _>>()
+    });
+    let Ok(attempts) = attempts else {
+        bail!("an attempt panicked")
+    };
+    println!("{}", serde_json::to_string(&Attempts { attempts })?);
+    Ok(())
 }
 
 fn attempt(kind: &str, address: SocketAddr, timeout: Duration) -> Attempt {
