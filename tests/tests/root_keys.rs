@@ -17,20 +17,11 @@ use stage::one_line_and_hint;
 const DAY: u64 = 86_400;
 
 fn key(lab: &Lab) -> serde_json::Value {
-    let shown = lab.json(&["key", "show"]).expect("key show")["key"].clone();
-    let status = lab.json(&["status"]).expect("status")["key"].clone();
-    let stable = |key: &serde_json::Value| (key["epoch"].clone(), key["since"].clone());
-    assert_eq!(stable(&shown), stable(&status));
-    shown
+    lab.json(&["key", "show"]).expect("key show")["key"].clone()
 }
 
 fn rotate(lab: &Lab) -> Outcome {
     lab.cofferdam(&["key", "rotate"]).expect("key rotate")
-}
-
-/// Rotates as soon as it may be done.
-fn rotate_in_time(lab: &Lab) {
-    eventually("the key may be rotated", || Ok(rotate(lab).success())).expect("a rotation");
 }
 
 /// As somebody who may open the socket and is not root.
@@ -70,19 +61,27 @@ fn root_the_key_is_rotated_on_time_and_on_demand() {
         (&first["epoch"], &first["rotate_every_seconds"]),
         (&0.into(), &DAY.into())
     );
-    rotate_in_time(&lab);
-    let again = rotate(&lab);
+    eventually("the key may be rotated", || Ok(rotate(&lab).success())).expect("a rotation");
+    // As fast as this machine can ask, which is faster than once a second.
+    let again = (0..20).map(|_| rotate(&lab)).find(|again| !again.success());
+    let again = again.expect("a rotation too many");
     assert_eq!(again.code, Some(2), "{again}");
     one_line_and_hint(&again);
     let second = key(&lab);
-    assert_eq!(second["epoch"], 1);
+    let epoch = second["epoch"].as_u64().expect("a number");
+    assert!(epoch > 0, "{second}");
+    let status = lab.json(&["status"]).expect("status")["key"].clone();
+    assert_eq!(
+        (&status["epoch"], &status["since"]),
+        (&second["epoch"], &second["since"])
+    );
     let (refused, shown) = (as_nobody(&lab, "rotate"), as_nobody(&lab, "show"));
     assert!(
         refused.code == Some(2) && refused.stderr.contains("root"),
         "{refused}"
     );
     assert!(
-        shown.success() && shown.stdout.starts_with("epoch 1, "),
+        shown.success() && shown.stdout.starts_with(&format!("epoch {epoch}, ")),
         "{shown}"
     );
 
@@ -98,20 +97,24 @@ fn root_the_key_is_rotated_on_time_and_on_demand() {
     age(&lab, DAY - 3600);
     let mut daemon = lab.daemon(&[]).expect("a daemon");
     let old = key(&lab);
-    assert_eq!(old["epoch"], 1, "it has another hour: {old}");
+    assert_eq!(old["epoch"], epoch, "it has another hour: {old}");
     fs::write(&lab.paths.config, "[keys]\nrotate-every = \"never\"\n").expect("the configuration");
     hang_up(daemon.pid());
     eventually("the schedule is never", || Ok(key(&lab).get("next_at").is_none())).expect("a reload");
     fs::write(&lab.paths.config, "[keys]\nrotate-every = \"12h\"\n").expect("the configuration");
     hang_up(daemon.pid());
-    eventually("an overdue key is rotated", || Ok(key(&lab)["epoch"] == 2)).expect("a rotation");
+    eventually(
+        "an overdue key is rotated",
+        || Ok(key(&lab)["epoch"] == epoch + 1),
+    )
+    .expect("a rotation");
     daemon.wait_for("its time was over").expect("a line");
 
     daemon.end(Signal::SIGTERM).expect("an end");
     age(&lab, 13 * 3600);
     let _daemon = lab.daemon(&[]).expect("a daemon");
     eventually("a key that grew too old meanwhile is rotated", || {
-        Ok(key(&lab)["epoch"] == 3)
+        Ok(key(&lab)["epoch"] == epoch + 2)
     })
     .expect("a rotation");
 }
