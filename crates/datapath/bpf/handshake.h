@@ -39,23 +39,6 @@ static __always_inline int listens_on_loopback(struct bpf_sock_ops *ops)
 	return !ops->local_ip6[0] && !ops->local_ip6[1] && !ops->local_ip6[2] && ops->local_ip6[3] == bpf_htonl(1);
 }
 
-static __always_inline void set_claim(__u32 claim)
-{
-	__u32 zero = 0;
-	__u32 *slot = bpf_map_lookup_elem(&claims, &zero);
-
-	if (slot)
-		*slot = claim;
-}
-
-static __always_inline __u32 get_claim(void)
-{
-	__u32 zero = 0;
-	__u32 *slot = bpf_map_lookup_elem(&claims, &zero);
-
-	return slot ? *slot : 0;
-}
-
 /* The identity that may sign this segment, or 0. */
 static __always_inline __u32 signer(struct bpf_sock_ops *ops)
 {
@@ -78,30 +61,42 @@ static __always_inline __u32 signer(struct bpf_sock_ops *ops)
 	return party_of_cgroup(&self, cgroup_of(ops->sk)) && self.workload ? self.peer : 0;
 }
 
+/* The SYN had room, this segment has not (Multipath TCP): its receiver goes by the SYN's record, as if that had had none. */
+static __always_inline void excuse(struct bpf_sock_ops *ops)
+{
+	__u32 syn = bpf_htonl(ops->snd_una - 1);
+	struct sender *left = bpf_map_lookup_elem(&handshakes, &syn);
+
+	if (left)
+		left->has_option = 0;
+}
+
 static __always_inline void reserve(struct bpf_sock_ops *ops)
 {
 	int synack = (ops->skb_tcp_flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
-	__u32 identity;
 
 	/* The server has acknowledged or sent something, so it has verified what we are. */
 	if (!synack && !(ops->skb_tcp_flags & TCP_SYN) && (ops->bytes_received || ops->bytes_acked > 1)) {
 		want_option(ops, 0);
 		return;
 	}
-	identity = synack && answers_judged() ? 0 : signer(ops);
-	set_claim(identity ? wire_claim(identity) : 0);
-	if (identity && bpf_reserve_hdr_opt(ops, WIRE_LENGTH, 0))
-		count(NO_ROOM);
+	if ((synack && answers_judged()) || !signer(ops) || !bpf_reserve_hdr_opt(ops, WIRE_LENGTH, 0))
+		return;
+	count(NO_ROOM);
+	if (!(ops->skb_tcp_flags & TCP_SYN))
+		excuse(ops);
 }
 
 static __always_inline void write_option(struct bpf_sock_ops *ops)
 {
 	struct tcp_start *tcp = (struct tcp_start *)(long)ops->skb_data;
 	struct wire_option o = {};
-	__u32 segment, claim = get_claim();
+	__u32 segment, claim, identity = signer(ops);
 
-	if (!claim || (void *)(tcp + 1) > (void *)(long)ops->skb_data_end)
+	/* Asked again, not remembered from `reserve`: between the two this CPU may have written somebody else's segment. */
+	if (!identity || (void *)(tcp + 1) > (void *)(long)ops->skb_data_end)
 		return;
+	claim = wire_claim(identity);
 	segment = !(tcp->flags & TCP_SYN) ? SEGMENT_CLIENT : tcp->flags & TCP_ACK ? SEGMENT_SYNACK : SEGMENT_SYN;
 	if (!wire_make(&o, claim, segment, bpf_ntohl(tcp->sequence),
 		       segment == SEGMENT_SYN ? 0 : bpf_ntohl(tcp->acknowledgement)))
