@@ -3,9 +3,8 @@
 #ifndef COFFERDAM_FILTER_H
 #define COFFERDAM_FILTER_H
 
+#include "carry_out.h"
 #include "sender.h"
-
-enum { PASS = 1, DROP = 0 };
 
 static __always_inline void flow_of_packet(struct flow *f, const struct packet *p, __u8 hook)
 {
@@ -22,6 +21,12 @@ static __always_inline int is_icmp(__u8 protocol)
 	return protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6;
 }
 
+/* Rules are about these. Nothing else comes or goes, whatever a policy says of its addresses. */
+static __always_inline int is_known(__u8 protocol)
+{
+	return protocol == IPPROTO_TCP || is_datagram(protocol) || is_icmp(protocol);
+}
+
 /*
  * A raw socket of the kernel itself: neighbour discovery, multicast reports, resets of a namespace that was made inside a
  * protected cgroup. Without them IPv6 does not work at all. Only sockets of processes count for their namespace.
@@ -34,24 +39,6 @@ static __always_inline int is_kernel_socket(const struct bpf_sock *sk)
 		return 0;
 	s = sock_by_number(sk);
 	return !BPF_CORE_READ_BITFIELD_PROBED(s, __sk_common.skc_net_refcnt);
-}
-
-/* Records and carries out. What `connect` or the other end's program records already is not recorded twice. */
-static __always_inline int carry_out(const struct flow *f, const struct verdict *v, int record_allowed)
-{
-	if (v->action == ACT_DENY ? v->reason != WHY_PENDING : record_allowed)
-		record(f, v);
-	return refused(v) ? DROP : PASS;
-}
-
-/* A packet that no rule can be asked about: fails closed, and says so. */
-static __always_inline int unjudged(struct flow *f, const struct settings *s, const struct party *self, __u8 reason)
-{
-	struct verdict v = { .action = ACT_DENY, .reason = reason };
-
-	v.observed = s->observe || (self->flags & ENTRY_OBSERVE);
-	record(f, &v);
-	return v.observed ? PASS : DROP;
 }
 
 static __always_inline int private_loopback(struct __sk_buff *skb, const void *sk, const struct settings *s)
@@ -116,14 +103,16 @@ static __always_inline int egress(struct __sk_buff *skb)
 		return PASS; /* follows a first fragment that was judged, or is useless without it */
 	answer = p.protocol == IPPROTO_TCP && sk->type != SOCK_RAW && (p.tcp_flags & TCP_ACK);
 	if (answer) {
-		if (!p.has_option)
+		if (!p.has_option && (p.tcp_flags & TCP_SYN))
 			leave_record(skb, &p, f.from.cgroup, sk);
-		return PASS; /* SYN-ACK: the SYN was judged on its way in */
+		return PASS; /* SYN-ACK: the SYN was judged on its way in. Or an established connection with odd headers */
 	}
 	t = (struct target){ .addr = p.destination, .port = p.destination_port, .protocol = p.protocol };
 	locate(&t, netns_of(sk), s->host_netns);
 	if (!party_of_target(&f.to, &t))
 		party_of_address(&f.to, &t.addr);
+	if (!is_known(p.protocol))
+		return unjudged(&f, s, &f.from, WHY_PROTOCOL);
 	key = memory_key(bpf_get_socket_cookie(skb), &p.destination, p.destination_port, p.protocol);
 	if (is_datagram(p.protocol) && egress_known(&key, s, &f)) {
 		leave_record(skb, &p, f.from.cgroup, sk);
@@ -135,7 +124,7 @@ static __always_inline int egress(struct __sk_buff *skb)
 		if (is_datagram(p.protocol))
 			remember(&key, MEMORY_SENT);
 	}
-	return carry_out(&f, &v, is_icmp(p.protocol) || sk->type == SOCK_RAW);
+	return carry_out(&f, &v, &p, is_icmp(p.protocol) || sk->type == SOCK_RAW);
 }
 
 /* An answer to what was sent. After a policy change it is asked whether it might still be sent, to whom it was sent: a
@@ -197,7 +186,7 @@ static __noinline int from_server(struct __sk_buff *skb, const struct packet *p,
 	f->source_port = p->destination_port;
 	f->destination_port = p->source_port;
 	judge(&f->from, &f->to, IPPROTO_TCP, t.port, &v);
-	return carry_out(f, &v, 0);
+	return carry_out(f, &v, p, 0);
 }
 
 static __noinline int from_client(struct __sk_buff *skb, const struct packet *p, struct bpf_sock *sk, struct flow *f,
@@ -206,16 +195,17 @@ static __noinline int from_client(struct __sk_buff *skb, const struct packet *p,
 	const struct settings *s = get_settings();
 	struct verdict v = {};
 
-	/* Fast Open to a listener that is older than we: its data would be read before anyone has proved anything. The
-	 * client's retry carries none. */
-	if (segment == SEGMENT_SYN && p->has_payload && s && !s->observe && !(f->to.flags & ENTRY_OBSERVE))
+	/* Fast Open to a listener that is older than we: it would read and answer before anyone has proved anything. The
+	 * client's retry is a plain SYN. */
+	if (segment == SEGMENT_SYN && (p->has_payload || p->has_cookie) && s && !s->observe &&
+	    !(f->to.flags & ENTRY_OBSERVE))
 		return DROP;
 	sender_of(skb, p, sk, segment, &f->to, &f->from);
 	judge(&f->from, &f->to, IPPROTO_TCP, p->destination_port, &v);
 	end_handover();
 	if (segment == SEGMENT_SYN && !refused(&v))
 		leave_answer(p, f->to.cgroup);
-	return carry_out(f, &v, segment == SEGMENT_SYN && f->from.class != CLASS_WORKLOAD);
+	return carry_out(f, &v, p, segment == SEGMENT_SYN && f->from.class != CLASS_WORKLOAD);
 }
 
 static __always_inline int tcp_ingress(struct __sk_buff *skb, const struct packet *p, struct bpf_sock *sk,
@@ -241,7 +231,7 @@ static __noinline int datagram_ingress(struct __sk_buff *skb, const struct packe
 	judge(&f->from, &f->to, p->protocol, p->destination_port, &v);
 	if (!refused(&v))
 		remember(&key, MEMORY_RECEIVED);
-	return carry_out(f, &v, !f->from.workload);
+	return carry_out(f, &v, p, !f->from.workload);
 }
 
 static __always_inline int may_enter(struct __sk_buff *skb)
@@ -279,7 +269,7 @@ static __always_inline int ingress(struct __sk_buff *skb)
 		return tcp_ingress(skb, p, sk, &f, s);
 	if (is_icmp(p->protocol))
 		return PASS; /* judged on the sender's egress only: docs/known-limits.md */
-	if (!is_datagram(p->protocol))
+	if (!is_known(p->protocol))
 		return unjudged(&f, s, &f.to, WHY_PROTOCOL);
 	return datagram_ingress(skb, p, sk, &f, s);
 }

@@ -19,6 +19,7 @@ struct packet {
 	__u8 fragment; /* not the first fragment, so there are no ports */
 	__u8 has_option;
 	__u8 has_payload; /* bytes after the TCP header */
+	__u8 has_cookie; /* of TCP Fast Open: the server may go on before the handshake is complete, also without payload */
 };
 
 /* The packet that comes in on this CPU. Not on the stack, which has 512 bytes for all calls; ingress runs with bottom halves
@@ -39,6 +40,8 @@ enum {
 	LOOPBACK_IFINDEX = 1,  /* in every network namespace */
 	TCP_HEADER = 20,
 	TCP_OPTIONS = 24, /* one byte each at worst, padding mostly */
+	FAST_OPEN_KIND = 34,
+	FAST_OPEN_EXPERIMENT = 0xf989, /* of kind 254, as before RFC 7413; Linux takes it still */
 };
 
 struct ipv4_header {
@@ -72,27 +75,41 @@ struct tcp_start {
 	__u8 flags;
 };
 
-/* The kernel puts our option last, so one load finds it; a middlebox may have moved it, so look everywhere then. */
+static __always_inline int is_cookie(struct __sk_buff *skb, __u32 at, const __u8 head[2])
+{
+	__be16 experiment = 0;
+
+	if (head[0] == FAST_OPEN_KIND)
+		return head[1] > 2; /* else it only asks for one */
+	if (head[0] != WIRE_KIND || head[1] <= 4)
+		return 0;
+	return !bpf_skb_load_bytes(skb, at + 2, &experiment, 2) && experiment == bpf_htons(FAST_OPEN_EXPERIMENT);
+}
+
+/* The kernel puts our option last, so one load finds it; a middlebox may have moved it, so look everywhere then. What else
+ * a SYN has matters too. */
 __noinline int find_option(struct __sk_buff *skb, __u32 offset, __u32 length, struct packet *p)
 {
 	__u32 at = offset + TCP_HEADER, end = offset + length;
 	__u8 head[2];
 	int i;
 
-	if (!p || length < TCP_HEADER + WIRE_LENGTH)
+	if (!p)
 		return 0;
-	if (!bpf_skb_load_bytes(skb, end - WIRE_LENGTH, &p->option, WIRE_LENGTH) && wire_is_ours(&p->option)) {
+	if (length >= TCP_HEADER + WIRE_LENGTH &&
+	    !bpf_skb_load_bytes(skb, end - WIRE_LENGTH, &p->option, WIRE_LENGTH) && wire_is_ours(&p->option)) {
 		p->has_option = 1;
-		return 0;
+		if (!(p->tcp_flags & TCP_SYN))
+			return 0;
 	}
-	for (i = 0; i < TCP_OPTIONS && at + WIRE_LENGTH <= end; i++) {
+	for (i = 0; i < TCP_OPTIONS && at + sizeof(head) <= end; i++) {
 		if (bpf_skb_load_bytes(skb, at, head, sizeof(head)) || head[0] == 0)
 			return 0;
-		if (head[0] == WIRE_KIND && !bpf_skb_load_bytes(skb, at, &p->option, WIRE_LENGTH) &&
-		    wire_is_ours(&p->option)) {
+		if (is_cookie(skb, at, head))
+			p->has_cookie = 1;
+		if (!p->has_option && head[0] == WIRE_KIND && at + WIRE_LENGTH <= end &&
+		    !bpf_skb_load_bytes(skb, at, &p->option, WIRE_LENGTH) && wire_is_ours(&p->option))
 			p->has_option = 1;
-			return 0;
-		}
 		at += head[0] == 1 ? 1 : head[1] < 2 ? 40 : head[1];
 	}
 	return 0;

@@ -5,6 +5,8 @@
 
 #include "handover.h"
 
+enum { PACKET_BROADCAST = 1 };
+
 /* Same namespace: the socket that sent it, as the kernel finds it. -1: there is none, so NAT changed the source. */
 static __always_inline int sender_by_socket(struct __sk_buff *skb, const struct packet *p, struct party *from)
 {
@@ -95,6 +97,12 @@ static __always_inline int sender_by_option(struct __sk_buff *skb, const struct 
 	return 1;
 }
 
+/* Multicast by its address; a network's own broadcast address looks like any other, but its frame tells. */
+static __always_inline int is_to_many(const struct __sk_buff *skb, const struct packet *p)
+{
+	return is_multicast(&p->destination) || skb->pkt_type == PACKET_BROADCAST;
+}
+
 /* `segment` is 0 where no option can be; `self` is who receives. */
 static __always_inline void sender_of(struct __sk_buff *skb, const struct packet *p, const void *sk, __u32 segment,
 				      const struct party *self, struct party *from)
@@ -109,7 +117,7 @@ static __always_inline void sender_of(struct __sk_buff *skb, const struct packet
 		known = sender_by_record(skb, p, sk, segment, from);
 	if (known == 1)
 		return;
-	if (is_multicast(&p->destination))
+	if (is_to_many(skb, p))
 		party_stranger(from, CLASS_MULTICAST);
 	else
 		party_of_address(from, &p->source);
