@@ -10,23 +10,36 @@ use ipnet::IpNet;
 use super::{HostFacts, Inputs, Place, Placement};
 use crate::enforcer::{Entry, Published};
 
-/// Links are `lan`; Docker's subnets and the host's own addresses are `host`, also where they lie on a link.
+/// Links are `lan`; Docker's subnets and the host's own addresses are `host`, also where they lie on a link. The broadcast
+/// address of either is `multicast`.
 pub(super) fn prefixes(host: &HostFacts) -> Vec<(IpNet, PeerClass)> {
     let links = host.links.iter().map(|prefix| (prefix.trunc(), PeerClass::Lan));
     let subnets = host
         .subnets
         .iter()
         .map(|prefix| (prefix.trunc(), PeerClass::Host));
+    let broadcasts = host.links.iter().chain(&host.subnets).filter_map(broadcast);
     let addresses = host
         .addresses
         .iter()
         .map(|address| (IpNet::from(*address), PeerClass::Host));
     links
         .chain(subnets)
+        .chain(broadcasts)
         .chain(addresses)
         .collect::<BTreeMap<_, _>>()
         .into_iter()
         .collect()
+}
+
+/// Only IPv4 has them, and only networks of more than two.
+fn broadcast(network: &IpNet) -> Option<(IpNet, PeerClass)> {
+    match network {
+        IpNet::V4(v4) if v4.prefix_len() < 31 => {
+            Some((IpNet::from(IpAddr::from(v4.broadcast())), PeerClass::Multicast))
+        }
+        _ => None,
+    }
 }
 
 /// The host's addresses, then those of containers with a namespace of their own. A virtual address leads to one of several

@@ -373,5 +373,6 @@ fn docker_subnets_and_own_addresses_are_host_even_on_a_link() {
     assert_eq!(class("172.17.0.0/16"), Some(PeerClass::Host));
     assert_eq!(class("192.168.1.0/24"), Some(PeerClass::Lan));
     assert_eq!(class("192.168.1.5/32"), Some(PeerClass::Host));
+    assert_eq!(class("192.168.1.255/32"), Some(PeerClass::Multicast));
     assert_eq!(resolved.addresses.len(), 2, "loopback is everywhere");
 }
