@@ -49,7 +49,7 @@ fn root_a_restarted_container_keeps_its_policy() {
 
 /// Docker's own DNS, by which compose services find each other, works for protected containers.
 #[test]
-fn root_docker_dns_works_on_networks() {
+fn root_point_14_docker_dns_works_on_networks() {
     let stage = Stage::new();
     docker(&stage, "network create shop");
     stage.serve("db", &["-l", "app=shop", "--network", "shop"], "tcp", "[::]:7802");

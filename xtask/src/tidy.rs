@@ -12,6 +12,7 @@ use crate::repo;
 mod c_source;
 mod guarantees;
 mod layers;
+mod points;
 mod rust_source;
 mod tools;
 mod words;
@@ -52,6 +53,7 @@ pub(crate) fn run() -> Result<()> {
     let mut findings = settings.check(&root);
     findings.extend(layers::check(&root)?);
     findings.extend(guarantees::check(&root)?);
+    findings.extend(points::check(&root)?);
     for file in repo::files(&["rs"])? {
         let text = std::fs::read_to_string(root.join(&file))?;
         findings.extend(rust_source::check(&file, &text, settings.is_long(&file)));

@@ -267,7 +267,7 @@ fn root_masqueraded_on_loopback() {
 
 /// G-DOCKER: a folder that was removed and made again under the same name (a restarted scope or unit) is filtered again.
 #[test]
-fn root_a_folder_made_again_is_filtered_again() {
+fn root_point_03_a_folder_made_again_is_filtered_again() {
     let mut stage = Stage::new();
     let dir = stage.workload("server", 1, &[identity(2)]);
     std::fs::remove_dir(&dir).unwrap();
@@ -284,7 +284,7 @@ fn root_a_folder_made_again_is_filtered_again() {
 
 /// G-RESTART: a container born while the programs of two daemons are attached has its identity, and is not pending.
 #[test]
-fn root_born_between_two_daemons() {
+fn root_point_03_born_between_two_daemons() {
     let mut stage = Stage::new();
     let parent = stage.folder("docker");
     let id = "c".repeat(64);

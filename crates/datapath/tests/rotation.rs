@@ -48,6 +48,7 @@ fn is_answered(forger: &Forger, wire: &Wire, at: SocketAddr, key: [u64; 2], epoc
         ack: 0,
         flags: SYN,
         option,
+        ..Segment::default()
     };
     forger.send(at, &syn);
     !answers(wire, port).is_empty()

@@ -15,8 +15,8 @@ use crate::repo;
 const INIT: &str = include_str!("init.sh");
 const PRODUCT: &str = include_str!("product.sh");
 
-/// In the order in which they depend on each other. The first four make the lab's networks; the others masquerade, and
-/// match on TCP flags.
+/// In the order in which they depend on each other. The first four make the lab's networks; the others masquerade, match
+/// on TCP flags, and lose some packets of many.
 const MODULES: &[&str] = &[
     "llc",
     "stp",
@@ -35,9 +35,10 @@ const MODULES: &[&str] = &[
     "nft_chain_nat",
     "xt_MASQUERADE",
     "xt_tcpudp",
+    "nft_numgen",
 ];
 
-const PROGRAMS: &[&str] = &["ip", "iptables"];
+const PROGRAMS: &[&str] = &["ip", "iptables", "nft"];
 
 /// iptables loads its extensions by path.
 const EXTENSIONS: &str = "usr/lib/x86_64-linux-gnu/xtables";

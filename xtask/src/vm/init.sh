@@ -19,7 +19,7 @@ echo # ends the line that the firmware began
 echo "@@ kernel $(uname -r), LSM $(cat /sys/kernel/security/lsm)"
 grep -q ' bpf_rdonly_cast$' /proc/kallsyms || echo "@@ no bpf_rdonly_cast"
 for test in /tests/*; do
-	timeout 600 "$test" --test-threads=1
+	timeout 1200 "$test" --test-threads=1
 	echo "@@ ended ${test##*/} $?"
 done
 poweroff -f

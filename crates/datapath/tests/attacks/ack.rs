@@ -44,6 +44,7 @@ fn of(begun: &Begun, seq: u32, ack: u32, flags: u8, option: Option<Seen>) -> Seg
         ack,
         flags,
         option,
+        ..Segment::default()
     }
 }
 

@@ -50,6 +50,7 @@ fn complete(attacker: &mut Attacker, at: SocketAddr, known: &Known) {
                 ack: answer.seq.wrapping_add(1),
                 flags: ACK,
                 option,
+                ..Segment::default()
             };
             let from = SocketAddr::new(attacker.address, answer.destination);
             attacker.forger.send_as(from, at, &segment, b"forged");
@@ -77,6 +78,7 @@ fn try_all(
             ack: 0,
             flags: SYN,
             option,
+            ..Segment::default()
         };
         let from = SocketAddr::new(attacker.address, source);
         tally.sent += 1;

@@ -58,6 +58,7 @@ fn salvo(arena: &Arena, mute: SocketAddr, wire: &Wire, fire: &mut dyn FnMut(&Seg
         ack,
         flags: SYN | ACK,
         option: Some(arena.sign(1, 2, CONTROL, ack)),
+        ..Segment::default()
     };
     let to = SocketAddr::new(FRIEND.parse().unwrap(), port);
     assert!(arena.witness.send_as(mute, to, &signed, &[]));
@@ -83,6 +84,7 @@ fn fire_all(arena: &mut Arena, attacker: &mut Attacker, mute: SocketAddr, how: H
                     ack,
                     flags: SYN | ACK,
                     option,
+                    ..Segment::default()
                 };
                 let to = SocketAddr::new(FRIEND.parse().unwrap(), syn.source);
                 tally.sent += 1;

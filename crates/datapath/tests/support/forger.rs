@@ -69,13 +69,26 @@ impl Forger {
         segment: &Segment,
         payload: &[u8],
     ) -> bool {
-        let mut option = Vec::new();
+        self.send_padded(from, to, segment, payload, [0, 0])
+    }
+
+    /// With so many bytes of padding before and after the option.
+    pub(crate) fn send_padded(
+        &self,
+        from: SocketAddr,
+        to: SocketAddr,
+        segment: &Segment,
+        payload: &[u8],
+        padding: [usize; 2],
+    ) -> bool {
+        let mut option = vec![1; padding[0]];
         if let Some(seen) = segment.option {
             option.extend([254, 16]);
             option.extend(EXPERIMENT.to_be_bytes());
             option.extend(seen.claim.to_be_bytes());
             option.extend(seen.tag.to_be_bytes());
         }
+        option.extend(vec![1; padding[1]]);
         let mut builder = etherparse::PacketBuilder::ipv4(v4(from), v4(to), 64)
             .tcp(from.port(), to.port(), segment.seq, 65_000)
             .options_raw(&option)

@@ -4,7 +4,7 @@
 //! cgroup of the process that made it, so threads of one process cannot play two workloads.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
@@ -23,6 +23,7 @@ use socket2::Socket;
 
 pub(crate) mod forger;
 pub(crate) mod net;
+pub(crate) mod odd;
 pub(crate) mod peer;
 pub(crate) mod wire;
 
@@ -221,13 +222,69 @@ fn take(pid: i32, number: i32) -> Socket {
 
 /// Runs a client in a cgroup folder and a network namespace.
 pub(crate) fn ask_in(netns: &Path, dir: &Path, words: &str) -> peer::Outcome {
-    let out = peer_command(netns, dir, words).output().unwrap();
+    outcome(words, &peer_command(netns, dir, words).output().unwrap())
+}
+
+fn outcome(words: &str, out: &std::process::Output) -> peer::Outcome {
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
     let line = text.lines().find_map(|l| l.strip_prefix("outcome "));
     serde_json::from_str(
         line.unwrap_or_else(|| panic!("{words}: {text} {}", String::from_utf8_lossy(&out.stderr))),
     )
     .unwrap()
+}
+
+/// A client that has its socket and waits for the word to use it.
+pub(crate) struct Waiting {
+    child: Child,
+    words: String,
+}
+
+/// Starts a client with the flag `wait`; returns once it has its socket.
+pub(crate) fn prepare_in(netns: &Path, dir: &Path, words: &str) -> Waiting {
+    let mut command = peer_command(netns, dir, words);
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let out = child.stdout.as_mut().unwrap();
+    let mut seen = Vec::new();
+    // Byte by byte: what follows is for whoever collects the outcome.
+    while !seen.ends_with(b"ready\n") {
+        let mut byte = [0];
+        assert!(out.read(&mut byte).unwrap() > 0, "{words} ended early");
+        seen.push(byte[0]);
+    }
+    Waiting {
+        child,
+        words: words.to_owned(),
+    }
+}
+
+// === impl Waiting ===
+
+impl Waiting {
+    /// Gives the word; the client is under way then.
+    pub(crate) fn start(&mut self) {
+        drop(self.child.stdin.take());
+    }
+
+    /// Until its SYN is on the way.
+    pub(crate) fn wait_for_syn(&self) {
+        let table = format!("/proc/{}/net/tcp", self.child.id());
+        // The fourth column is the state, 02 is SYN_SENT.
+        while !fs::read_to_string(&table)
+            .unwrap()
+            .lines()
+            .any(|l| l.split_whitespace().nth(3) == Some("02"))
+        {}
+    }
+
+    pub(crate) fn outcome(mut self) -> peer::Outcome {
+        self.start();
+        outcome(&self.words, &self.child.wait_with_output().unwrap())
+    }
 }
 
 fn remove_folders(dir: &Path) {

@@ -117,6 +117,20 @@ impl Net {
         assert!(done.unwrap().success());
     }
 
+    /// The first `count` packets that match arrive in that namespace and are lost there.
+    pub(crate) fn lose_first(&self, netns: &Path, count: u32, matching: &str) {
+        let rules = format!(
+            "table inet loss {{ chain in {{ type filter hook prerouting priority raw; \
+             {matching} numgen inc mod 1000000 < {count} drop; }}; }}"
+        );
+        in_netns(netns, &["nft", &rules]);
+    }
+
+    /// What was lost before arrives again.
+    pub(crate) fn lose_nothing(&self, netns: &Path) {
+        in_netns(netns, &["nft", "delete table inet loss"]);
+    }
+
     /// Somebody on the LAN or beyond.
     pub(crate) fn add_stranger(&self, address: IpAddr) {
         let bits = if address.is_ipv4() { 32 } else { 128 };
@@ -197,6 +211,17 @@ impl Drop for Net {
             }
         }
     }
+}
+
+fn in_netns(netns: &Path, words: &[&str]) {
+    let mut command = Command::new("nsenter");
+    command.arg(format!("--net={}", netns.display())).args(words);
+    let done = command.output().unwrap();
+    assert!(
+        done.status.success(),
+        "{words:?}: {}",
+        String::from_utf8_lossy(&done.stderr)
+    );
 }
 
 fn no_dad(address: IpAddr) -> &'static str {

@@ -1,6 +1,6 @@
 //! What a peer process does: `tcp-serve IP[:PORT]`, `mptcp-serve IP[:PORT]`, `shared-serve IP[:PORT]` (SO_REUSEPORT),
 //! `udp-serve IP[:PORT]`, `tcp ADDRESS`, `tcp-many SECONDS ADDRESS`, `tcp-from SOURCE ADDRESS`,
-//! `udp ADDRESS`, `udp-flood COUNT ADDRESS`, `udp-connected ADDRESS`, `udp-from SOURCE ADDRESS`.
+//! `udp ADDRESS`, `udp-flood COUNT ADDRESS`, `udp-connected ADDRESS`, `udp-from SOURCE ADDRESS`, and what odd.rs has.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -17,6 +17,8 @@ pub(crate) struct Outcome {
     pub ok: bool,
     pub errno: i64,
     pub micros: u64,
+    /// Segments that the client had to send again.
+    pub resent: u64,
 }
 
 impl Outcome {
@@ -35,7 +37,7 @@ fn slowness() -> u32 {
 }
 
 /// How long somebody waits for an answer that may never come.
-fn patience() -> Duration {
+pub(crate) fn patience() -> Duration {
     Duration::from_millis(500) * slowness()
 }
 
@@ -46,6 +48,7 @@ impl<'de> serde::Deserialize<'de> for Outcome {
             ok: v["ok"].as_bool().unwrap_or_default(),
             errno: v["errno"].as_i64().unwrap_or_default(),
             micros: v["micros"].as_u64().unwrap_or_default(),
+            resent: v["resent"].as_u64().unwrap_or_default(),
         })
     }
 }
@@ -71,11 +74,20 @@ pub(crate) fn play(words: &str) {
         ["udp", to] => report(|| udp(unspecified(to), to, false)),
         ["udp-connected", to] => report(|| udp(unspecified(to), to, true)),
         ["udp-from", from, to] => report(|| udp(from, to, false)),
+        ["odd-serve", flags, ip] => super::odd::serve(flags, at(ip)),
+        ["odd", flags, to] => report_with(|| super::odd::ask(flags, to.parse().unwrap())),
+        ["raw-serve", protocol, ip] => super::odd::raw_serve(protocol.parse().unwrap(), at(ip)),
+        ["raw", protocol, to] => report(|| super::odd::raw(protocol.parse().unwrap(), to.parse().unwrap())),
+        ["udp-group", group, from] => report(|| super::odd::group(group, from)),
         _ => panic!("unknown words {words:?}"),
     }
 }
 
 fn report(act: impl FnOnce() -> std::io::Result<()>) {
+    report_with(|| act().map(|()| 0));
+}
+
+fn report_with(act: impl FnOnce() -> std::io::Result<u32>) {
     let start = Instant::now();
     let done = act();
     let micros = start.elapsed().as_micros();
@@ -86,7 +98,8 @@ fn report(act: impl FnOnce() -> std::io::Result<()>) {
         .unwrap_or_default();
     println!(
         "\noutcome {}",
-        json!({"ok": done.is_ok(), "errno": errno, "micros": u64::try_from(micros).unwrap()})
+        json!({"ok": done.is_ok(), "errno": errno, "micros": u64::try_from(micros).unwrap(),
+            "resent": done.unwrap_or_default()})
     );
 }
 
@@ -199,12 +212,12 @@ fn flood(count: usize, to: &str) -> std::io::Result<()> {
     Ok(())
 }
 
-fn fast_open(listener: TcpListener) -> TcpListener {
+pub(crate) fn fast_open(listener: TcpListener) -> TcpListener {
     option(&listener, nix::libc::TCP_FASTOPEN, 16);
     listener
 }
 
-fn option(socket: &impl AsRawFd, name: i32, value: i32) {
+pub(crate) fn option(socket: &impl AsRawFd, name: i32, value: i32) {
     // SAFETY: the value is an int, as both options want it.
     let done = unsafe {
         nix::libc::setsockopt(

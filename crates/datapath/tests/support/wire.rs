@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use cofferdam_datapath::netns_cookie;
+use cofferdam_policy::Peer;
 use libbpf_rs::{MapCore, MapFlags, MapHandle};
 use nix::sched::{CloneFlags, setns};
 use siphasher::sip::SipHasher24;
@@ -20,13 +21,16 @@ pub(crate) const ACK: u8 = 16;
 pub(crate) const EXPERIMENT: u16 = 0xcfda;
 
 /// A TCP segment as a raw socket gives it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Segment {
     pub(crate) source: u16,
     pub(crate) destination: u16,
     pub(crate) seq: u32,
     pub(crate) ack: u32,
     pub(crate) flags: u8,
+    /// Of the TCP header, options included, in bytes.
+    pub(crate) header: usize,
+    pub(crate) payload: usize,
     pub(crate) option: Option<Seen>,
 }
 
@@ -36,8 +40,8 @@ pub(crate) struct Seen {
     pub(crate) tag: u64,
 }
 
-/// Everything TCP over IPv4 that arrives in a namespace.
-pub(crate) struct Wire(pub(crate) Socket);
+/// Everything TCP of one family that arrives in a namespace.
+pub(crate) struct Wire(pub(crate) Socket, Domain);
 
 impl Wire {
     pub(crate) fn open(net: &Net) -> Self {
@@ -49,11 +53,21 @@ impl Wire {
     }
 
     pub(crate) fn open_at(netns: &Path) -> Self {
+        Self::open_family(netns, Domain::IPV4)
+    }
+
+    pub(crate) fn open_family(netns: &Path, family: Domain) -> Self {
         let socket = in_namespace(netns, || {
-            Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::TCP)).unwrap()
+            Socket::new(family, Type::RAW, Some(Protocol::TCP)).unwrap()
         });
         socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
-        Self(socket)
+        Self(socket, family)
+    }
+
+    fn segment(&self, packet: &[u8]) -> Option<Segment> {
+        // IPv6 raw sockets give no IP header.
+        let v4 = self.1 == Domain::IPV4;
+        decode(packet.get(if v4 { usize::from(packet[0] & 15) * 4 } else { 0 }..)?)
     }
 
     /// What waits now.
@@ -64,7 +78,7 @@ impl Wire {
         while let Ok(n) = self.0.recv(&mut buffer) {
             // SAFETY: the kernel has filled the first `n` bytes.
             let bytes: Vec<u8> = buffer[..n].iter().map(|b| unsafe { b.assume_init() }).collect();
-            found.extend(decode(&bytes));
+            found.extend(self.segment(&bytes));
         }
         found
     }
@@ -89,7 +103,7 @@ impl Wire {
             let Ok(n) = self.0.recv(&mut buffer) else { break };
             // SAFETY: the kernel has filled the first `n` bytes.
             let bytes: Vec<u8> = buffer[..n].iter().map(|b| unsafe { b.assume_init() }).collect();
-            found.extend(decode(&bytes));
+            found.extend(self.segment(&bytes));
         }
         found
     }
@@ -106,8 +120,7 @@ pub(crate) fn in_namespace<T: Send>(netns: &Path, make: impl FnOnce() -> T + Sen
     })
 }
 
-pub(crate) fn decode(packet: &[u8]) -> Option<Segment> {
-    let tcp = packet.get(usize::from(packet[0] & 15) * 4..)?;
+fn decode(tcp: &[u8]) -> Option<Segment> {
     let half = |at: usize| u16::from_be_bytes([tcp[at], tcp[at + 1]]);
     let word = |at: usize| u32::from_be_bytes(tcp[at..at + 4].try_into().unwrap());
     let header = usize::from(tcp[12] >> 4) * 4;
@@ -120,6 +133,8 @@ pub(crate) fn decode(packet: &[u8]) -> Option<Segment> {
         seq: word(4),
         ack: word(8),
         flags: tcp[13],
+        header,
+        payload: tcp.len().checked_sub(header)?,
         option: last.map(|at| Seen {
             claim: word(at + 4),
             tag: u64::from(word(at + 8)) << 32 | u64::from(word(at + 12)),
@@ -157,10 +172,18 @@ pub(crate) struct Pair {
     pub(crate) friend: PathBuf,
     pub(crate) friend_netns: PathBuf,
     pub(crate) others: PathBuf,
+    pub(crate) addresses: [IpAddr; 2],
 }
 
 impl Pair {
     pub(crate) fn new() -> Self {
+        let mut pair = Self::unprotected();
+        pair.protect();
+        pair
+    }
+
+    /// The same folders and namespaces, with nobody protected yet.
+    pub(crate) fn unprotected() -> Self {
         let mut net = Net::new();
         let (friend_netns, addresses) = net.add_container(None);
         let mut stage = Stage::inside(&net.path("host"));
@@ -168,22 +191,39 @@ impl Pair {
         let mut all: Vec<(IpAddr, u64)> = addresses.iter().map(|a| (*a, cookie(&friend_netns))).collect();
         all.extend(BRIDGE.map(|a| (a.parse::<IpAddr>().unwrap(), cookie(&net.path("host")))));
         stage.datapath().set_namespace_addresses(&all).unwrap();
-        let server_dir = stage.workload("server", 1, &[identity(2)]);
-        let friend = stage.workload("friend", 2, &[]);
-        let others = stage.workload("other", 3, &[]);
         Self {
+            server_dir: stage.folder("server"),
+            friend: stage.folder("friend"),
+            others: stage.folder("other"),
             net,
             stage,
-            server_dir,
-            friend,
             friend_netns,
-            others,
+            addresses,
         }
     }
 
+    /// From here on the server is open to its friend only. The directory does not know what listens already, so whoever
+    /// comes is judged by its packets.
+    pub(crate) fn protect(&mut self) {
+        self.protect_for(&[identity(2)]);
+    }
+
+    pub(crate) fn protect_for(&mut self, friends: &[Peer]) {
+        self.stage.workload("server", 1, friends);
+        self.stage.workload("friend", 2, &[]);
+        self.stage.workload("other", 3, &[]);
+    }
+
     pub(crate) fn serve(&self, kind: &str) -> (Server, SocketAddr) {
-        let server = self.stage.serve(&self.server_dir, kind, "0.0.0.0");
-        let at = SocketAddr::new(BRIDGE[0].parse().unwrap(), server.address.port());
+        self.serve_family(kind, 0)
+    }
+
+    /// `family`: 0 is IPv4, 1 is IPv6.
+    pub(crate) fn serve_family(&self, kind: &str, family: usize) -> (Server, SocketAddr) {
+        let server = self
+            .stage
+            .serve(&self.server_dir, kind, ["0.0.0.0", "::"][family]);
+        let at = SocketAddr::new(BRIDGE[family].parse().unwrap(), server.address.port());
         (server, at)
     }
 
