@@ -18,6 +18,7 @@ mod rows;
 mod skel;
 mod sockets;
 pub mod stats;
+mod switches;
 
 pub use cgroups::Entry;
 pub use decider::{Answer, Decider};
@@ -25,9 +26,10 @@ pub use empty::Empty;
 pub use error::Error;
 pub use events::{CgroupEvent, EndPoint, Event, FlowEvent, Hook, Losses};
 pub use keys::{KEY_DISTANCE, KEY_LIFE};
-pub use load::{Datapath, Global, Settings, set_off};
+pub use load::{Datapath, Settings};
 pub use netns::netns_cookie;
 pub use places::Published;
 pub use sockets::Listener;
+pub use switches::{Global, set_off};
 
 type Result<T, E = Error> = std::result::Result<T, E>;

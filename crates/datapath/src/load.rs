@@ -19,7 +19,7 @@ use crate::events::Ring;
 use crate::keys::Times;
 use crate::repeats::Repeats;
 use crate::skel::cofferdam::{CofferdamSkel, CofferdamSkelBuilder};
-use crate::{Error, Result};
+use crate::{Error, Global, Result};
 
 /// Where the data plane lives.
 #[derive(Clone, Debug)]
@@ -30,17 +30,6 @@ pub struct Settings {
     pub cgroup_root: PathBuf,
     /// Unannounced containers stay pending while no daemon lives, instead of becoming strangers.
     pub on_dead_closed: bool,
-}
-
-/// Switches that hold for every workload at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Global {
-    /// Every program allows at once.
-    pub off: bool,
-    /// Denials are recorded, not carried out.
-    pub observe: bool,
-    /// Cookie of the namespace whose loopback is shared by the host.
-    pub host_netns: u64,
 }
 
 /// The loaded programs with their maps and links. Dropping it leaves everything pinned and in force.
@@ -96,6 +85,12 @@ impl Datapath {
                 observe: false,
                 host_netns: 0,
             })?;
+            if entries_of(&settings.bpffs)?
+                .iter()
+                .any(|version| *version != home)
+            {
+                datapath.hold()?;
+            }
         }
         datapath.heartbeat()?;
         datapath.ensure_key()?;
@@ -127,29 +122,6 @@ impl Datapath {
                 fs::read_to_string("/sys/kernel/security/lsm").is_ok_and(|l| l.contains("bpf")),
             ),
         ]
-    }
-
-    /// Sets the switches. `off` set by another process is overwritten, so read [`Datapath::global`] first.
-    pub fn set_global(&mut self, global: Global) -> Result<()> {
-        let new = types::settings {
-            abi: types::abi_version::ABI_VERSION.0,
-            off: u32::from(global.off),
-            observe: u32::from(global.observe),
-            on_dead_closed: u32::from(self.settings.on_dead_closed),
-            host_netns: global.host_netns,
-        };
-        write_settings(&self.skel.maps.settings, &new)?;
-        self.new_epoch()
-    }
-
-    /// The switches as they are in the kernel.
-    pub fn global(&self) -> Result<Global> {
-        let now = read_settings(&self.skel.maps.settings)?;
-        Ok(Global {
-            off: now.off != 0,
-            observe: now.observe != 0,
-            host_netns: now.host_netns,
-        })
     }
 
     /// Tells the programs that a daemon lives; call it at least every second.
@@ -187,6 +159,7 @@ impl Datapath {
 
     /// Drops the links of earlier daemons. Call it once every workload is bound again.
     pub fn settle(&mut self) -> Result<()> {
+        self.release()?;
         drop_generations(&self.settings.bpffs, Some(&self.generation))
     }
 
@@ -253,21 +226,9 @@ impl Datapath {
     }
 }
 
-/// Switches enforcement off or on without a daemon, alive or not.
-///
-/// # Errors
-/// [`Error::NotLoaded`] where nothing is pinned.
-pub fn set_off(bpffs: &Path, off: bool) -> Result<()> {
-    let path = home(bpffs).join("maps/settings");
-    let map = MapHandle::from_pinned_path(&path).map_err(|_| Error::NotLoaded(bpffs.to_owned()))?;
-    let mut now = read_settings(&map)?;
-    now.off = u32::from(off);
-    write_settings(&map, &now)
-}
-
 // === pins and generations ===
 
-fn home(bpffs: &Path) -> PathBuf {
+pub(crate) fn home(bpffs: &Path) -> PathBuf {
     bpffs.join(format!("v{}", types::abi_version::ABI_VERSION.0))
 }
 
@@ -362,20 +323,6 @@ fn end_links(path: &Path) {
         // Tracepoints cannot be detached; they only bind what is born, which two generations do alike.
         let _ = Link::open(path).and_then(|link| link.detach());
     }
-}
-
-// === settings ===
-
-fn read_settings(map: &impl MapCore) -> Result<types::settings> {
-    let found = map
-        .lookup(bytes(&0_u32), MapFlags::ANY)
-        .map_err(Error::map("settings", "read"))?;
-    Ok(found.and_then(|b| read(&b)).unwrap_or_default())
-}
-
-fn write_settings(map: &impl MapCore, value: &types::settings) -> Result<()> {
-    map.update(bytes(&0_u32), bytes(value), MapFlags::ANY)
-        .map_err(Error::map("settings", "write"))
 }
 
 fn attach_error(program: &str, to: &str) -> impl FnOnce(libbpf_rs::Error) -> Error {
