@@ -9,6 +9,7 @@ pub mod image;
 pub mod lab;
 pub mod machine;
 pub mod modes;
+pub mod pound;
 pub mod probe;
 pub mod soak;
 pub mod stacks;

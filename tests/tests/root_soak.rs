@@ -1,19 +1,48 @@
-//! A short run of what `cargo xtask soak` runs long.
+//! A small share of what `cargo xtask soak` runs long.
+#![allow(clippy::expect_used, reason = "functions of a test")]
 
-use cofferdam_tests::soak;
+use cofferdam_tests::soak::RUNS;
 
-const ROUNDS: u32 = 5;
+/// Plays so many rounds of a run.
+fn share(name: &str, rounds: u32) {
+    let run = RUNS.iter().find(|r| r.name == name).expect("a run of that name");
+    let report = (run.play)(rounds).expect("a run");
+    println!("{name}: {report:#?}");
+    assert!(report.wrong.is_empty() && report.rounds >= rounds, "{report:#?}");
+}
 
 /// G-NO-WINDOW: no connection succeeds before the policy of a new container is in force.
 #[test]
 fn root_first_act_is_never_free() {
-    let report = soak::first_act(ROUNDS).expect("a run");
-    assert!(report.wrong.is_empty() && report.rounds == ROUNDS, "{report:#?}");
+    share("first-act", 24);
 }
 
-/// G-CRASHED, G-STOPPED, G-RESTART: restarts open nothing and close nothing.
+/// G-CRASHED, G-STOPPED, G-RESTART: kills open nothing, close nothing and cut nothing.
 #[test]
 fn root_restarts_change_no_verdict() {
-    let report = soak::restarts(ROUNDS).expect("a run");
-    assert!(report.wrong.is_empty() && report.rounds == ROUNDS, "{report:#?}");
+    share("kill", 8);
+}
+
+/// G-UPGRADE: a daemon with other programs opens nothing, closes nothing and cuts nothing.
+#[test]
+fn root_upgrades_change_no_verdict() {
+    share("upgrade", 5);
+}
+
+/// G-SWAP: while a policy changes nobody sees anything but the old verdict and the new one.
+#[test]
+fn root_swaps_show_the_old_or_the_new() {
+    share("swap", 8);
+}
+
+/// G-RING: a full ring changes no verdict, and what it lost is counted.
+#[test]
+fn root_a_full_ring_changes_no_verdict() {
+    share("ring-full", 2);
+}
+
+/// G-SERVERS: redis, PostgreSQL and nginx see no error from their clients' load tools.
+#[test]
+fn root_servers_work_as_before() {
+    share("servers", 4);
 }

@@ -34,19 +34,33 @@ const PACKAGES: &[(&str, &str)] = &[
 /// What only tests need.
 const TEST_PACKAGES: &[(&str, &str)] = &[("/usr/bin/psql", "postgresql"), ("/usr/sbin/sysctl", "procps")];
 
+/// Servers and their load tools, for `root_soak` and `cargo xtask soak`.
+const SOAK_PACKAGES: &[(&str, &str)] = &[
+    ("/usr/bin/redis-benchmark", "redis-server"),
+    ("/usr/bin/wrk", "wrk"),
+];
+
 /// Debian asks this file whether an installed service may start.
 const POLICY_RC: &str = "/usr/sbin/policy-rc.d";
 
 /// Everything that `cargo xtask test` needs.
 pub(crate) fn run() -> Result<()> {
     let shell = repo::shell()?;
-    packages(&shell, &[PACKAGES, TEST_PACKAGES].concat())?;
+    packages(&shell, &[PACKAGES, TEST_PACKAGES, SOAK_PACKAGES].concat())?;
     cargo_deny(&shell)
 }
 
 /// What building the product and running it in a lab needs.
 pub(crate) fn product() -> Result<()> {
     packages(&repo::shell()?, PACKAGES)
+}
+
+/// What `cargo xtask soak` needs.
+pub(crate) fn soak() -> Result<()> {
+    packages(
+        &repo::shell()?,
+        &[PACKAGES, TEST_PACKAGES, SOAK_PACKAGES].concat(),
+    )
 }
 
 /// About two minutes on two cores, once a machine.

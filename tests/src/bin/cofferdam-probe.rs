@@ -3,7 +3,7 @@
 //!     cofferdam-probe serve NAME tcp|udp|multicast ADDRESS
 //!     cofferdam-probe try tcp|http|postgres|udp|sendto ADDRESS COUNT TIMEOUT_MS
 //!     cofferdam-probe reach TIMEOUT_MS ADDRESS...
-//!     cofferdam-probe hold ADDRESS
+//!     cofferdam-probe hold ADDRESS | pound FOLDER NAME KIND,ADDRESS,EXPECT...
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use cofferdam_tests::pound;
 use cofferdam_tests::probe::{Attempt, Attempts};
 
 fn main() -> Result<()> {
@@ -31,8 +32,12 @@ fn main() -> Result<()> {
         }
         ["reach", timeout, addresses @ ..] => reach(Duration::from_millis(timeout.parse()?), addresses),
         ["hold", address] => hold(address.parse()?),
+        ["pound", folder, name, streams @ ..] => {
+            let streams: Vec<_> = streams.iter().map(|s| s.parse()).collect::<Result<_>>()?;
+            pound::run(folder.as_ref(), name, &streams, attempt)
+        }
         _ => bail!(
-            "usage: serve NAME tcp|udp|multicast ADDRESS, try tcp|http|postgres|udp|sendto ADDRESS COUNT TIMEOUT_MS, reach TIMEOUT_MS ADDRESS..., hold ADDRESS"
+            "usage: serve NAME tcp|udp|multicast ADDRESS, try tcp|http|postgres|udp|sendto ADDRESS COUNT TIMEOUT_MS, reach TIMEOUT_MS ADDRESS..., hold ADDRESS, pound FOLDER NAME KIND,ADDRESS,EXPECT..."
         ),
     }
 }

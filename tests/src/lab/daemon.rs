@@ -71,6 +71,14 @@ impl Paths {
 impl Daemon {
     /// Starts `cofferdam daemon FLAGS EXTRA` and waits for the line that says it is ready.
     pub fn start(place: &Place, paths: &Paths, extra: &[&str]) -> Result<Self> {
+        let start = Instant::now();
+        let mut daemon = Self::launch(place, paths, extra)?;
+        daemon.wait_ready(start, &paths.socket())?;
+        Ok(daemon)
+    }
+
+    /// Starts it and does not wait.
+    pub fn launch(place: &Place, paths: &Paths, extra: &[&str]) -> Result<Self> {
         let log = paths.state.join("daemon.log");
         let file = fs::File::create(&log).with_context(|| log.display().to_string())?;
         let mut args = vec!["daemon".to_string()];
@@ -81,15 +89,12 @@ impl Daemon {
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)
             .stderr(file);
-        let start = Instant::now();
         let child = place.spawn(&mut command)?;
-        let mut daemon = Self {
+        Ok(Self {
             child,
             log,
             ready_in: Duration::ZERO,
-        };
-        daemon.wait_ready(start, &paths.socket())?;
-        Ok(daemon)
+        })
     }
 
     /// Everything it has printed.
