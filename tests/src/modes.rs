@@ -35,6 +35,9 @@ pub const MODES: [&str; 9] = [
 const SAME: &str = "app=m";
 const OTHER: &str = "app=x";
 
+/// The source of [`Pair`]s of a process of the host without any label.
+pub const STRANGER: &str = "stranger";
+
 /// Every server's port; those that share a namespace with somebody else have their own.
 const PORT: u16 = 7805;
 const JOINED_PORT: u16 = 7806;
@@ -115,7 +118,7 @@ fn strangers(lab: &Lab, targets: &[Target], open: &[Attempts]) -> Result<Vec<Pai
     let tried = targets.iter().zip(&processes.attempts).zip(found.attempts);
     Ok(tried
         .map(|((target, process), other)| Pair {
-            from: "stranger",
+            from: STRANGER,
             to: target.mode,
             address: target.address.clone(),
             routed: process.answer.is_some(),

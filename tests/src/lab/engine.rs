@@ -20,14 +20,16 @@ pub struct Engine {
     directory: PathBuf,
     cgroup_parent: String,
     child: Option<Child>,
-    /// Whether /etc/docker is only there because its mount needed it.
-    made_etc: bool,
+    /// Which of [`HIDDEN`] are only there because their mounts needed them.
+    made: Vec<&'static str>,
 }
 
-/// dockerd gets a mount namespace, so that the container mounts and what it writes to /run and /etc die with it.
-const START: &str = "mount -t tmpfs run /run && mount -t tmpfs etc /etc/docker && exec \"$@\"";
+/// dockerd gets a mount namespace, so that the container mounts and what it writes outside of its folders die with it.
+const START: &str = "mount -t tmpfs run /run && mount -t tmpfs etc /etc/docker && mount -t tmpfs lib /var/lib/docker && \
+                     exec \"$@\"";
 
-const ETC: &str = "/etc/docker";
+/// Where dockerd writes whatever it is told: its key, and the files of Swarm's load balancers.
+const HIDDEN: [&str; 2] = ["/etc/docker", "/var/lib/docker"];
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -38,13 +40,13 @@ impl Engine {
     pub fn start(place: Place, directory: &Path, cgroup_parent: String) -> Result<Self> {
         fs::create_dir_all(directory)?;
         fs::write(directory.join("daemon.json"), "{}")?;
-        let made_etc = fs::create_dir(ETC).is_ok();
+        let made = HIDDEN.into_iter().filter(|folder| fs::create_dir(folder).is_ok());
         let mut engine = Self {
             place,
             directory: directory.to_path_buf(),
             cgroup_parent,
             child: None,
-            made_etc,
+            made: made.collect(),
         };
         engine.launch()?;
         Ok(engine)
@@ -215,8 +217,8 @@ impl Drop for Engine {
             }
         }
         self.terminate();
-        if self.made_etc {
-            let _ = fs::remove_dir(ETC);
+        for folder in &self.made {
+            let _ = fs::remove_dir(folder);
         }
     }
 }
