@@ -16,6 +16,9 @@ _cofferdam() {
             ",$1")
                 cmd="cofferdam"
                 ;;
+            cofferdam,audit)
+                cmd="cofferdam__subcmd__audit"
+                ;;
             cofferdam,completions)
                 cmd="cofferdam__subcmd__completions"
                 ;;
@@ -82,6 +85,9 @@ _cofferdam() {
             cofferdam,version)
                 cmd="cofferdam__subcmd__version"
                 ;;
+            cofferdam__subcmd__audit,explain)
+                cmd="cofferdam__subcmd__audit__subcmd__explain"
+                ;;
             cofferdam__subcmd__config,check)
                 cmd="cofferdam__subcmd__config__subcmd__check"
                 ;;
@@ -104,8 +110,88 @@ _cofferdam() {
 
     case "${cmd}" in
         cofferdam)
-            opts="-h -V --socket --json --help --version daemon run ps flows status doctor enforce confirm observe protect unprotect off on explain policy key config version completions man openapi generate"
+            opts="-h -V --socket --json --help --version daemon run ps flows status doctor enforce confirm observe protect unprotect off on explain audit policy key config version completions man openapi generate"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cofferdam__subcmd__audit)
+            opts="-f -a -h --format --fail-on --all --config --baseline --write-baseline --matrix --probe --watch --observe --engine --daemon-json --facts --save-facts --socket --json --help explain"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "table json sarif junit html" -- "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -W "table json sarif junit html" -- "${cur}"))
+                    return 0
+                    ;;
+                --fail-on)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --baseline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --write-baseline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --observe)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --engine)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --daemon-json)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --facts)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --save-facts)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cofferdam__subcmd__audit__subcmd__explain)
+            opts="-h --socket --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

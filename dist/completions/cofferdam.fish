@@ -42,6 +42,7 @@ complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "unprotect" -d '
 complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "off" -d 'Switch enforcement off for the whole host, also when the daemon is dead'
 complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "on" -d 'Switch enforcement on again'
 complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "explain" -d 'Say what would happen to a connection, and by which rule'
+complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "audit" -d 'Say what is exposed, to whom, and what to change'
 complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "policy" -d 'Show policies'
 complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "key" -d 'Show or rotate the key that signs handshakes'
 complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "config" -d 'Check the configuration'
@@ -135,6 +136,31 @@ complete -c cofferdam -n "__fish_cofferdam_using_subcommand on" -s h -l help -d 
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand explain" -l socket -d 'The daemon\'s socket' -r -F
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand explain" -l json -d 'Print JSON instead of text'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand audit; and not __fish_seen_subcommand_from explain" -s f -l format -d 'How to print' -r -f -a "table\t'For people'
+json\t'For programs'
+sarif\t'SARIF 2.1.0, for code scanning'
+junit\t'JUnit\'s XML, for CI'
+html\t'A page that can be mailed'"
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand audit; and not __fish_seen_subcommand_from explain" -l fail-on -d 'The severity from which on the exit status is 1: info, low, medium, high, critical, never' -r
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand audit; and not __fish_seen_subcommand_from explain" -l config -d 'What to ignore and why; `.cofferdam-audit.toml` where it is there' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand audit; and not __fish_seen_subcommand_from explain" -l baseline -d 'Findings that were there before and do not count' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand audit; and not __fish_seen_subcommand_from explain" -l write-baseline -d 'Write what is found now as a baseline' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand audit; and not __fish_seen_subcommand_from explain" -l observe -d 'Watch containers for so long first, to find what they do not use: `30s`, `5m`' -r
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand audit; and not __fish_seen_subcommand_from explain" -l engine -d 'The engine\'s socket, Docker\'s or Podman\'s' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand audit; and not __fish_seen_subcommand_from explain" -l daemon-json -d 'The engine\'s configuration' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand audit; and not __fish_seen_subcommand_from explain" -l facts -d 'Facts of a host that `--save-facts` wrote, instead of this one\'s' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand audit; and not __fish_seen_subcommand_from explain" -l save-facts -d 'Write the facts of this host' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand audit; and not __fish_seen_subcommand_from explain" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand audit; and not __fish_seen_subcommand_from explain" -s a -l all -d 'Print what is low or info too'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand audit; and not __fish_seen_subcommand_from explain" -l matrix -d 'Who reaches which service over which path, instead of findings'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand audit; and not __fish_seen_subcommand_from explain" -l probe -d 'With `--matrix`: try each path that begins on this host'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand audit; and not __fish_seen_subcommand_from explain" -l watch -d 'Audit this host anew whenever a container starts, until interrupted'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand audit; and not __fish_seen_subcommand_from explain" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand audit; and not __fish_seen_subcommand_from explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand audit; and not __fish_seen_subcommand_from explain" -a "explain" -d 'Say what a rule looks for, why, and what to change; without RULE list all'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand audit; and __fish_seen_subcommand_from explain" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand audit; and __fish_seen_subcommand_from explain" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand audit; and __fish_seen_subcommand_from explain" -s h -l help -d 'Print help'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show" -l socket -d 'The daemon\'s socket' -r -F
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show" -l json -d 'Print JSON instead of text'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show" -s h -l help -d 'Print help'

@@ -25,7 +25,7 @@ impl Args {
 }
 
 /// Directories that hold nothing but derived files, so that a file which is no longer derived shows.
-const OWNED: &[&str] = &["dist/man", "dist/completions"];
+const OWNED: &[&str] = &["dist/man", "dist/completions", "docs/audit"];
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let shell = repo::shell()?;

@@ -9,6 +9,8 @@ use xshell::{Shell, cmd};
 
 use crate::repo;
 
+mod compose;
+
 /// (a file that the package brings, the package). A package is installed when its file is missing.
 const PACKAGES: &[(&str, &str)] = &[
     ("/usr/bin/cc", "build-essential"),
@@ -47,7 +49,8 @@ const POLICY_RC: &str = "/usr/sbin/policy-rc.d";
 pub(crate) fn run() -> Result<()> {
     let shell = repo::shell()?;
     packages(&shell, &[PACKAGES, TEST_PACKAGES, SOAK_PACKAGES].concat())?;
-    cargo_deny(&shell)
+    cargo_deny(&shell)?;
+    compose::run(&shell)
 }
 
 /// What building the product and running it in a lab needs.

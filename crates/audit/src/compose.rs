@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::model::Project;
 use crate::position::{Note, Position};
-use crate::yaml::{self, Node, Value};
+use crate::yaml::{self, Comment, Node, Value};
 
 mod dotenv;
 mod extends;
@@ -46,16 +46,13 @@ impl Files for Given {
 /// Inclusions within inclusions.
 const DEEPEST: usize = 16;
 
-/// Inline comments by file: the suppressions are read from them.
-pub(crate) type Comments = Vec<crate::position::Located<String>>;
-
 /// A project and the comments of its files.
 #[derive(Debug)]
 pub struct Read {
     /// What the files describe.
     pub project: Project,
-    /// Their comments, without `#`.
-    pub comments: Vec<crate::position::Located<String>>,
+    /// Their comments.
+    pub comments: Vec<Comment>,
 }
 
 /// Reads one project from its files, later ones over earlier ones.
@@ -74,7 +71,7 @@ pub(crate) struct Reader<'a> {
     /// `.env` of the project's folder.
     environment: BTreeMap<String, String>,
     notes: Vec<Note>,
-    comments: Comments,
+    comments: Vec<Comment>,
 }
 
 // === impl Reader ===

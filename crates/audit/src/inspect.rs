@@ -278,7 +278,7 @@ fn network(node: &Node, live: bool) -> Network {
 }
 
 /// `container:ID` becomes the name where that container is in the list.
-fn name_joined(project: &mut Project) {
+pub fn name_joined(project: &mut Project) {
     let names: Vec<(String, String)> = project
         .services
         .iter()

@@ -3,7 +3,9 @@
 //! `rules` judges; `model` is what it judges; the other modules read.
 
 mod check;
+pub mod command;
 pub mod compose;
+pub mod decision;
 pub mod engine;
 mod finding;
 pub mod host;
@@ -11,6 +13,7 @@ pub mod inspect;
 mod known;
 pub mod model;
 mod position;
+pub mod report;
 mod rule;
 mod rules;
 pub mod yaml;

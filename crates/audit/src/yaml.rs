@@ -24,10 +24,23 @@ const DEEPEST: usize = 96;
 pub struct Loaded {
     /// One tree per document.
     pub documents: Vec<Node>,
-    /// Comments without `#`, with their places.
-    pub comments: Vec<Located<String>>,
+    /// Comments, in the order of the file.
+    pub comments: Vec<Comment>,
     /// What was wrong.
     pub notes: Vec<Note>,
+}
+
+/// A comment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Comment {
+    /// What stands behind `#`.
+    pub text: String,
+    /// The `#`.
+    pub at: Position,
+    /// Nothing stands before it.
+    pub alone: bool,
+    /// The next line that is neither empty nor a comment.
+    pub next_line: u32,
 }
 
 /// Reads a whole file.
@@ -63,7 +76,26 @@ pub fn load(file: &Arc<str>, text: &str) -> Loaded {
             }
         }
     }
-    reader.finish()
+    let mut loaded = reader.finish();
+    place_comments(&mut loaded.comments, text);
+    loaded
+}
+
+/// Says of each comment whether it stands alone, and before what.
+fn place_comments(comments: &mut [Comment], text: &str) {
+    if comments.is_empty() {
+        return;
+    }
+    let is_content = |line: &str| !(line.trim().is_empty() || line.trim_start().starts_with('#'));
+    let contents: Vec<bool> = text.lines().map(is_content).collect();
+    for comment in comments {
+        let line = usize::try_from(comment.at.line).unwrap_or(usize::MAX);
+        comment.alone = contents.get(line.saturating_sub(1)) == Some(&false);
+        let next = contents.iter().skip(line).position(|content| *content);
+        comment.next_line = next
+            .and_then(|skipped| u32::try_from(line + skipped + 1).ok())
+            .unwrap_or(comment.at.line);
+    }
 }
 
 /// A container that is still open.
@@ -115,7 +147,12 @@ impl Reader {
                 self.close(node, 0)
             }
             Event::Comment(text, _) => {
-                self.loaded.comments.push(Located::new(text.into_owned(), at));
+                self.loaded.comments.push(Comment {
+                    text: text.into_owned(),
+                    next_line: at.line,
+                    alone: false,
+                    at,
+                });
                 Ok(())
             }
             _ => Ok(()),

@@ -1,5 +1,5 @@
 //! Every rule has a file that it is silent about and one that it speaks about; what it says is compared with
-//! `bad.txt`. `UPDATE=1 cargo test -p cofferdam-audit --test rules` writes those anew.
+//! `bad.txt`. `UPDATE=1 cargo test -p cofferdam-audit --test rules` writes those anew. G-AUDIT-RULES.
 
 use std::collections::BTreeMap;
 use std::fs;

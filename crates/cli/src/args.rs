@@ -9,10 +9,12 @@ use cofferdam_daemon::Options;
 
 use crate::failure::{Failure, RUN_REFUSED};
 
+mod audit;
 mod daemon;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use audit::{AuditArgs, AuditCommand, AuditFormat};
 pub(crate) use daemon::{DaemonArgs, DaemonCommand};
 
 /// Labels, not addresses, decide who may talk to whom on this host
@@ -68,6 +70,7 @@ pub(crate) enum Command {
     /// Switch enforcement on again
     On(SwitchArgs),
     Explain(ExplainArgs),
+    Audit(AuditArgs),
     /// Show policies
     Policy(PolicyArgs),
     Key(KeyArgs),

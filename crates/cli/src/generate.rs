@@ -17,6 +17,9 @@ mod tests;
 /// The hand-written beginning of `docs/cli.md`.
 const INTRODUCTION: &str = include_str!("generate/introduction.md");
 
+/// The hand-written beginning of `docs/audit/README.md`.
+const RULES: &str = include_str!("generate/rules.md");
+
 const SHELLS: [(Shell, &str); 3] = [
     (Shell::Bash, "cofferdam.bash"),
     (Shell::Zsh, "_cofferdam"),
@@ -59,7 +62,22 @@ pub(crate) fn generate(directory: &Path) -> Result<u8, Failure> {
         json(&cofferdam_api::openapi())?.as_bytes(),
     )?;
     write(&docs.join("cli.md"), reference().as_bytes())?;
+    rules(&folder("docs/audit")?)?;
     Ok(crate::OK)
+}
+
+/// A page for each rule of the audit, and their table.
+fn rules(directory: &Path) -> Result<(), Failure> {
+    let mut table = RULES.to_owned();
+    for rule in cofferdam_audit::rules() {
+        let page = format!("{}.md", rule.id);
+        write(&directory.join(&page), rule.page().as_bytes())?;
+        table.push_str(&format!(
+            "| [{}]({page}) | {} | {} |\n",
+            rule.id, rule.severity, rule.title
+        ));
+    }
+    write(&directory.join("README.md"), table.as_bytes())
 }
 
 fn completion(shell: Shell) -> Vec<u8> {

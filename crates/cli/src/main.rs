@@ -10,6 +10,7 @@ use args::{Cli, Command};
 use failure::Failure;
 
 mod args;
+mod audit;
 mod change;
 mod config;
 mod daemon;
@@ -61,6 +62,7 @@ fn dispatch(cli: Cli, raw: &[OsString]) -> Result<u8, Failure> {
         Command::Off(args) => switch::switch(&call, &args, true),
         Command::On(args) => switch::switch(&call, &args, false),
         Command::Explain(args) => explain::explain(&call, args),
+        Command::Audit(args) => audit::audit(&call, &args),
         Command::Policy(args) => policy::policy(&call, &args),
         Command::Key(args) => key::key(&call, &args),
         Command::Config(args) => config::config(&call, &args),

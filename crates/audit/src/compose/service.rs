@@ -180,6 +180,8 @@ fn ports(node: &Node, notes: &mut Vec<Note>) -> Vec<Port> {
 /// `0.0.0.0:${PORT}:${PORT}` without the variable: something is published, nobody knows what.
 fn unknown_port(item: &Node, notes: &mut Vec<Note>) -> Option<Port> {
     let text = item.text()?;
+    let (text, protocol) = text.rsplit_once('/').unwrap_or((text, "tcp"));
+    let protocol = Protocol::parse(protocol)?;
     let address = text.trim_end_matches(':');
     let host_ip = if address.is_empty() {
         None
@@ -198,7 +200,7 @@ fn unknown_port(item: &Node, notes: &mut Vec<Note>) -> Option<Port> {
         host_ip,
         published: None,
         target: PortRange::one(0),
-        protocol: Protocol::Tcp,
+        protocol,
         host_mode: false,
         at: item.at.clone(),
     })

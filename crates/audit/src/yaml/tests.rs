@@ -51,7 +51,7 @@ fn a_bomb_of_aliases_ends() {
 fn tags_comments_and_keys_written_twice() {
     let loaded = read("a: !reset null # why\nb: !override [1]\nb: 2\n");
     assert_eq!(loaded.documents[0].get("a").expect("a").tag, Some(Tag::Reset));
-    assert_eq!(loaded.comments[0].value, " why");
+    assert_eq!(loaded.comments[0].text, " why");
     assert_eq!(loaded.documents[0].text_of("b"), Some("2"));
     assert_eq!(loaded.notes.len(), 1);
 }
