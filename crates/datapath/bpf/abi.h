@@ -14,7 +14,7 @@
 #include "abi_wire.h"
 
 /* A daemon adopts pinned maps only if they were made with the same number. */
-enum abi_version { ABI_VERSION = 1 };
+enum abi_version { ABI_VERSION = 2 };
 
 /* What a peer is when it is no protected workload. Workload identities start at IDENTITY_MIN, named prefixes at
  * PREFIX_MIN. */
@@ -116,9 +116,10 @@ struct prefix_value {
 	__u32 class; /* enum peer_class */
 };
 
+/* Aligned, or the compiler copies it byte by byte. */
 struct address {
 	__u8 bytes[16];
-};
+} __attribute__((aligned(8)));
 
 struct listener_key {
 	__u64 netns; /* network namespace cookie */
@@ -145,7 +146,7 @@ struct published_key {
 	struct address addr; /* all zero: every address of the host */
 	__u16 port;
 	__u8 protocol;
-	__u8 pad;
+	__u8 pad[5];
 };
 
 struct published {

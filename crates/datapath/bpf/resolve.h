@@ -7,14 +7,23 @@
 
 /* === addresses === */
 
+/* Two halves that follow each other in memory. */
+static __always_inline __u64 halves(__be32 first, __be32 second)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return (__u64)second << 32 | first;
+#else
+	return (__u64)first << 32 | second;
+#endif
+}
+
 static __always_inline void address_v4(struct address *a, __be32 v4)
 {
-	__u32 *w = (__u32 *)a->bytes;
+	__u64 *w = (__u64 *)a->bytes;
 
+	/* In words that are read back as they were written: a wider load behind narrow stores waits for them. */
 	w[0] = 0;
-	w[1] = 0;
-	w[2] = bpf_htonl(0xffff);
-	w[3] = v4;
+	w[1] = halves(bpf_htonl(0xffff), v4);
 }
 
 static __always_inline int is_v4(const struct address *a)

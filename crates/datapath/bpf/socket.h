@@ -228,12 +228,10 @@ static __always_inline int reach_v4(struct bpf_sock_addr *ctx, __u8 hook)
 static __always_inline int reach_v6(struct bpf_sock_addr *ctx, __u8 hook)
 {
 	struct address dst;
-	__u32 *w = (__u32 *)dst.bytes;
+	__u64 *w = (__u64 *)dst.bytes;
 
-	w[0] = ctx->user_ip6[0];
-	w[1] = ctx->user_ip6[1];
-	w[2] = ctx->user_ip6[2];
-	w[3] = ctx->user_ip6[3];
+	w[0] = halves(ctx->user_ip6[0], ctx->user_ip6[1]);
+	w[1] = halves(ctx->user_ip6[2], ctx->user_ip6[3]);
 	return reach(ctx, &dst, hook);
 }
 

@@ -106,7 +106,7 @@ fn key(p: &Published) -> types::published_key {
             .unwrap_or_default(),
         port: p.host_port,
         protocol: p.protocol.0,
-        pad: 0,
+        ..types::published_key::default()
     }
 }
 
