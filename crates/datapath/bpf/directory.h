@@ -34,10 +34,14 @@ static __always_inline void add_listener(const struct listener_key *key, __u64 c
 	struct listener fresh = { .cgroup = cgroup, .sockets = 1, .flags = dual ? LISTENER_DUAL : 0 };
 	struct bound_socket bound = { .key = *key };
 	struct listener *l;
+	long error = bpf_map_update_elem(&bound_sockets, &cookie, &bound, BPF_NOEXIST);
 
-	/* The same socket again: an iterator run, or bind after an iterator saw it. */
-	if (bpf_map_update_elem(&bound_sockets, &cookie, &bound, BPF_NOEXIST))
+	if (error) {
+		/* Else the same socket again: an iterator run, or bind after an iterator saw it. */
+		if (error == -E2BIG)
+			count(FULL_LISTENERS);
 		return;
+	}
 	l = bpf_map_lookup_elem(&listeners, key);
 	if (l) {
 		__sync_fetch_and_add(&l->sockets, 1);

@@ -127,6 +127,7 @@ struct bpf_iter__udp {
 #define IPPROTO_MPTCP        262
 #define EPERM                1
 #define EPROTONOSUPPORT      93
+#define E2BIG                7
 #define ECONNREFUSED         111
 #define TCP_CLOSE            7
 #define TCP_LISTEN           10

@@ -31,16 +31,20 @@ static __always_inline int ask_kernel(struct bpf_sock_addr *ctx, const struct ta
 	struct bpf_sock_tuple tuple = {};
 	struct bpf_sock *sk;
 	__u32 size = sizeof(tuple.ipv6);
+	/* A connected UDP socket, to which this may be the answer, hears one port only. */
+	__be16 own = t->protocol == IPPROTO_TCP ? 0 : bpf_htons(ctx->sk->src_port);
 	int found;
 
 	if (is_v4(&t->addr)) {
 		size = sizeof(tuple.ipv4);
+		tuple.ipv4.sport = own;
 		tuple.ipv4.daddr = *(const __u32 *)(t->addr.bytes + 12);
 		if (!tuple.ipv4.daddr)
 			tuple.ipv4.daddr = bpf_htonl(0x7f000001);
 		tuple.ipv4.saddr = tuple.ipv4.daddr;
 		tuple.ipv4.dport = bpf_htons(t->port);
 	} else {
+		tuple.ipv6.sport = own;
 		__builtin_memcpy(tuple.ipv6.daddr, t->addr.bytes, 16);
 		if (is_own_loopback(&t->addr))
 			tuple.ipv6.daddr[3] = bpf_htonl(1);

@@ -64,7 +64,7 @@ impl Load {
             format!("172.17.0.1:{PORT}"),
         );
         let plain = |address: &str| format!("{address}:{PLAIN_PORT}");
-        let mut peer = streams(&["tcp", "sendto", "flow"], &here, "sa");
+        let mut peer = streams(&["tcp", "udp", "sendto", "flow", "uflow"], &here, "sa");
         peer.extend(streams(&["tcp", "flow"], &six, "sa"));
         peer.extend(streams(&["tcp", "udp", "flow", "uflow"], &sb, "sb"));
         peer.extend(streams(&["tcp", "udp"], &plain("127.0.0.1"), "-"));

@@ -60,7 +60,8 @@ pub(crate) fn play(words: &str) {
         ["mptcp-serve", ip] => accept(&listen(ip, &[Protocol::MPTCP, Protocol::TCP]).unwrap()),
         ["shared-serve", ip] => accept(&listen(ip, &[Protocol::TCP]).unwrap()),
         ["shared", ip] => report(|| listen(ip, &[Protocol::TCP]).map(drop)),
-        ["udp-serve", ip] => udp_serve(ip),
+        ["udp-serve", ip] => udp_serve(ip, Duration::ZERO),
+        ["udp-late-serve", ip] => udp_serve(ip, Duration::from_millis(100)),
         ["tcp", to] => report(|| tcp(to)),
         ["tcp-many", seconds, to] => tcp_many(seconds.parse().unwrap(), to),
         ["hold-raw"] => hold(vec![raw().unwrap()]),
@@ -150,11 +151,12 @@ fn accept(listener: &TcpListener) {
     }
 }
 
-fn udp_serve(ip: &str) {
+fn udp_serve(ip: &str, after: Duration) {
     let socket = UdpSocket::bind(at(ip)).unwrap();
     println!("\nlistening {}", socket.local_addr().unwrap());
     let mut buffer = [0; 64];
     while let Ok((n, from)) = socket.recv_from(&mut buffer) {
+        std::thread::sleep(after);
         // A denial of the answer is part of what is tested.
         socket.send_to(&buffer[..n], from).ok();
     }
