@@ -11,6 +11,7 @@ mod finding;
 pub mod host;
 pub mod inspect;
 mod known;
+pub mod matrix;
 pub mod model;
 mod position;
 pub mod report;

@@ -16,10 +16,12 @@ mod engine;
 mod files;
 mod gather;
 mod host;
+mod matrix;
 mod observe;
 mod table;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 /// Read where it is there and no other one is named.
 const CONFIGURATION: &str = ".cofferdam-audit.toml";
@@ -30,7 +32,13 @@ pub(crate) fn audit(call: &Call, args: &AuditArgs) -> Result<u8, Failure> {
         return explain(rule.as_deref());
     }
     let configuration = configuration(args.config.as_deref())?;
+    if args.watch {
+        return watch::watch(args, &configuration);
+    }
     let gathered = gather::gather(args)?;
+    if args.matrix {
+        return matrix::show(call, &gathered.estate, args.probe, args.all);
+    }
     let fail_on = match args.fail_on {
         Some(fail_on) => fail_on.0,
         None => configuration.fail_on.or(Some(Severity::High)),

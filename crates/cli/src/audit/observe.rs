@@ -70,7 +70,7 @@ fn look(pid: u32, observation: &mut Observation) {
 }
 
 /// Processes and the containers that they run in.
-fn processes() -> Vec<(u32, String)> {
+pub(super) fn processes() -> Vec<(u32, String)> {
     let folders = fs::read_dir("/proc").into_iter().flatten().flatten();
     folders
         .filter_map(|folder| {

@@ -1,0 +1,135 @@
+//! `cofferdam audit --matrix`: who reaches which service, and with `--probe` what attempts from this host show.
+
+use std::fs::File;
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use anstyle::Style;
+use cofferdam_audit::matrix::{From, Outcome, Row, Way, matrix};
+use cofferdam_audit::model::{Estate, Protocol};
+use nix::sched::{CloneFlags, setns};
+
+use super::observe::processes;
+use crate::failure::Failure;
+use crate::output::{BAD, Call, FAINT, GOOD, table};
+
+/// On one host a connection is made at once or not at all.
+const PATIENCE: Duration = Duration::from_millis(700);
+
+/// Prints the matrix.
+pub(super) fn show(call: &Call, estate: &Estate, probe: bool, all: bool) -> Result<u8, Failure> {
+    let mut rows = matrix(estate);
+    if probe {
+        attempt_all(estate, &mut rows);
+    }
+    let answer = serde_json::json!({"version": 1, "paths": rows});
+    call.print(&answer, |_| text(&rows, probe, all))?;
+    Ok(crate::OK)
+}
+
+fn text(rows: &[Row], probe: bool, all: bool) -> String {
+    let mut header = vec![
+        ("FROM", 16),
+        ("TO", 16),
+        ("PORT", 10),
+        ("WAY", 9),
+        ("NOW", 8),
+        ("COFFERDAM", 9),
+    ];
+    header.push(if probe { ("PROBE", 8) } else { ("BECAUSE", 0) });
+    let shown = rows.iter().map(|row| {
+        let from = match &row.from {
+            From::Internet => "internet".to_owned(),
+            From::Lan => "lan".to_owned(),
+            From::Host => "host".to_owned(),
+            From::Container(name) => name.clone(),
+        };
+        let seen = match row.probe {
+            Some(true) => "reached",
+            Some(false) => "blocked",
+            None => "-",
+        };
+        let last = if probe {
+            seen.to_owned()
+        } else {
+            row.because.clone()
+        };
+        let cells = vec![
+            from,
+            row.to.clone(),
+            format!("{}/{}", row.port, row.protocol),
+            way(row.way).to_owned(),
+            word(row.now).to_owned(),
+            word(row.with_cofferdam).to_owned(),
+            last,
+        ];
+        (style(row), cells)
+    });
+    table(&header, shown.collect(), all)
+}
+
+fn style(row: &Row) -> Style {
+    match (row.now, row.with_cofferdam) {
+        (Outcome::Reached, Outcome::Reached) => Style::new(),
+        (Outcome::Reached, _) => BAD,
+        (Outcome::Blocked, _) => GOOD,
+        (Outcome::Unknown, _) => FAINT,
+    }
+}
+
+fn way(way: Way) -> &'static str {
+    match way {
+        Way::Published => "published",
+        Way::HostMode => "host mode",
+        Way::Gateway => "gateway",
+        Way::Direct => "direct",
+        Way::Loopback => "loopback",
+    }
+}
+
+fn word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Reached => "reached",
+        Outcome::Blocked => "blocked",
+        Outcome::Unknown => "unknown",
+    }
+}
+
+/// Tries the paths of TCP that begin on this host, from the network of whoever begins.
+fn attempt_all(estate: &Estate, rows: &mut [Row]) {
+    let processes = processes();
+    let namespace = |name: &str| {
+        let place = estate.places().find(|place| place.service.name == *name)?;
+        let id = place.service.id.as_deref()?;
+        let (pid, _) = processes.iter().find(|(_, container)| container == id)?;
+        File::open(format!("/proc/{pid}/ns/net")).ok()
+    };
+    for row in rows.iter_mut().filter(|row| row.protocol == Protocol::Tcp) {
+        let Some(address) = row.address.as_ref().and_then(|address| address.parse().ok()) else {
+            continue;
+        };
+        let to = SocketAddr::new(address, row.port);
+        row.probe = match &row.from {
+            From::Host => Some(connects(to)),
+            From::Container(name) => namespace(name).and_then(|namespace| connects_from(&namespace, to)),
+            From::Internet | From::Lan => None,
+        };
+    }
+}
+
+fn connects(to: SocketAddr) -> bool {
+    TcpStream::connect_timeout(&to, PATIENCE).is_ok()
+}
+
+/// From another network namespace: a thread of its own goes there and ends.
+fn connects_from(namespace: &File, to: SocketAddr) -> Option<bool> {
+    thread::scope(|scope| {
+        let attempt = scope.spawn(|| {
+            setns(namespace, CloneFlags::CLONE_NEWNET)
+                .ok()
+                .map(|()| connects(to))
+        });
+        attempt.join().ok().flatten()
+    })
+}
