@@ -3,8 +3,7 @@
 #ifndef COFFERDAM_FILTER_H
 #define COFFERDAM_FILTER_H
 
-#include "carry_out.h"
-#include "sender.h"
+#include "datagram.h"
 
 static __always_inline void flow_of_packet(struct flow *f, const struct packet *p, __u8 hook)
 {
@@ -44,21 +43,6 @@ static __always_inline int is_kernel_socket(const struct bpf_sock *sk)
 static __always_inline int private_loopback(struct __sk_buff *skb, const void *sk, const struct settings *s)
 {
 	return skb->ifindex == LOOPBACK_IFINDEX && netns_of(sk) != s->host_netns;
-}
-
-/* An answer to what was received, or more of what was judged. */
-static __always_inline int egress_known(const struct memory_key *key, const struct settings *s, struct flow *f)
-{
-	int stale = 0;
-	__u32 kind = recall(key, &stale);
-	struct verdict v = {};
-
-	if (!kind || !stale)
-		return kind != 0;
-	if (kind != MEMORY_RECEIVED)
-		return 0;
-	judge(&f->to, &f->from, f->protocol, f->source_port, &v);
-	return !refused(&v);
 }
 
 /* What needs no look: an established connection, and a handshake that connect has judged. Before everything else, since
@@ -127,30 +111,6 @@ static __always_inline int egress(struct __sk_buff *skb)
 	return carry_out(&f, &v, &p, is_icmp(p.protocol) || sk->type == SOCK_RAW);
 }
 
-/* An answer to what was sent. After a policy change it is asked whether it might still be sent, to whom it was sent: a
- * published port is the container behind it. */
-static __always_inline int ingress_known(const struct memory_key *key, const struct settings *s, struct flow *f,
-					 const struct bpf_sock *sk, struct verdict *v)
-{
-	struct target t = { .addr = f->source, .port = f->source_port, .protocol = f->protocol };
-	int stale = 0;
-	__u32 kind = recall(key, &stale);
-	struct party asked = f->from;
-
-	if (!kind || !stale)
-		return kind != 0;
-	if (kind != MEMORY_SENT)
-		return 0;
-	locate(&t, netns_of(sk), s->host_netns);
-	if (t.published)
-		party_of_target(&asked, &t);
-	judge(&f->to, &asked, f->protocol, t.port, v);
-	if (refused(v))
-		return 0;
-	remember(key, MEMORY_SENT);
-	return 1;
-}
-
 /* Which of the handshake's segments this is; 0 for what comes after and for everything else. */
 static __always_inline __u32 segment_of(const struct packet *p, const struct bpf_sock *sk)
 {
@@ -216,22 +176,6 @@ static __always_inline int tcp_ingress(struct __sk_buff *skb, const struct packe
 	if (!segment)
 		return PASS;
 	return segment == SEGMENT_SYNACK ? from_server(skb, p, sk, f, s) : from_client(skb, p, sk, f, segment);
-}
-
-static __noinline int datagram_ingress(struct __sk_buff *skb, const struct packet *p, struct bpf_sock *sk,
-				       struct flow *f, const struct settings *s)
-{
-	struct memory_key key;
-	struct verdict v = {};
-
-	sender_of(skb, p, sk, 0, &f->to, &f->from);
-	key = memory_key(bpf_get_socket_cookie(skb), &p->source, p->source_port, p->protocol);
-	if (ingress_known(&key, s, f, sk, &v))
-		return PASS;
-	judge(&f->from, &f->to, p->protocol, p->destination_port, &v);
-	if (!refused(&v))
-		remember(&key, MEMORY_RECEIVED);
-	return carry_out(f, &v, p, !f->from.workload);
 }
 
 static __always_inline int may_enter(struct __sk_buff *skb)
