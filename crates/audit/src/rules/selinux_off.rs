@@ -1,7 +1,8 @@
 //! `selinux-off`: sELinux is switched off for a container.
 
 use crate::finding::{Finding, Severity};
-use crate::model::Estate;
+use crate::model::{Estate, Origin};
+use crate::position::Located;
 use crate::rule::{Needs, Reference, Rule};
 
 pub(super) const RULE: Rule = Rule {
@@ -25,7 +26,12 @@ fn check(estate: &Estate, out: &mut Vec<Finding>) {
         let Some((value, at)) = place.service.security("label") else {
             continue;
         };
-        if value == "disable" {
+        // Docker itself adds it to running containers that share such a namespace.
+        let host = |mode: &Option<Located<String>>| mode.as_ref().is_some_and(|mode| mode.value == "host");
+        let service = place.service;
+        let by_docker = service.origin == Origin::Inspect
+            && (service.privileged.is_some() || host(&service.pid) || host(&service.ipc));
+        if value == "disable" && !by_docker {
             out.push(
                 Finding::of(place, at, "runs without SELinux labels")
                     .severity(Severity::Medium)
