@@ -209,6 +209,32 @@ fn root_the_audit_finds_what_no_file_says() {
     );
 }
 
+/// `--watch` reports what a container brings soon after it started.
+#[test]
+fn root_the_audit_watches_containers_start() {
+    let lab = Lab::new().expect("a lab");
+    let folder = tempfile::tempdir().expect("folder");
+    let told = folder.path().join("told");
+    let socket = lab.engine.socket().display().to_string();
+    let program = cofferdam_tests::binaries::cofferdam().expect("cofferdam");
+    let mut command = lab
+        .host
+        .command(program, &["audit", "--watch", "--engine", &socket]);
+    command.stdout(std::fs::File::create(&told).expect("a file"));
+    let mut watcher = lab.host.spawn(&mut command).expect("the audit");
+    let says = |word: &str| Ok(std::fs::read_to_string(&told)?.contains(word));
+    eventually("the first report", || says("\n")).expect("a report");
+    lab.engine
+        .docker(&["run", "-d", "--name", "late", "--net=host", "curl", "sleep", "60"])
+        .expect("docker run");
+    let outcome = eventually("the new container is reported", || {
+        says("docker:late late: shares the host's network")
+    });
+    watcher.kill().expect("kill");
+    watcher.wait().expect("wait");
+    outcome.expect("a report");
+}
+
 /// G-AUDIT-PATHS: the table of docs/audit.md, row by row: without a firewall, with one for the LAN's interface, with
 /// one that drops everything, and with the raw rule of Engine 28, which nft imitates where the engine is older.
 #[test]

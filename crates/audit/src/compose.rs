@@ -1,7 +1,7 @@
 //! Compose files as docker compose reads them, and leniently where it would refuse. Bytes come through [`Files`]; this
 //! crate opens nothing. Order per file: variables, paths, `extends`; then files over each other, `include`, services.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use crate::model::Project;
@@ -58,11 +58,15 @@ pub struct Read {
 /// Reads one project from its files, later ones over earlier ones.
 pub fn read(files: &dyn Files, paths: &[String]) -> Read {
     let mut reader = Reader::new(files);
-    let project = reader.project(paths, 0);
-    Read {
-        project,
-        comments: reader.comments,
-    }
+    let mut project = reader.project(paths, 0);
+    // A file that several services extend is read several times.
+    let (mut noted, mut remarked) = (HashSet::new(), HashSet::new());
+    project
+        .notes
+        .retain(|note| noted.insert((note.at.clone(), note.text.clone())));
+    let mut comments = reader.comments;
+    comments.retain(|comment| remarked.insert(comment.at.clone()));
+    Read { project, comments }
 }
 
 /// What goes through all files of a project.

@@ -3,12 +3,19 @@
 use crate::position::{Located, Note};
 use crate::yaml::{Entry, Node, Value};
 
-/// Names that docker compose takes by itself, the first that is there; with each the name of its override.
+/// Names that docker compose takes by itself, the first that is there.
 const DEFAULTS: [&str; 4] = [
     "compose.yaml",
     "compose.yml",
-    "docker-compose.yaml",
     "docker-compose.yml",
+    "docker-compose.yaml",
+];
+/// What it lays over that, the first that is there, whatever the other one is called.
+const OVERRIDES: [&str; 4] = [
+    "compose.override.yml",
+    "compose.override.yaml",
+    "docker-compose.override.yml",
+    "docker-compose.override.yaml",
 ];
 /// Top-level keys that are no services.
 const TOP: &[&str] = &[
@@ -35,15 +42,10 @@ pub fn default_files(names: &[String]) -> Vec<String> {
     let Some(main) = DEFAULTS.iter().find(|name| has(name)) else {
         return Vec::new();
     };
-    let stem = if main.starts_with("docker-") {
-        "docker-compose"
-    } else {
-        "compose"
-    };
-    let over = ["yml", "yaml"]
+    let over = OVERRIDES
         .iter()
-        .map(|end| format!("{stem}.override.{end}"))
-        .find(|name| has(name));
+        .find(|name| has(name))
+        .map(|name| (*name).to_owned());
     std::iter::once((*main).to_owned()).chain(over).collect()
 }
 

@@ -122,3 +122,43 @@ fn old_files_and_fragments() {
     assert!(fragment.services[0].privileged.is_some());
     assert_eq!(fragment.notes.len(), 1);
 }
+
+#[test]
+fn a_folder_has_one_file_and_one_override() {
+    let names = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let all = names(&[
+        "docker-compose.yaml",
+        "docker-compose.yml",
+        "docker-compose.override.yaml",
+        "x.yaml",
+    ]);
+    assert_eq!(
+        super::default_files(&all),
+        names(&["docker-compose.yml", "docker-compose.override.yaml"])
+    );
+    let mixed = names(&[
+        "compose.yml",
+        "docker-compose.override.yml",
+        "compose.override.yaml",
+    ]);
+    assert_eq!(
+        super::default_files(&mixed),
+        names(&["compose.yml", "compose.override.yaml"])
+    );
+    assert!(super::default_files(&names(&["x.yaml"])).is_empty());
+}
+
+#[test]
+fn what_is_read_twice_is_noted_once() {
+    let main =
+        "services:\n  a: {extends: {file: b.yaml, service: x}}\n  b: {extends: {file: b.yaml, service: x}}\n";
+    let base = "services:\n  x:\n    image: y\n    ports: ['no port'] # why\n    image: z\n";
+    let read = project(&[("m.yaml", main), ("b.yaml", base)], &["m.yaml"]);
+    assert_eq!(read.comments.len(), 1);
+    let twice = read
+        .project
+        .notes
+        .iter()
+        .filter(|note| note.text.contains("written twice"));
+    assert_eq!(twice.count(), 1, "{:?}", read.project.notes);
+}
