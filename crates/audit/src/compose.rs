@@ -59,6 +59,11 @@ pub struct Read {
 pub fn read(files: &dyn Files, paths: &[String]) -> Read {
     let mut reader = Reader::new(files);
     let mut project = reader.project(paths, 0);
+    if project.services.is_empty() {
+        let at = Position::start(Arc::clone(&project.file));
+        let text = "no services are in it".to_owned();
+        project.notes.push(Note { at, text });
+    }
     // A file that several services extend is read several times.
     let (mut noted, mut remarked) = (HashSet::new(), HashSet::new());
     project

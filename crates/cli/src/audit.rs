@@ -81,12 +81,7 @@ fn shown(
 ) -> Result<String, Failure> {
     match format {
         AuditFormat::Table => {
-            if !report.notes.is_empty() {
-                note(&format!(
-                    "{} places were read leniently; `--format json` lists them",
-                    report.notes.len()
-                ));
-            }
+            tell(&report.notes);
             Ok(table::table(report, args.all))
         }
         AuditFormat::Json => json(report),
@@ -94,6 +89,20 @@ fn shown(
         AuditFormat::Junit => report::junit(report, fail_on.unwrap_or(Severity::Critical))
             .map_err(|error| Failure::new(format!("cannot write JUnit's XML: {error}"))),
         AuditFormat::Html => Ok(report::html(report, &title(args))),
+    }
+}
+
+/// A few notes in full, many as a number.
+fn tell(notes: &[report::Remark]) {
+    const FEW: usize = 4;
+    for one in notes.iter().take(if notes.len() > FEW { 0 } else { FEW }) {
+        note(&format!("{}:{}:{}: {}", one.file, one.line, one.column, one.text));
+    }
+    if notes.len() > FEW {
+        note(&format!(
+            "{} places were read leniently; `--format json` lists them",
+            notes.len()
+        ));
     }
 }
 

@@ -149,6 +149,19 @@ fn a_folder_has_one_file_and_one_override() {
 }
 
 #[test]
+fn a_file_without_services_says_so() {
+    for text in ["", "services: [a]\n", "- 1\n", "services: {a: null}\n", "{"] {
+        let read = project(&[("m.yaml", text)], &["m.yaml"]);
+        let noted = read
+            .project
+            .notes
+            .iter()
+            .any(|note| note.text == "no services are in it");
+        assert!(noted, "{text}: {:?}", read.project.notes);
+    }
+}
+
+#[test]
 fn what_is_read_twice_is_noted_once() {
     let main =
         "services:\n  a: {extends: {file: b.yaml, service: x}}\n  b: {extends: {file: b.yaml, service: x}}\n";

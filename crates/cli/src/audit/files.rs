@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -9,9 +10,12 @@ use cofferdam_audit::compose::{self, Files, Read};
 use walkdir::{DirEntry, WalkDir};
 
 use crate::failure::Failure;
+use crate::output::note;
 
 /// Nobody writes a configuration longer than this.
 const LONGEST: u64 = 8 << 20;
+/// So many take long enough that somebody who waits wants to know.
+const MANY: usize = 200;
 /// Folders that hold other people's files.
 const SKIPPED: &[&str] = &["node_modules", "target", "vendor"];
 
@@ -56,6 +60,9 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<Found, Failure> {
 
 /// Reads all projects, on every core.
 pub(super) fn read_all(projects: &[Vec<String>]) -> Vec<Read> {
+    if projects.len() > MANY && std::io::stderr().is_terminal() {
+        note(&format!("reading {} projects", projects.len()));
+    }
     let threads = thread::available_parallelism().map_or(1, usize::from).max(1);
     let share = projects.len().div_ceil(threads).max(1);
     thread::scope(|scope| {
