@@ -169,8 +169,22 @@ struct sender_key {
 struct sender {
 	__u64 cgroup;
 	__u64 time;
-	__u32 has_option; /* it proves itself, so a segment without the option is somebody else's */
-	__u32 pad;
+};
+
+/* Who sent an unsigned SYN or SYN-ACK, by its sequence number. */
+struct opener {
+	__u64 cgroup;
+	__u64 time;
+	struct address source; /* as the receiver saw it first; nobody else borrows the number after that */
+	__u16 port;
+	__u16 bound; /* 1: `source` and `port` are known */
+	__u32 peer;  /* SYN-ACK: whom it answers; 0: it is a SYN */
+};
+
+/* The numbers of a client's segment that completed a handshake without a request in the kernel (SYN cookies). */
+struct completed {
+	__be32 sequence;
+	__be32 acknowledgement;
 };
 
 enum memory_kind { MEMORY_SENT = 1, MEMORY_RECEIVED = 2 };

@@ -53,7 +53,7 @@ enum counter {
 	COUNTERS = 7,
 };
 
-/* A connect that a protected workload made before, under this policy: to a listener of its own namespace. */
+/* A connect that a protected workload made before, under this policy: to a protected listener. */
 struct judged_key {
 	__u64 cgroup; /* of the caller */
 	__u64 netns;
@@ -73,7 +73,8 @@ struct judged {
 	char comm[16];
 	__u8 reason;
 	__u8 direction;
-	__u8 pad[6];
+	__u8 remote; /* 1: another namespace, or NAT on the way */
+	__u8 pad[5];
 };
 
 #endif

@@ -34,10 +34,15 @@ struct secret {
 	__u64 high;
 };
 
-/* Why a SYN is answered as it is: left by ingress for whoever writes the SYN-ACK. */
+/* A SYN that was let in: who may answer it, and to whom. */
 struct answer {
+	__u64 tag;    /* of its option; 0: it had none */
 	__u64 cgroup; /* of the listener */
 	__u64 time;
+	__be32 syn;
+	__u32 peer; /* who sent it: identity, class or prefix number */
+	__u32 self; /* the listener's identity; 0: it has none to sign with */
+	__u32 pad;
 };
 
 /* What the tests hand to the signing program. */

@@ -14,6 +14,7 @@ struct attempt {
 	__u16 source_port;
 	__u16 destination_port;
 	__u32 hook; /* each end has a verdict of its own */
+	__u32 pad;
 };
 
 /* → epochs.policy at the verdict. Written and read by the packet hooks. The oldest goes when full: recorded again. */

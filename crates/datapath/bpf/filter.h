@@ -62,7 +62,7 @@ static __always_inline int may_leave(struct __sk_buff *skb)
 	if (is_plain_tcp(skb))
 		return 1;
 	tcp = tcp_header(skb);
-	return tcp && leaves_judged(sk, tcp);
+	return tcp && leaves_judged(skb, sk, tcp);
 }
 
 static __always_inline int egress(struct __sk_buff *skb)
@@ -88,7 +88,7 @@ static __always_inline int egress(struct __sk_buff *skb)
 	answer = p.protocol == IPPROTO_TCP && sk->type != SOCK_RAW && (p.tcp_flags & TCP_ACK);
 	if (answer) {
 		if (!p.has_option && (p.tcp_flags & TCP_SYN))
-			leave_record(skb, &p, f.from.cgroup, sk);
+			leave_answerer(&p, f.from.cgroup);
 		return PASS; /* SYN-ACK: the SYN was judged on its way in. Or an established connection with odd headers */
 	}
 	t = (struct target){ .addr = p.destination, .port = p.destination_port, .protocol = p.protocol };
@@ -149,6 +149,39 @@ static __noinline int from_server(struct __sk_buff *skb, const struct packet *p,
 	return carry_out(f, &v, p, 0);
 }
 
+/*
+ * Of a connection that this listener's namespace knows no more. The kernel answers with a reset, as it should: there is no
+ * handshake that the segment could complete, neither a request nor a cookie.
+ */
+static __always_inline int is_stray(struct __sk_buff *skb, const struct packet *p, const struct bpf_sock *sk)
+{
+	struct bpf_sock_tuple tuple = {};
+	__u32 size = sizeof(tuple.ipv6);
+	struct bpf_sock *found;
+	int state;
+
+	if (p->has_option || skb->ifindex == LOOPBACK_IFINDEX || takes_cookies(sk))
+		return 0;
+	if (is_v4(&p->source)) {
+		size = sizeof(tuple.ipv4);
+		tuple.ipv4.saddr = *(const __u32 *)(p->source.bytes + 12);
+		tuple.ipv4.daddr = *(const __u32 *)(p->destination.bytes + 12);
+		tuple.ipv4.sport = bpf_htons(p->source_port);
+		tuple.ipv4.dport = bpf_htons(p->destination_port);
+	} else {
+		__builtin_memcpy(tuple.ipv6.saddr, p->source.bytes, 16);
+		__builtin_memcpy(tuple.ipv6.daddr, p->destination.bytes, 16);
+		tuple.ipv6.sport = bpf_htons(p->source_port);
+		tuple.ipv6.dport = bpf_htons(p->destination_port);
+	}
+	found = bpf_skc_lookup_tcp(skb, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+	if (!found)
+		return 1;
+	state = found->state;
+	bpf_sk_release(found);
+	return state == TCP_LISTEN;
+}
+
 static __noinline int from_client(struct __sk_buff *skb, const struct packet *p, struct bpf_sock *sk, struct flow *f,
 				  __u32 segment)
 {
@@ -160,11 +193,15 @@ static __noinline int from_client(struct __sk_buff *skb, const struct packet *p,
 	if (segment == SEGMENT_SYN && (p->has_payload || p->has_cookie) && s && !s->observe &&
 	    !(f->to.flags & ENTRY_OBSERVE))
 		return DROP;
+	if (segment == SEGMENT_CLIENT && is_stray(skb, p, sk))
+		return PASS;
 	sender_of(skb, p, sk, segment, &f->to, &f->from);
 	judge(&f->from, &f->to, IPPROTO_TCP, p->destination_port, &v);
 	end_handover();
 	if (segment == SEGMENT_SYN && !refused(&v))
-		leave_answer(p, f->to.cgroup);
+		leave_answer(p, &f->to, &f->from);
+	if (segment == SEGMENT_CLIENT && !refused(&v) && is_replayed(p, sk))
+		return DROP;
 	return carry_out(f, &v, p, segment == SEGMENT_SYN && f->from.class != CLASS_WORKLOAD);
 }
 

@@ -25,8 +25,9 @@ static __always_inline __u64 socket_number(const void *sk)
 	return (__u64)sk;
 }
 
-/* `receiver`: the cgroup of the listener whose ingress was judged too. */
-static __always_inline void hand_over(const void *sk, __u64 receiver)
+/* `receiver`: the cgroup of the listener whose ingress was judged too. To another namespace only the sender's verdict goes
+ * along; the receiver asks for proof. */
+static __always_inline void hand_over(const void *sk, __u64 receiver, __u32 stage)
 {
 	struct handover *h = get_handover();
 
@@ -35,7 +36,7 @@ static __always_inline void hand_over(const void *sk, __u64 receiver)
 	h->socket = socket_number(sk);
 	h->receiver = receiver;
 	h->epoch = policy_epoch();
-	h->stage = STAGE_CONNECT;
+	h->stage = stage;
 }
 
 /* Was this socket's connect the last one here? */
@@ -68,19 +69,32 @@ static __always_inline __be32 after_syn(const struct handover *h)
 	return bpf_htonl(bpf_ntohl(h->sequence) + 1);
 }
 
-static __always_inline int leaves_judged(const struct bpf_sock *sk, const struct tcp_start *tcp)
+/* Does our option stand where the kernel puts it? Only the socket's own sockops can have written it. */
+static __always_inline int is_signed(struct __sk_buff *skb, const struct tcp_start *tcp)
+{
+	__u32 end = (__u32)((long)tcp - (long)skb->data) + (tcp->offset >> 4) * 4;
+	struct wire_option o;
+
+	return end > WIRE_LENGTH && !bpf_skb_load_bytes(skb, end - WIRE_LENGTH, &o, sizeof(o)) && wire_is_ours(&o);
+}
+
+static __always_inline int leaves_judged(struct __sk_buff *skb, const struct bpf_sock *sk, const struct tcp_start *tcp)
 {
 	struct handover *h = get_handover();
 	__u8 flags = tcp->flags & HANDSHAKE_FLAGS;
 
 	if (!h || h->epoch != policy_epoch())
-		return 0;
+		return flags == (TCP_SYN | TCP_ACK) && is_signed(skb, tcp);
+	if (flags == TCP_SYN && h->stage == STAGE_REMOTE && h->socket == socket_number(sk))
+		return is_signed(skb, tcp);
 	if (flags == TCP_SYN && h->stage == STAGE_CONNECT && h->socket == socket_number(sk)) {
 		h->sequence = tcp->sequence;
 		h->stage = STAGE_SYN_LEFT;
 		return 1;
 	}
-	return flags == (TCP_SYN | TCP_ACK) && h->stage == STAGE_SYN_CAME && tcp->acknowledgement == after_syn(h);
+	if (flags != (TCP_SYN | TCP_ACK))
+		return 0;
+	return (h->stage == STAGE_SYN_CAME && tcp->acknowledgement == after_syn(h)) || is_signed(skb, tcp);
 }
 
 static __always_inline int arrives_judged(struct bpf_sock *sk, const struct tcp_start *tcp)

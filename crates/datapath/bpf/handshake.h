@@ -40,35 +40,38 @@ static __always_inline int listens_on_loopback(struct bpf_sock_ops *ops)
 }
 
 /* The identity that may sign this segment, or 0. */
-static __always_inline __u32 signer(struct bpf_sock_ops *ops)
+static __always_inline __u32 signer(struct bpf_sock_ops *ops, const struct tcp_start *tcp)
 {
 	/* The kernel searches for kind and the first bytes of the magic number, and fills in the rest. */
 	struct wire_option syn = { .kind = WIRE_KIND, .length = 4, .experiment = bpf_htons(WIRE_EXPERIMENT) };
 	const struct answer *left;
 	struct party self;
-	__u64 tag;
 
-	if ((ops->skb_tcp_flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK)) {
-		/* No socket here (dataplane 11): what ingress left under the SYN's tag says who answers. */
-		if (bpf_load_hdr_opt(ops, &syn, sizeof(syn), BPF_LOAD_HDR_OPT_TCP_SYN) != sizeof(syn))
+	if (tcp->flags & TCP_SYN && tcp->flags & TCP_ACK) {
+		/* No socket here (dataplane 11): what ingress left about that very SYN says who answers. */
+		left = answer_to(bpf_htonl(bpf_ntohl(tcp->acknowledgement) - 1));
+		if (!left || !left->tag ||
+		    bpf_load_hdr_opt(ops, &syn, sizeof(syn), BPF_LOAD_HDR_OPT_TCP_SYN) != sizeof(syn))
 			return 0;
-		tag = wire_tag_of(&syn);
-		left = bpf_map_lookup_elem(&answers, &tag);
-		return left && party_of_cgroup(&self, left->cgroup) && self.workload ? self.peer : 0;
+		return left->tag == wire_tag_of(&syn) ? left->self : 0;
 	}
 	if (!ops->sk || !ops->is_fullsock)
 		return 0;
 	return party_of_cgroup(&self, cgroup_of(ops->sk)) && self.workload ? self.peer : 0;
 }
 
+static __always_inline int syn_was_signed(struct bpf_sock_ops *ops)
+{
+	struct wire_option syn = { .kind = WIRE_KIND, .length = 4, .experiment = bpf_htons(WIRE_EXPERIMENT) };
+
+	return bpf_load_hdr_opt(ops, &syn, sizeof(syn), BPF_LOAD_HDR_OPT_TCP_SYN) == sizeof(syn);
+}
+
 /* The SYN had room, this segment has not (Multipath TCP): its receiver goes by the SYN's record, as if that had had none. */
 static __always_inline void excuse(struct bpf_sock_ops *ops)
 {
-	__u32 syn = bpf_htonl(ops->snd_una - 1);
-	struct sender *left = bpf_map_lookup_elem(&handshakes, &syn);
-
-	if (left)
-		left->has_option = 0;
+	if (ops->sk && ops->is_fullsock)
+		leave_opener(bpf_htonl(ops->snd_una - 1), cgroup_of(ops->sk), 0);
 }
 
 static __always_inline void reserve(struct bpf_sock_ops *ops)
@@ -80,7 +83,8 @@ static __always_inline void reserve(struct bpf_sock_ops *ops)
 		want_option(ops, 0);
 		return;
 	}
-	if ((synack && answers_judged()) || !signer(ops) || !bpf_reserve_hdr_opt(ops, WIRE_LENGTH, 0))
+	/* Whether it may be signed is asked when it is written; what stays unused is padding. */
+	if ((synack && (answers_judged() || !syn_was_signed(ops))) || !bpf_reserve_hdr_opt(ops, WIRE_LENGTH, 0))
 		return;
 	count(NO_ROOM);
 	if (!(ops->skb_tcp_flags & TCP_SYN))
@@ -91,10 +95,12 @@ static __always_inline void write_option(struct bpf_sock_ops *ops)
 {
 	struct tcp_start *tcp = (struct tcp_start *)(long)ops->skb_data;
 	struct wire_option o = {};
-	__u32 segment, claim, identity = signer(ops);
+	__u32 segment, claim, identity;
 
-	/* Asked again, not remembered from `reserve`: between the two this CPU may have written somebody else's segment. */
-	if (!identity || (void *)(tcp + 1) > (void *)(long)ops->skb_data_end)
+	if ((void *)(tcp + 1) > (void *)(long)ops->skb_data_end)
+		return;
+	identity = signer(ops, tcp);
+	if (!identity)
 		return;
 	claim = wire_claim(identity);
 	segment = !(tcp->flags & TCP_SYN) ? SEGMENT_CLIENT : tcp->flags & TCP_ACK ? SEGMENT_SYNACK : SEGMENT_SYN;
@@ -143,6 +149,7 @@ static __always_inline int handshake(struct bpf_sock_ops *ops)
 		return 1;
 	if (op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB) {
 		want_option(ops, 0); /* inherited from the listener */
+		complete(ops->rcv_nxt);
 		return 1;
 	}
 	s = get_settings();

@@ -25,14 +25,15 @@ static __always_inline int was_judged(const struct judged_key *key, const void *
 	if (!j)
 		return 0;
 	__sync_fetch_and_add(&j->repeats, 1);
-	hand_over(sk, j->to.cgroup);
+	hand_over(sk, j->to.cgroup, j->remote ? STAGE_REMOTE : STAGE_CONNECT);
 	return 1;
 }
 
 /* Not inlined: the stack of a program and its callees is 512 bytes. */
-static __noinline void keep_judged(const struct judged_key *key, const struct flow *f, const struct verdict *v)
+static __noinline void keep_judged(const struct judged_key *key, const struct flow *f, const struct verdict *v,
+				   int remote)
 {
-	struct judged j = { .rule = v->rule, .reason = v->reason, .direction = v->direction };
+	struct judged j = { .rule = v->rule, .reason = v->reason, .direction = v->direction, .remote = remote };
 
 	endpoint(&j.from, &f->from);
 	endpoint(&j.to, &f->to);

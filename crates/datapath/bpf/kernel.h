@@ -61,6 +61,7 @@ struct sock_common {
 	__u16 skc_num;
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
+	unsigned char skc_reuseport : 1;
 	unsigned char skc_ipv6only : 1;
 	unsigned char skc_net_refcnt : 1;
 	possible_net_t skc_net;
@@ -87,7 +88,12 @@ struct sock {
 
 struct tcp_fastopen_request;
 
+struct tcp_options_received {
+	int ts_recent_stamp;
+};
+
 struct tcp_sock {
+	struct tcp_options_received rx_opt;
 	struct tcp_fastopen_request *fastopen_req;
 };
 
@@ -131,6 +137,7 @@ struct bpf_iter__udp {
 #define ECONNREFUSED         111
 #define TCP_CLOSE            7
 #define TCP_LISTEN           10
+#define TCP_NEW_SYN_RECV     12
 #define TCP_FASTOPEN         23
 #define TCP_FASTOPEN_CONNECT 30
 #define EOPNOTSUPP           95

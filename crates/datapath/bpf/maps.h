@@ -143,7 +143,7 @@ struct {
 } port_published SEC(".maps");
 
 /* The segment of a handshake that came last; see handover.h. */
-enum stage { STAGE_NONE, STAGE_CONNECT, STAGE_SYN_LEFT, STAGE_SYN_CAME, STAGE_SYNACK_CAME, STAGE_DONE };
+enum stage { STAGE_NONE, STAGE_REMOTE, STAGE_CONNECT, STAGE_SYN_LEFT, STAGE_SYN_CAME, STAGE_SYNACK_CAME, STAGE_DONE };
 
 struct handover {
 	__u64 socket;    /* the connecting one, by its address in the kernel */
@@ -163,7 +163,7 @@ struct {
 	__type(value, struct handover);
 } handovers SEC(".maps");
 
-/* Connects that were allowed under this policy, to a listener of the same namespace: they need no second judgement and no
+/* Connects that were allowed under this policy, to a protected listener: they need no second judgement and no
  * second record, only a count. Written by connect, read by it and the daemon, which reports the counts and removes what
  * an older policy said. Full: such a connect is judged and recorded each time. */
 struct {
@@ -174,16 +174,8 @@ struct {
 	__type(value, struct judged);
 } judged_connects SEC(".maps");
 
-/* Initial sequence number → who sent that SYN; it survives NAT. Written by egress, read by ingress. The oldest goes
- * when full: that handshake is judged as a stranger's. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
-	__type(key, __u32);
-	__type(value, struct sender);
-} handshakes SEC(".maps");
-
-/* The same for datagrams that cross namespaces. */
+/* Who sends datagrams from an address and port to other namespaces. Written by egress, read by ingress. The oldest goes when
+ * full: its datagrams are a stranger's. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
@@ -198,23 +190,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct secret);
 } secrets SEC(".maps");
-
-/* Tag of a SYN that was let in → who answers it. Written by ingress, read by the SYN-ACK's writer, which has no socket.
- * The oldest goes when full: that SYN-ACK carries no identity and its client judges by directory. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
-	__type(key, __u64);
-	__type(value, struct answer);
-} answers SEC(".maps");
-
-/* From HDR_OPT_LEN to WRITE_HDR_OPT of the same segment, which follow each other on one CPU: who claims what. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u32);
-} claims SEC(".maps");
 
 /* Exchanges of datagrams, by socket. Written and read by sendmsg, connect, egress and ingress. */
 struct {

@@ -4,6 +4,7 @@
 #define COFFERDAM_SENDER_H
 
 #include "handover.h"
+#include "proof.h"
 
 enum { PACKET_BROADCAST = 1 };
 
@@ -62,22 +63,21 @@ static __always_inline struct sender_key sender_key(struct __sk_buff *skb, const
 /* Other namespace, or NAT on the way: what the sender's egress program left behind. Only for sources on this host: a SYN
  * from elsewhere that happens to have, or guesses, the sequence number of a handshake here borrows nothing. */
 static __always_inline int sender_by_record(struct __sk_buff *skb, const struct packet *p, const void *sk,
-					    __u32 segment, struct party *from)
+					    __u32 segment, const struct party *self, struct party *from)
 {
-	struct sender_key key = sender_key(skb, p, sk);
-	__u32 syn = p->sequence;
+	struct sender_key key;
 	const struct sender *left;
+	__u64 cgroup = 0;
 
-	if (segment == SEGMENT_CLIENT)
-		syn = bpf_htonl(bpf_ntohl(syn) - 1);
-	if (p->protocol == IPPROTO_TCP)
-		left = bpf_map_lookup_elem(&handshakes, &syn);
-	else
+	if (p->protocol == IPPROTO_TCP) {
+		cgroup = opener_of(p, segment, self);
+	} else {
+		key = sender_key(skb, p, sk);
 		left = bpf_map_lookup_elem(&senders, &key);
-	if (!left || left->has_option ||
-	    bpf_ktime_get_boot_ns() - left->time > (__u64)HANDSHAKE_SECONDS * NS_PER_SECOND)
-		return 0;
-	return is_on_this_host(&p->source) && party_of_cgroup(from, left->cgroup);
+		if (left && is_fresh(left->time))
+			cgroup = left->cgroup;
+	}
+	return cgroup && is_on_this_host(&p->source) && party_of_cgroup(from, cgroup);
 }
 
 /* 1: the option proves who sent this segment. 0: it does not verify. */
@@ -114,7 +114,7 @@ static __always_inline void sender_of(struct __sk_buff *skb, const struct packet
 	else if (skb->ifindex == LOOPBACK_IFINDEX)
 		known = sender_by_socket(skb, p, from);
 	if (known == -1)
-		known = sender_by_record(skb, p, sk, segment, from);
+		known = sender_by_record(skb, p, sk, segment, self, from);
 	if (known == 1)
 		return;
 	if (is_to_many(skb, p))
@@ -123,27 +123,19 @@ static __always_inline void sender_of(struct __sk_buff *skb, const struct packet
 		party_of_address(from, &p->source);
 }
 
+/* For the receiver on this host: a datagram, or a SYN that had no room for the option. */
 static __always_inline void leave_record(struct __sk_buff *skb, const struct packet *p, __u64 cgroup, const void *sk)
 {
-	struct sender s = { .cgroup = cgroup, .time = bpf_ktime_get_boot_ns(), .has_option = p->has_option };
+	struct sender s = { .cgroup = cgroup, .time = bpf_ktime_get_boot_ns() };
 	struct sender_key key;
 
 	if (p->protocol == IPPROTO_TCP) {
-		bpf_map_update_elem(&handshakes, &p->sequence, &s, BPF_ANY);
+		if (!p->has_option && is_on_this_host(&p->destination))
+			leave_opener(p->sequence, cgroup, 0);
 	} else if (is_datagram(p->protocol)) {
 		key = sender_key(skb, p, sk);
 		bpf_map_update_elem(&senders, &key, &s, BPF_ANY);
 	}
-}
-
-/* The SYN may be answered in the receiver's name. */
-static __always_inline void leave_answer(const struct packet *p, __u64 cgroup)
-{
-	struct answer a = { .cgroup = cgroup, .time = bpf_ktime_get_boot_ns() };
-	__u64 tag = wire_tag_of(&p->option);
-
-	if (p->has_option)
-		bpf_map_update_elem(&answers, &tag, &a, BPF_ANY);
 }
 
 #endif

@@ -181,10 +181,11 @@ static __always_inline int judge_reach(struct bpf_sock_addr *ctx, const struct c
 	if (c->from_protected && is_datagram(t.protocol)) {
 		remember(&key, MEMORY_SENT);
 		remember_asked(f.from.workload, t.port, t.protocol);
-	} else if (is_protected_connect(c) && listener == 1 && t.netns == c->netns && !t.published &&
-		   v.action == ACT_ALLOW) {
-		hand_over(ctx->sk, f.to.cgroup);
-		keep_judged(before, &f, &v);
+	} else if (is_protected_connect(c) && listener == 1 && v.action == ACT_ALLOW) {
+		int remote = t.netns != c->netns || t.published;
+
+		hand_over(ctx->sk, f.to.cgroup, remote ? STAGE_REMOTE : STAGE_CONNECT);
+		keep_judged(before, &f, &v, remote);
 	}
 	return PROCEED;
 }

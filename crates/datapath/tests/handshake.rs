@@ -76,6 +76,22 @@ fn root_each_segment_of_a_handshake_is_signed() {
     assert_eq!(pair.stage.datapath().losses().unwrap().bad_tags, 0);
 }
 
+/// G-HANDSHAKE: who talks on in a connection that its server has forgotten is reset by the server's kernel, as without us,
+/// and nothing is recorded as denied: no handshake waits for that segment, so it can open nothing.
+#[test]
+fn root_forgotten_connections_are_reset() {
+    let mut pair = Pair::new();
+    let (_server, at) = pair.serve("forgetful-serve");
+    let outcome = pair.ask(&pair.friend, &format!("forgotten {at}"));
+    let denied: Vec<_> = pair
+        .stage
+        .flows()
+        .into_iter()
+        .filter(|f| f.verdict.action == cofferdam_policy::Action::Deny)
+        .collect();
+    assert!(outcome.ok && denied.is_empty(), "{outcome:?} {denied:#?}");
+}
+
 /// G-HANDSHAKE: inside one namespace connect has seen both sockets; nothing is written, and the verdict is the same.
 #[test]
 fn root_one_namespace_needs_no_option() {

@@ -134,12 +134,16 @@ impl Stage {
         ask_in(&self.host, dir, words)
     }
 
+    /// Records since the last call, and each repeat as a record of its own.
     pub(crate) fn flows(&mut self) -> Vec<FlowEvent> {
         let mut events = Vec::new();
         self.datapath().drain(&mut events).unwrap();
+        let again = self.datapath().repeated().unwrap().into_iter();
+        let again = again.flat_map(|(flow, times)| std::iter::repeat_n(flow, times as usize));
         events
             .into_iter()
             .filter_map(|e| if let Event::Flow(f) = e { Some(f) } else { None })
+            .chain(again)
             .collect()
     }
 }

@@ -68,6 +68,8 @@ pub(crate) fn play(words: &str) {
         ["hold-listener", ip] => hold(vec![listen(ip, &[Protocol::TCP]).unwrap().into()]),
         ["hold-streams", count] => hold((0..count.parse().unwrap()).map(|_| stream().unwrap()).collect()),
         ["fast-serve", ip] => accept(&fast_open(TcpListener::bind(at(ip)).unwrap())),
+        ["forgetful-serve", ip] => forget(&TcpListener::bind(at(ip)).unwrap()),
+        ["forgotten", to] => report(|| forgotten(to)),
         ["fast", to] => report(|| fast(to)),
         ["fast-once", to] => report(|| fast_once(to)),
         ["tcp-from", from, to] => report(|| tcp_from(from, to)),
@@ -149,6 +151,34 @@ fn accept(listener: &TcpListener) {
         let mut stream = stream;
         stream.write_all(b"x").ok();
     }
+}
+
+/// Answers, and loses the connection without a word, as a host does that is switched off and on again.
+fn forget(listener: &TcpListener) {
+    println!("\nlistening {}", listener.local_addr().unwrap());
+    for stream in listener.incoming().flatten() {
+        let mut stream = stream;
+        stream.write_all(b"x").ok();
+        option(&stream, nix::libc::TCP_REPAIR, 1);
+    }
+}
+
+/// Goes on talking after the server has forgotten: `ok` once the kernel has said so, with a reset.
+fn forgotten(to: &str) -> std::io::Result<()> {
+    let mut stream = TcpStream::connect_timeout(&to.parse().unwrap(), Duration::from_secs(2))?;
+    let mut byte = [0];
+    stream.read_exact(&mut byte)?;
+    stream.set_read_timeout(Some(Duration::from_millis(50)))?;
+    let end = Instant::now() + Duration::from_secs(3);
+    while Instant::now() < end {
+        let talk = stream.write_all(b"y").and_then(|()| stream.read(&mut byte));
+        match talk.map_err(|e| e.kind()) {
+            Err(ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => return Ok(()),
+            Err(ErrorKind::WouldBlock) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    Err(std::io::Error::from_raw_os_error(nix::libc::ETIMEDOUT))
 }
 
 fn udp_serve(ip: &str, after: Duration) {
