@@ -197,7 +197,7 @@ static __noinline int from_client(struct __sk_buff *skb, const struct packet *p,
 		return PASS;
 	sender_of(skb, p, sk, segment, &f->to, &f->from);
 	judge(&f->from, &f->to, IPPROTO_TCP, p->destination_port, &v);
-	end_handover();
+	end_handover(segment == SEGMENT_SYN && p->has_option && !refused(&v));
 	if (segment == SEGMENT_SYN && !refused(&v))
 		leave_answer(p, &f->to, &f->from);
 	if (segment == SEGMENT_CLIENT && !refused(&v) && is_replayed(p, sk))

@@ -47,21 +47,24 @@ static __always_inline int is_handed_over(const void *sk)
 	return h && h->stage == STAGE_CONNECT && h->socket == socket_number(sk) && h->epoch == policy_epoch();
 }
 
-/* A SYN of somebody else was judged on this CPU: what follows is not the handshake that was handed over. */
-static __always_inline void end_handover(void)
+/* A segment of somebody else was judged on this CPU: what follows is not the handshake that was handed over. */
+static __always_inline void end_handover(int is_signed)
 {
 	struct handover *h = get_handover();
 
-	if (h)
-		h->stage = STAGE_NONE;
+	if (!h)
+		return;
+	h->stage = STAGE_NONE;
+	h->is_signed = is_signed;
 }
 
-/* Is the SYN-ACK that is written now the answer to a SYN that needed no option? The SYN came on this CPU just before. */
-static __always_inline int answers_judged(void)
+/* Has the SYN-ACK that is written now something to sign for? Its SYN came on this CPU just before. A guess about room only:
+ * whoever writes asks again. */
+static __always_inline int answers_signed(void)
 {
 	const struct handover *h = get_handover();
 
-	return h && h->stage == STAGE_SYN_CAME;
+	return h && h->stage != STAGE_SYN_CAME && h->is_signed;
 }
 
 static __always_inline __be32 after_syn(const struct handover *h)

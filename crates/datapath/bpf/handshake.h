@@ -60,13 +60,6 @@ static __always_inline __u32 signer(struct bpf_sock_ops *ops, const struct tcp_s
 	return party_of_cgroup(&self, cgroup_of(ops->sk)) && self.workload ? self.peer : 0;
 }
 
-static __always_inline int syn_was_signed(struct bpf_sock_ops *ops)
-{
-	struct wire_option syn = { .kind = WIRE_KIND, .length = 4, .experiment = bpf_htons(WIRE_EXPERIMENT) };
-
-	return bpf_load_hdr_opt(ops, &syn, sizeof(syn), BPF_LOAD_HDR_OPT_TCP_SYN) == sizeof(syn);
-}
-
 /* The SYN had room, this segment has not (Multipath TCP): its receiver goes by the SYN's record, as if that had had none. */
 static __always_inline void excuse(struct bpf_sock_ops *ops)
 {
@@ -84,7 +77,7 @@ static __always_inline void reserve(struct bpf_sock_ops *ops)
 		return;
 	}
 	/* Whether it may be signed is asked when it is written; what stays unused is padding. */
-	if ((synack && (answers_judged() || !syn_was_signed(ops))) || !bpf_reserve_hdr_opt(ops, WIRE_LENGTH, 0))
+	if ((synack && !answers_signed()) || !bpf_reserve_hdr_opt(ops, WIRE_LENGTH, 0))
 		return;
 	count(NO_ROOM);
 	if (!(ops->skb_tcp_flags & TCP_SYN))

@@ -151,7 +151,7 @@ struct handover {
 	__be32 sequence; /* of the SYN */
 	__u32 epoch;     /* epochs.policy at the verdict */
 	__u32 stage;     /* enum stage */
-	__u32 pad;
+	__u32 is_signed; /* the SYN that was judged in full here last: its answer needs room for the option */
 };
 
 /* What connect found out, for the handshake that follows. Written by connect and the packet hooks, read by them and the

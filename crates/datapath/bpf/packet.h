@@ -39,7 +39,8 @@ enum {
 	EXTENSION_HEADERS = 8, /* as many as Linux itself would be asked to walk in practice */
 	LOOPBACK_IFINDEX = 1,  /* in every network namespace */
 	TCP_HEADER = 20,
-	TCP_OPTIONS = 24, /* one byte each at worst, padding mostly */
+	TCP_OPTIONS = 24,   /* one byte each at worst, padding mostly */
+	USUAL_OPTIONS = 20, /* segment size 4, SACK 2, timestamps 10, padding 1, window scale 3 */
 	FAST_OPEN_KIND = 34,
 	FAST_OPEN_EXPERIMENT = 0xf989, /* of kind 254, as before RFC 7413; Linux takes it still */
 };
@@ -86,6 +87,15 @@ static __always_inline int is_cookie(struct __sk_buff *skb, __u32 at, const __u8
 	return !bpf_skb_load_bytes(skb, at + 2, &experiment, 2) && experiment == bpf_htons(FAST_OPEN_EXPERIMENT);
 }
 
+/* What Linux asks for in a SYN, and ours: then there is no cookie. */
+static __always_inline int is_usual(struct __sk_buff *skb, __u32 at, __u32 length)
+{
+	__u8 o[USUAL_OPTIONS];
+
+	return length == TCP_HEADER + USUAL_OPTIONS + WIRE_LENGTH && !bpf_skb_load_bytes(skb, at, o, sizeof(o)) &&
+	       o[0] == 2 && o[4] == 4 && o[6] == 8 && o[16] == 1 && o[17] == 3;
+}
+
 /* The kernel puts our option last, so one load finds it; a middlebox may have moved it, so look everywhere then. What else
  * a SYN has matters too. */
 __noinline int find_option(struct __sk_buff *skb, __u32 offset, __u32 length, struct packet *p)
@@ -99,7 +109,7 @@ __noinline int find_option(struct __sk_buff *skb, __u32 offset, __u32 length, st
 	if (length >= TCP_HEADER + WIRE_LENGTH &&
 	    !bpf_skb_load_bytes(skb, end - WIRE_LENGTH, &p->option, WIRE_LENGTH) && wire_is_ours(&p->option)) {
 		p->has_option = 1;
-		if (!(p->tcp_flags & TCP_SYN))
+		if (!(p->tcp_flags & TCP_SYN) || is_usual(skb, at, length))
 			return 0;
 	}
 	for (i = 0; i < TCP_OPTIONS && at + sizeof(head) <= end; i++) {
@@ -141,17 +151,13 @@ static __always_inline int parse_transport(struct __sk_buff *skb, __u32 offset, 
 	return PARSED;
 }
 
-static __always_inline int parse_v4(struct __sk_buff *skb, struct packet *p)
+static __always_inline int parse_v4(struct __sk_buff *skb, const struct ipv4_header *ip, struct packet *p)
 {
-	struct ipv4_header ip;
-
-	if (bpf_skb_load_bytes(skb, 0, &ip, sizeof(ip)))
-		return NOT_PARSED;
-	address_v4(&p->source, ip.source);
-	address_v4(&p->destination, ip.destination);
-	p->protocol = ip.protocol;
-	p->fragment = (ip.fragment & bpf_htons(0x1fff)) != 0;
-	return parse_transport(skb, (ip.version_length & 0xf) * 4, p);
+	address_v4(&p->source, ip->source);
+	address_v4(&p->destination, ip->destination);
+	p->protocol = ip->protocol;
+	p->fragment = (ip->fragment & bpf_htons(0x1fff)) != 0;
+	return parse_transport(skb, (ip->version_length & 0xf) * 4, p);
 }
 
 static __always_inline int is_extension(__u8 next)
@@ -189,18 +195,18 @@ static __always_inline int parse_v6(struct __sk_buff *skb, struct packet *p)
 
 __noinline int parse(struct __sk_buff *skb, struct packet *p)
 {
-	__u8 version;
+	struct ipv4_header ip; /* IPv6's is longer */
 
 	if (!p)
 		return NOT_PARSED;
 
 	__builtin_memset(p, 0, sizeof(*p));
-	if (bpf_skb_load_bytes(skb, 0, &version, 1))
+	if (bpf_skb_load_bytes(skb, 0, &ip, sizeof(ip)))
 		return NOT_PARSED;
 	/* Not skb->protocol or the socket's family: IPv4 arrives on AF_INET6 sockets (dataplane 9). */
-	if (version >> 4 == 4)
-		return parse_v4(skb, p);
-	if (version >> 4 == 6)
+	if (ip.version_length >> 4 == 4)
+		return parse_v4(skb, &ip, p);
+	if (ip.version_length >> 4 == 6)
 		return parse_v6(skb, p);
 	return NOT_PARSED;
 }
