@@ -29,7 +29,7 @@ pub struct FlowView {
     /// Allow or deny.
     pub verdict: Verdict,
     /// Why: `rule`, `same-workload`, `loopback`, `reply`, `unprotected`, `pending`, `no-policy`, `protocol`,
-    /// `malformed`, `port-taken`, `foreign-socket`, `off`. More may come.
+    /// `malformed`, `port-taken`, `foreign-socket`, `foreign-source`, `off`. More may come.
     pub reason: String,
     /// The rule that decided, where one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -14,7 +14,7 @@
 #include "abi_wire.h"
 
 /* A daemon adopts pinned maps only if they were made with the same number. */
-enum abi_version { ABI_VERSION = 2 };
+enum abi_version { ABI_VERSION = 3 };
 
 /* What a peer is when it is no protected workload. Workload identities start at IDENTITY_MIN, named prefixes at
  * PREFIX_MIN. */
@@ -46,6 +46,7 @@ enum reason {
 	WHY_PORT_TAKEN = 10,
 	WHY_FOREIGN_SOCKET = 11,
 	WHY_OFF = 12,
+	WHY_FOREIGN_SOURCE = 13,
 };
 
 /* Where a flow record was made. */
@@ -156,8 +157,8 @@ struct published {
 	__u8 pad[6];
 };
 
-/* Who sent from here (UDP), after NAT. `netns` tells apart what stays on the loopback of one namespace, where many use the
- * same addresses; 0 is what leaves it. */
+/* Who sent from here (UDP), after NAT. `netns` is the sender's, since many namespaces use the same addresses; 0 while the
+ * daemon does not know the address yet. */
 struct sender_key {
 	__u64 netns;
 	struct address addr;
@@ -169,6 +170,8 @@ struct sender_key {
 struct sender {
 	__u64 cgroup;
 	__u64 time;
+	__u32 ticket; /* on each datagram of this sender that stays on loopback; nobody else can know it */
+	__u32 pad;
 };
 
 /* Who sent an unsigned SYN or SYN-ACK, by its sequence number. */
@@ -189,6 +192,9 @@ struct completed {
 
 enum memory_kind { MEMORY_SENT = 1, MEMORY_RECEIVED = 2 };
 
+/* Where the record of a sender says what its datagrams need. */
+enum left { LEFT_NOTHING = 0, LEFT_LOOPBACK = 1, LEFT_WIRE = 2 };
+
 /* What a datagram socket has exchanged with whom. */
 struct memory_key {
 	__u64 cookie;
@@ -202,6 +208,16 @@ struct memory {
 	__u64 time;
 	__u32 epoch; /* epochs.policy at the verdict; a newer one asks again */
 	__u32 kind;  /* enum memory_kind */
+	/* The other end. */
+	__u32 peer;   /* the identity that it has to prove; 0: whoever has its address */
+	__u32 ticket; /* of its sender, 0: not seen yet */
+	__u64 netns;
+	/* This end, when its sender's record was last left. */
+	__u64 left_time;
+	struct address source;
+	__u32 own_ticket;
+	__u16 port;
+	__u16 left; /* enum left */
 };
 
 /* A workload has sent to this port lately, so datagrams from it may be answers. */
@@ -231,6 +247,7 @@ enum limits {
 	PENDING_SECONDS = 10,       /* at most, then a stranger */
 	MEMORY_SECONDS = 180,       /* of an exchange of datagrams */
 	MEMORY_REFRESH_SECONDS = 1, /* how exact its age is */
+	SENDER_SECONDS = 5,         /* how long a sender of datagrams is known; it says so anew while it sends */
 	HANDSHAKE_SECONDS = 130,    /* longer than Linux retransmits a SYN */
 };
 

@@ -3,22 +3,142 @@
 #ifndef COFFERDAM_DATAGRAM_H
 #define COFFERDAM_DATAGRAM_H
 
-#include "carry_out.h"
-#include "sender.h"
+#include "ticket.h"
+
+/* === what needs no look === */
+
+struct udp_start {
+	__be16 source;
+	__be16 destination;
+};
+
+static __always_inline int is_recent(__u64 time)
+{
+	return bpf_ktime_get_boot_ns() - time < (__u64)MEMORY_REFRESH_SECONDS * NS_PER_SECOND;
+}
+
+static __always_inline int same(const struct address *a, const struct address *b)
+{
+	const __u64 *x = (const __u64 *)a->bytes, *y = (const __u64 *)b->bytes;
+
+	return x[0] == y[0] && x[1] == y[1];
+}
+
+/* Both ends of a datagram with plain headers; 0: look closer. The remote end's are those of the key. */
+static __always_inline int ends(struct __sk_buff *skb, struct address *source, struct address *destination,
+				struct udp_start *ports)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	struct ipv4_header *ip4 = data;
+	struct ipv6_header *ip6 = data;
+
+	if (data + sizeof(*ip4) + sizeof(*ports) > end)
+		return 0;
+	if (ip4->version_length == 0x45) {
+		if (!is_datagram(ip4->protocol) || (ip4->fragment & bpf_htons(0x3fff)))
+			return 0;
+		address_v4(source, ip4->source);
+		address_v4(destination, ip4->destination);
+		*ports = *(struct udp_start *)(data + sizeof(*ip4));
+		return ip4->protocol;
+	}
+	if (data + sizeof(*ip6) + sizeof(*ports) > end || ip4->version_length >> 4 != 6 || !is_datagram(ip6->next))
+		return 0;
+	__builtin_memcpy(source->bytes, ip6->source, 16);
+	__builtin_memcpy(destination->bytes, ip6->destination, 16);
+	*ports = *(struct udp_start *)(data + sizeof(*ip6));
+	return ip6->next;
+}
+
+/* More of an exchange whose sender's record is fresh. Not inlined, like its sibling: its stack ends with it. */
+static __noinline int datagram_may_leave(struct __sk_buff *skb)
+{
+	__u32 loopback = skb->ifindex == LOOPBACK_IFINDEX;
+	struct memory_key key;
+	struct address source;
+	struct udp_start ports;
+	const struct memory *m;
+	int protocol = ends(skb, &source, &key.addr, &ports);
+
+	if (!protocol)
+		return 0;
+	key.cookie = bpf_get_socket_cookie(skb);
+	key.port = bpf_ntohs(ports.destination);
+	key.protocol = protocol;
+	__builtin_memset(key.pad, 0, sizeof(key.pad));
+	m = bpf_map_lookup_elem(&memories, &key);
+	if (!m || m->left != (loopback ? LEFT_LOOPBACK : LEFT_WIRE) || m->port != bpf_ntohs(ports.source) ||
+	    !same(&m->source, &source) || m->epoch != policy_epoch() || !is_recent(m->left_time))
+		return 0;
+	if (loopback)
+		skb->priority = m->own_ticket;
+	return 1;
+}
+
+/* More of an exchange whose other end is still who it was. */
+static __noinline int datagram_may_enter(struct __sk_buff *skb)
+{
+	struct address destination;
+	struct memory_key key;
+	struct udp_start ports;
+	const struct sender *left;
+	const struct memory *m;
+	int protocol = ends(skb, &key.addr, &destination, &ports);
+
+	if (!protocol)
+		return 0;
+	key.cookie = bpf_get_socket_cookie(skb);
+	key.port = bpf_ntohs(ports.source);
+	key.protocol = protocol;
+	__builtin_memset(key.pad, 0, sizeof(key.pad));
+	m = bpf_map_lookup_elem(&memories, &key);
+	if (!m || m->epoch != policy_epoch() || !is_recent(m->time))
+		return 0;
+	if (!m->peer)
+		return 1;
+	if (skb->ifindex == LOOPBACK_IFINDEX)
+		return m->ticket && m->ticket == skb->priority;
+	left = sender_at(m->netns, &key.addr, key.port, key.protocol);
+	return left && m->ticket && m->ticket == left->ticket;
+}
+
+/* === the rest === */
 
 /* An answer to what was received, or more of what was judged. */
-static __always_inline int egress_known(const struct memory_key *key, const struct settings *s, struct flow *f)
+static __always_inline int egress_known(const struct memory *m, const struct flow *f)
 {
-	int stale = 0;
-	__u32 kind = recall(key, &stale);
 	struct verdict v = {};
 
-	if (!kind || !stale)
-		return kind != 0;
-	if (kind != MEMORY_RECEIVED)
+	if (!is_stale(m))
+		return 1;
+	if (m->kind != MEMORY_RECEIVED)
 		return 0;
 	judge(&f->to, &f->from, f->protocol, f->source_port, &v);
 	return !refused(&v);
+}
+
+/* One record a datagram that is judged: there is no other way to tell an attempt. */
+static __always_inline int carry_out_datagram(const struct flow *f, const struct verdict *v, int record_allowed)
+{
+	if (v->action == ACT_DENY ? v->reason != WHY_PENDING : record_allowed)
+		record(f, v);
+	return refused(v) ? DROP : PASS;
+}
+
+static __noinline int datagram_egress(struct __sk_buff *skb, const struct packet *p, const struct flow *f,
+				      const struct target *t, int is_raw)
+{
+	struct memory_key key =
+		memory_key(bpf_get_socket_cookie(skb), &p->destination, p->destination_port, p->protocol);
+	const struct memory *m = recall(&key);
+	struct verdict v = {};
+
+	if (m && egress_known(m, f))
+		return PASS;
+	judge(&f->from, &f->to, p->protocol, t->port, &v);
+	if (!refused(&v))
+		remember(&key, MEMORY_SENT, t->published ? 0 : provable(&f->to));
+	return carry_out_datagram(f, &v, is_raw);
 }
 
 /* An answer to what was sent. After a policy change it is asked whether it might still be sent, to whom it was sent: a
@@ -27,38 +147,49 @@ static __always_inline int ingress_known(const struct memory_key *key, const str
 					 const struct bpf_sock *sk, struct verdict *v)
 {
 	struct target t = { .addr = f->source, .port = f->source_port, .protocol = f->protocol };
-	int stale = 0;
-	__u32 kind = recall(key, &stale);
+	const struct memory *m = recall(key);
 	struct party asked = f->from;
+	__u32 peer;
 
-	if (!kind || !stale)
-		return kind != 0;
-	if (kind != MEMORY_SENT)
+	if (!m || (m->peer && m->peer != f->from.peer))
 		return 0;
+	if (!is_stale(m))
+		return 1;
+	if (m->kind != MEMORY_SENT)
+		return 0;
+	peer = m->peer;
 	locate(&t, netns_of(sk), s->host_netns);
 	if (t.published)
 		party_of_target(&asked, &t);
 	judge(&f->to, &asked, f->protocol, t.port, v);
 	if (refused(v))
 		return 0;
-	remember(key, MEMORY_SENT);
+	remember(key, MEMORY_SENT, peer);
 	return 1;
 }
 
-static __noinline int datagram_ingress(struct __sk_buff *skb, const struct packet *p, struct bpf_sock *sk,
-				       struct flow *f, const struct settings *s)
+static __noinline int datagram_ingress(struct __sk_buff *skb, const struct packet *p, const struct bpf_sock *sk,
+				       struct flow *f, __u32 ticket)
 {
-	struct memory_key key;
+	const struct settings *s = get_settings();
+	struct memory_key key = memory_key(bpf_get_socket_cookie(skb), &p->source, p->source_port, p->protocol);
 	struct verdict v = {};
+	struct memory *m;
 
-	sender_of(skb, p, sk, 0, &f->to, &f->from);
-	key = memory_key(bpf_get_socket_cookie(skb), &p->source, p->source_port, p->protocol);
-	if (ingress_known(&key, s, f, sk, &v))
+	if (!s)
 		return PASS;
-	judge(&f->from, &f->to, p->protocol, p->destination_port, &v);
-	if (!refused(&v))
-		remember(&key, MEMORY_RECEIVED);
-	return carry_out(f, &v, p, !f->from.workload);
+	if (!ingress_known(&key, s, f, sk, &v)) {
+		judge(&f->from, &f->to, p->protocol, p->destination_port, &v);
+		if (carry_out_datagram(f, &v, !f->from.workload) == DROP)
+			return DROP;
+		remember(&key, MEMORY_RECEIVED, provable(&f->from));
+	}
+	m = ticket ? bpf_map_lookup_elem(&memories, &key) : NULL;
+	if (!m)
+		return PASS;
+	m->netns = skb->ifindex == LOOPBACK_IFINDEX ? netns_of(sk) : netns_at(&p->source);
+	m->ticket = ticket;
+	return PASS;
 }
 
 #endif

@@ -4,6 +4,7 @@
 #define COFFERDAM_FILTER_H
 
 #include "datagram.h"
+#include "source.h"
 
 static __always_inline void flow_of_packet(struct flow *f, const struct packet *p, __u8 hook)
 {
@@ -62,7 +63,7 @@ static __always_inline int may_leave(struct __sk_buff *skb)
 	if (is_plain_tcp(skb))
 		return 1;
 	tcp = tcp_header(skb);
-	return tcp && leaves_judged(skb, sk, tcp);
+	return tcp ? leaves_judged(skb, sk, tcp) : datagram_may_leave(skb);
 }
 
 static __always_inline int egress(struct __sk_buff *skb)
@@ -71,17 +72,18 @@ static __always_inline int egress(struct __sk_buff *skb)
 	struct bpf_sock *sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
 	struct flow f = {};
 	struct target t = {};
-	struct memory_key key;
 	struct packet p = {};
 	struct verdict v = {};
 	int answer;
 
 	if (!s || s->off || !sk)
 		return PASS;
-	if (!party_of_cgroup(&f.from, bpf_sk_cgroup_id(sk)) || private_loopback(skb, sk, s) || is_kernel_socket(sk))
+	if (!party_of_cgroup(&f.from, bpf_sk_cgroup_id(sk)) && !may_spoof(sk))
+		return PASS;
+	if (private_loopback(skb, sk, s) || is_kernel_socket(sk))
 		return PASS;
 	if (parse(skb, &p) == NOT_PARSED)
-		return unjudged(&f, s, &f.from, WHY_MALFORMED);
+		return is_protected(&f.from) ? unjudged(&f, s, &f.from, WHY_MALFORMED) : PASS;
 	flow_of_packet(&f, &p, HOOK_EGRESS);
 	if (p.fragment)
 		return PASS; /* follows a first fragment that was judged, or is useless without it */
@@ -95,19 +97,20 @@ static __always_inline int egress(struct __sk_buff *skb)
 	locate(&t, netns_of(sk), s->host_netns);
 	if (!party_of_target(&f.to, &t))
 		party_of_address(&f.to, &t.addr);
+	if (may_spoof(sk) && is_foreign(&p, sk, &f))
+		return unjudged(&f, s, is_protected(&f.from) ? &f.from : &f.to, WHY_FOREIGN_SOURCE);
+	if (!is_protected(&f.from))
+		return PASS;
 	if (!is_known(p.protocol))
 		return unjudged(&f, s, &f.from, WHY_PROTOCOL);
-	key = memory_key(bpf_get_socket_cookie(skb), &p.destination, p.destination_port, p.protocol);
-	if (is_datagram(p.protocol) && egress_known(&key, s, &f)) {
-		leave_record(skb, &p, f.from.cgroup, sk);
-		return PASS;
+	if (is_datagram(p.protocol)) {
+		if (datagram_egress(skb, &p, &f, &t, sk->type == SOCK_RAW) == DROP)
+			return DROP;
+		return leave_sender(skb, &p, f.from.cgroup, sk);
 	}
 	judge(&f.from, &f.to, p.protocol, t.port, &v);
-	if (!refused(&v)) {
-		leave_record(skb, &p, f.from.cgroup, sk);
-		if (is_datagram(p.protocol))
-			remember(&key, MEMORY_SENT);
-	}
+	if (!refused(&v))
+		leave_record(&p, f.from.cgroup);
 	return carry_out(&f, &v, &p, is_icmp(p.protocol) || sk->type == SOCK_RAW);
 }
 
@@ -137,7 +140,7 @@ static __noinline int from_server(struct __sk_buff *skb, const struct packet *p,
 
 	locate(&t, netns_of(sk), s->host_netns);
 	if (p->has_option || !t.published)
-		sender_of(skb, p, sk, SEGMENT_SYNACK, &self, &f->to);
+		sender_of(skb, p, SEGMENT_SYNACK, &self, &f->to);
 	else if (!party_of_target(&f->to, &t))
 		party_of_address(&f->to, &t.addr);
 	f->from = self;
@@ -195,7 +198,7 @@ static __noinline int from_client(struct __sk_buff *skb, const struct packet *p,
 		return DROP;
 	if (segment == SEGMENT_CLIENT && is_stray(skb, p, sk))
 		return PASS;
-	sender_of(skb, p, sk, segment, &f->to, &f->from);
+	sender_of(skb, p, segment, &f->to, &f->from);
 	judge(&f->from, &f->to, IPPROTO_TCP, p->destination_port, &v);
 	end_handover(segment == SEGMENT_SYN && p->has_option && !refused(&v));
 	if (segment == SEGMENT_SYN && !refused(&v))
@@ -224,7 +227,7 @@ static __always_inline int may_enter(struct __sk_buff *skb)
 		return 1;
 	tcp = tcp_header(skb);
 	if (!tcp)
-		return 0;
+		return datagram_may_enter(skb);
 	sk = bpf_sk_fullsock(sk);
 	return sk && arrives_judged(sk, tcp);
 }
@@ -252,7 +255,7 @@ static __always_inline int ingress(struct __sk_buff *skb)
 		return PASS; /* judged on the sender's egress only: docs/known-limits.md */
 	if (!is_known(p->protocol))
 		return unjudged(&f, s, &f.to, WHY_PROTOCOL);
-	return datagram_ingress(skb, p, sk, &f, s);
+	return datagram_ingress(skb, p, sk, &f, datagram_sender(skb, p, sk, &f.from));
 }
 
 #endif

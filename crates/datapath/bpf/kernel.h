@@ -108,6 +108,12 @@ struct bpf_iter__tcp {
 
 struct inet_sock {
 	struct sock sk;
+	unsigned long inet_flags;
+};
+
+/* Before 6.6. */
+struct inet_sock___before {
+	unsigned char transparent : 1;
 };
 
 struct udp_sock {
@@ -121,6 +127,8 @@ struct bpf_iter__udp {
 
 #pragma clang attribute pop
 
+/* INET_FLAGS_TRANSPARENT; no other number since there are flags. */
+#define INET_TRANSPARENT     15
 #define AF_INET              2
 #define AF_INET6             10
 #define SOCK_DGRAM           2

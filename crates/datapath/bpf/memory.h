@@ -19,30 +19,43 @@ static __always_inline struct memory_key memory_key(__u64 cookie, const struct a
 	return (struct memory_key){ .cookie = cookie, .addr = *remote, .port = port, .protocol = protocol };
 }
 
-/* The kind of a living memory, or 0. `stale`: remembered under an older policy, so the exchange has to be judged again,
- * in the direction in which it began. */
-static __always_inline __u32 recall(const struct memory_key *key, int *stale)
+/* A living memory, or NULL. One that was made under an older policy has to be judged again, in the direction in which the
+ * exchange began. */
+static __always_inline struct memory *recall(const struct memory_key *key)
 {
 	struct memory *m = bpf_map_lookup_elem(&memories, key);
 	__u64 now;
 
 	if (!m)
-		return 0;
+		return NULL;
 	now = bpf_ktime_get_boot_ns();
 	if (now - m->time > (__u64)MEMORY_SECONDS * NS_PER_SECOND)
-		return 0;
+		return NULL;
 	if (now - m->time > (__u64)MEMORY_REFRESH_SECONDS * NS_PER_SECOND)
 		m->time = now;
-	*stale = m->epoch != policy_epoch();
-	return m->kind;
+	return m;
 }
 
-static __always_inline void remember(const struct memory_key *key, __u32 kind)
+static __always_inline int is_stale(const struct memory *m)
 {
-	struct memory m = { .time = bpf_ktime_get_boot_ns(), .epoch = policy_epoch(), .kind = kind };
+	return m->epoch != policy_epoch();
+}
+
+/* What the other end of an exchange has to prove: nothing if somebody else may answer in its place, or if its datagrams do
+ * not pass our hooks. */
+static __always_inline __u32 provable(const struct party *p)
+{
+	return p->class == CLASS_WORKLOAD && (p->flags & ENTRY_HOOKED) ? p->peer : 0;
+}
+
+/* Not inlined: the stack of a program and its callees is 512 bytes. */
+static __noinline int remember(const struct memory_key *key, __u32 kind, __u32 peer)
+{
+	struct memory m = { .time = bpf_ktime_get_boot_ns(), .epoch = policy_epoch(), .kind = kind, .peer = peer };
 
 	if (bpf_map_update_elem(&memories, key, &m, BPF_ANY))
 		count(FULL_MEMORY);
+	return 0;
 }
 
 static __always_inline void remember_asked(__u32 workload, __u16 port, __u8 protocol)

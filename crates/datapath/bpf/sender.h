@@ -52,31 +52,13 @@ static __always_inline int is_on_this_host(const struct address *a)
 	return p.class == CLASS_HOST || bpf_map_lookup_elem(&addresses, a);
 }
 
-static __always_inline struct sender_key sender_key(struct __sk_buff *skb, const struct packet *p, const void *sk)
-{
-	return (struct sender_key){ .netns = skb->ifindex == LOOPBACK_IFINDEX ? netns_of(sk) : 0,
-				    .addr = p->source,
-				    .port = p->source_port,
-				    .protocol = p->protocol };
-}
-
 /* Other namespace, or NAT on the way: what the sender's egress program left behind. Only for sources on this host: a SYN
  * from elsewhere that happens to have, or guesses, the sequence number of a handshake here borrows nothing. */
-static __always_inline int sender_by_record(struct __sk_buff *skb, const struct packet *p, const void *sk,
-					    __u32 segment, const struct party *self, struct party *from)
+static __always_inline int sender_by_record(const struct packet *p, __u32 segment, const struct party *self,
+					    struct party *from)
 {
-	struct sender_key key;
-	const struct sender *left;
-	__u64 cgroup = 0;
+	__u64 cgroup = opener_of(p, segment, self);
 
-	if (p->protocol == IPPROTO_TCP) {
-		cgroup = opener_of(p, segment, self);
-	} else {
-		key = sender_key(skb, p, sk);
-		left = bpf_map_lookup_elem(&senders, &key);
-		if (left && is_fresh(left->time))
-			cgroup = left->cgroup;
-	}
 	return cgroup && is_on_this_host(&p->source) && party_of_cgroup(from, cgroup);
 }
 
@@ -103,39 +85,36 @@ static __always_inline int is_to_many(const struct __sk_buff *skb, const struct 
 	return is_multicast(&p->destination) || skb->pkt_type == PACKET_BROADCAST;
 }
 
-/* `segment` is 0 where no option can be; `self` is who receives. */
-static __always_inline void sender_of(struct __sk_buff *skb, const struct packet *p, const void *sk, __u32 segment,
-				      const struct party *self, struct party *from)
+/* Nobody whom we protect: what its address is, or multicast. */
+static __always_inline void sender_by_address(struct __sk_buff *skb, const struct packet *p, struct party *from)
 {
-	int known = -1;
-
-	if (segment && p->has_option)
-		known = sender_by_option(skb, p, segment, self, from);
-	else if (skb->ifindex == LOOPBACK_IFINDEX)
-		known = sender_by_socket(skb, p, from);
-	if (known == -1)
-		known = sender_by_record(skb, p, sk, segment, self, from);
-	if (known == 1)
-		return;
 	if (is_to_many(skb, p))
 		party_stranger(from, CLASS_MULTICAST);
 	else
 		party_of_address(from, &p->source);
 }
 
-/* For the receiver on this host: a datagram, or a SYN that had no room for the option. */
-static __always_inline void leave_record(struct __sk_buff *skb, const struct packet *p, __u64 cgroup, const void *sk)
+/* Of a TCP segment; `self` is who receives. */
+static __always_inline void sender_of(struct __sk_buff *skb, const struct packet *p, __u32 segment,
+				      const struct party *self, struct party *from)
 {
-	struct sender s = { .cgroup = cgroup, .time = bpf_ktime_get_boot_ns() };
-	struct sender_key key;
+	int known = -1;
 
-	if (p->protocol == IPPROTO_TCP) {
-		if (!p->has_option && is_on_this_host(&p->destination))
-			leave_opener(p->sequence, cgroup, 0);
-	} else if (is_datagram(p->protocol)) {
-		key = sender_key(skb, p, sk);
-		bpf_map_update_elem(&senders, &key, &s, BPF_ANY);
-	}
+	if (p->has_option)
+		known = sender_by_option(skb, p, segment, self, from);
+	else if (skb->ifindex == LOOPBACK_IFINDEX)
+		known = sender_by_socket(skb, p, from);
+	if (known == -1)
+		known = sender_by_record(p, segment, self, from);
+	if (known != 1)
+		sender_by_address(skb, p, from);
+}
+
+/* For the receiver on this host: a SYN that had no room for the option. */
+static __always_inline void leave_record(const struct packet *p, __u64 cgroup)
+{
+	if (p->protocol == IPPROTO_TCP && !p->has_option && is_on_this_host(&p->destination))
+		leave_opener(p->sequence, cgroup, 0);
 }
 
 #endif

@@ -120,7 +120,7 @@ static __always_inline int may_still_answer(struct flow *f, const struct memory_
 	judge(&f->to, &f->from, f->protocol, own_port, &v);
 	if (refused(&v))
 		return 0;
-	remember(key, MEMORY_RECEIVED);
+	remember(key, MEMORY_RECEIVED, provable(&f->to));
 	return 1;
 }
 
@@ -150,15 +150,15 @@ static __always_inline int judge_reach(struct bpf_sock_addr *ctx, const struct c
 			  .protocol = c->protocol };
 	struct target t = { .addr = c->dst, .port = c->port, .protocol = c->protocol };
 	struct memory_key key = {};
+	const struct memory *m = NULL;
 	struct verdict v = {};
-	int listener, stale = 0;
-	__u32 kind = 0;
+	int listener;
 
 	if (is_datagram(t.protocol))
 		key = memory_key(bpf_get_socket_cookie(ctx), &c->dst, c->port, c->protocol);
 	if (c->from_protected && is_datagram(t.protocol))
-		kind = recall(&key, &stale);
-	if (kind && !stale)
+		m = recall(&key);
+	if (m && !is_stale(m))
 		return PROCEED;
 	locate(&t, c->netns, s->host_netns);
 	if (t.netns == c->netns && c->netns != s->host_netns)
@@ -168,7 +168,7 @@ static __always_inline int judge_reach(struct bpf_sock_addr *ctx, const struct c
 		return PROCEED;
 	if (is_datagram(t.protocol) && !c->from_protected && was_asked(f.to.workload, ctx->sk->src_port, t.protocol))
 		return PROCEED; /* may be an answer; the receiver's packet hook knows exactly */
-	if (kind == MEMORY_RECEIVED && may_still_answer(&f, &key, ctx->sk->src_port, s))
+	if (m && m->kind == MEMORY_RECEIVED && may_still_answer(&f, &key, ctx->sk->src_port, s))
 		return PROCEED;
 	judge(&f.from, &f.to, t.protocol, t.port, &v);
 	if (c->foreign && v.action == ACT_ALLOW) {
@@ -179,7 +179,7 @@ static __always_inline int judge_reach(struct bpf_sock_addr *ctx, const struct c
 	if (settle(&f, &v, listener, c->from_protected) == REFUSE)
 		return REFUSE;
 	if (c->from_protected && is_datagram(t.protocol)) {
-		remember(&key, MEMORY_SENT);
+		remember(&key, MEMORY_SENT, t.published ? 0 : provable(&f.to));
 		remember_asked(f.from.workload, t.port, t.protocol);
 	} else if (is_protected_connect(c) && listener == 1 && v.action == ACT_ALLOW) {
 		int remote = t.netns != c->netns || t.published;

@@ -144,8 +144,8 @@ pub(crate) fn class(number: u32) -> Option<PeerClass> {
 
 pub(crate) fn reason(number: u8) -> Option<Reason> {
     use Reason::{
-        ForeignSocket, Loopback, Malformed, NoPolicy, Off, Pending, PortTaken, Protocol, Reply, Rule,
-        SameWorkload, Unprotected,
+        ForeignSocket, ForeignSource, Loopback, Malformed, NoPolicy, Off, Pending, PortTaken, Protocol,
+        Reply, Rule, SameWorkload, Unprotected,
     };
     [
         Rule,
@@ -160,6 +160,7 @@ pub(crate) fn reason(number: u8) -> Option<Reason> {
         PortTaken,
         ForeignSocket,
         Off,
+        ForeignSource,
     ]
     .into_iter()
     .find(|r| *r as u8 == number)

@@ -118,6 +118,8 @@ pub enum Reason {
     ForeignSocket = 11,
     /// Enforcement is switched off.
     Off = 12,
+    /// A source address that the sender's namespace does not have.
+    ForeignSource = 13,
 }
 
 /// Labels, sorted by key.

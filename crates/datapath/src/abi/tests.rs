@@ -33,6 +33,7 @@ fn enums_agree_with_abi_h() {
         (Reason::Malformed, r::WHY_MALFORMED),
         (Reason::PortTaken, r::WHY_PORT_TAKEN),
         (Reason::ForeignSocket, r::WHY_FOREIGN_SOCKET),
+        (Reason::ForeignSource, r::WHY_FOREIGN_SOURCE),
         (Reason::Off, r::WHY_OFF),
     ] {
         assert_eq!(u32::from(ours as u8), theirs.0);

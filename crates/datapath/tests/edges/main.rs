@@ -12,6 +12,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod datagrams;
 mod handshakes;
 mod older;
 mod points;

@@ -64,6 +64,7 @@ pub(crate) fn play(words: &str) {
         ["udp-late-serve", ip] => udp_serve(ip, Duration::from_millis(100)),
         ["tcp", to] => report(|| tcp(to)),
         ["tcp-many", seconds, to] => tcp_many(seconds.parse().unwrap(), to),
+        ["hold-udp", ip] => hold(vec![shared_udp(at(ip)).unwrap()]),
         ["hold-raw"] => hold(vec![raw().unwrap()]),
         ["hold-listener", ip] => hold(vec![listen(ip, &[Protocol::TCP]).unwrap().into()]),
         ["hold-streams", count] => hold((0..count.parse().unwrap()).map(|_| stream().unwrap()).collect()),
@@ -131,6 +132,14 @@ fn listen(ip: &str, protocols: &[Protocol]) -> std::io::Result<TcpListener> {
 fn raw() -> std::io::Result<Socket> {
     let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(255)))?;
     socket.set_header_included_v4(true)?;
+    Ok(socket)
+}
+
+/// A datagram socket whose port others may take too.
+fn shared_udp(at: SocketAddr) -> std::io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(at), Type::DGRAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&at.into())?;
     Ok(socket)
 }
 
