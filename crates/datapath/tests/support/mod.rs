@@ -139,7 +139,8 @@ impl Stage {
         let mut events = Vec::new();
         self.datapath().drain(&mut events).unwrap();
         let again = self.datapath().repeated().unwrap().into_iter();
-        let again = again.flat_map(|(flow, times)| std::iter::repeat_n(flow, times as usize));
+        let again =
+            again.flat_map(|(flow, times)| std::iter::repeat_n(flow, usize::try_from(times).unwrap()));
         events
             .into_iter()
             .filter_map(|e| if let Event::Flow(f) = e { Some(f) } else { None })
