@@ -67,6 +67,8 @@ pub(crate) struct Enforcer {
     addresses: Option<Vec<(IpAddr, u64)>>,
     owners: Option<Vec<(u64, Entry)>>,
     published: Option<Vec<Published>>,
+    /// Processes in whose namespaces the denied are refused.
+    refusing: BTreeSet<u32>,
     told_global: bool,
     unverified: bool,
 }
@@ -102,6 +104,7 @@ impl Enforcer {
             addresses: None,
             owners: None,
             published: None,
+            refusing: BTreeSet::new(),
             told_global: false,
             unverified: false,
         })
@@ -196,6 +199,7 @@ impl Enforcer {
         self.set_facts(&target, &mut trouble);
         self.announce(&target, next.is_some(), &mut trouble);
         self.bind(&target, next.is_some(), &mut trouble);
+        self.refuse(&target, &mut trouble);
         if let Some((new, retire)) = next {
             self.retire(new, retire, &target.kept, &mut trouble);
         }

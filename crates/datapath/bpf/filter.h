@@ -4,6 +4,7 @@
 #define COFFERDAM_FILTER_H
 
 #include "datagram.h"
+#include "refuse.h"
 #include "source.h"
 
 static __always_inline void flow_of_packet(struct flow *f, const struct packet *p, __u8 hook)
@@ -205,6 +206,8 @@ static __noinline int from_client(struct __sk_buff *skb, const struct packet *p,
 		leave_answer(p, &f->to, &f->from);
 	if (segment == SEGMENT_CLIENT && !refused(&v) && is_replayed(p, sk))
 		return DROP;
+	if (segment == SEGMENT_SYN && is_final(&v, p, &f->from))
+		leave_denial(p, netns_of(sk));
 	return carry_out(f, &v, p, segment == SEGMENT_SYN && f->from.class != CLASS_WORKLOAD);
 }
 

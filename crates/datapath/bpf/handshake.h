@@ -3,6 +3,7 @@
 #ifndef COFFERDAM_HANDSHAKE_H
 #define COFFERDAM_HANDSHAKE_H
 
+#include "refuse.h"
 #include "sender.h"
 
 static __always_inline void want_option(struct bpf_sock_ops *ops, int wanted)
@@ -123,12 +124,21 @@ static __always_inline int set_option(struct bpf_sockopt *ctx)
 	return 1;
 }
 
+static __always_inline void connecting(struct bpf_sock_ops *ops)
+{
+	int wanted = !is_handed_over(ops->sk) && may_be_workload(ops);
+
+	want_option(ops, wanted);
+	if (wanted)
+		forget_denial(ops);
+}
+
 /* Most calls are about something else and leave before anything is looked up. */
 static __always_inline int is_ours(__u32 op)
 {
 	const __u32 ours = 1 << BPF_SOCK_OPS_TCP_CONNECT_CB | 1 << BPF_SOCK_OPS_TCP_LISTEN_CB |
 			   1 << BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB | 1 << BPF_SOCK_OPS_HDR_OPT_LEN_CB |
-			   1 << BPF_SOCK_OPS_WRITE_HDR_OPT_CB;
+			   1 << BPF_SOCK_OPS_WRITE_HDR_OPT_CB | 1 << BPF_SOCK_OPS_TIMEOUT_INIT;
 
 	return ours >> (op & 31) & 1;
 }
@@ -149,7 +159,9 @@ static __always_inline int handshake(struct bpf_sock_ops *ops)
 	if (!s || s->off)
 		return 1;
 	if (op == BPF_SOCK_OPS_TCP_CONNECT_CB)
-		want_option(ops, !is_handed_over(ops->sk) && may_be_workload(ops));
+		connecting(ops);
+	else if (op == BPF_SOCK_OPS_TIMEOUT_INIT)
+		retry_soon(ops);
 	else if (op == BPF_SOCK_OPS_TCP_LISTEN_CB)
 		want_option(ops, !listens_on_loopback(ops));
 	else if (op == BPF_SOCK_OPS_HDR_OPT_LEN_CB)

@@ -13,6 +13,7 @@ mod keys;
 mod load;
 mod netns;
 mod places;
+mod refusals;
 mod repeats;
 mod rows;
 mod skel;

@@ -210,7 +210,7 @@ impl Datapath {
         });
     }
 
-    fn keep(&mut self, mut link: Link, name: &str) -> Result<()> {
+    pub(crate) fn keep(&mut self, mut link: Link, name: &str) -> Result<()> {
         let path = home(&self.settings.bpffs)
             .join("links")
             .join(&self.generation)
@@ -325,7 +325,7 @@ fn end_links(path: &Path) {
     }
 }
 
-fn attach_error(program: &str, to: &str) -> impl FnOnce(libbpf_rs::Error) -> Error {
+pub(crate) fn attach_error(program: &str, to: &str) -> impl FnOnce(libbpf_rs::Error) -> Error {
     let (program, to) = (program.to_owned(), to.to_owned());
     move |source| Error::Attach { program, to, source }
 }

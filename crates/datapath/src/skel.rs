@@ -22,6 +22,10 @@ pub(crate) mod decide {
     include!(concat!(env!("OUT_DIR"), "/decide.skel.rs"));
 }
 
+pub(crate) mod refuse {
+    include!(concat!(env!("OUT_DIR"), "/refuse.skel.rs"));
+}
+
 pub(crate) mod empty {
     include!(concat!(env!("OUT_DIR"), "/empty.skel.rs"));
 }

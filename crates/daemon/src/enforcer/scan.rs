@@ -1,9 +1,9 @@
-//! Sockets that are older than the programs: one look a network namespace.
+//! What is done once a network namespace: sockets that are older than the programs, refusals.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
 
-use super::Enforcer;
+use super::{Enforcer, Target};
 use crate::error::chain;
 
 // === impl Enforcer ===
@@ -30,5 +30,22 @@ impl Enforcer {
                 )),
             }
         }
+    }
+
+    /// Wherever a protected workload may listen, who is denied is to be refused. Asked once a process: a look at its
+    /// namespace costs more than all else when nothing changes.
+    pub(super) fn refuse(&mut self, target: &Target, trouble: &mut Vec<String>) {
+        let listening = target.bound.values().filter(|b| b.entry.subject != 0);
+        let pids: BTreeSet<u32> = listening.filter_map(|b| b.pid).collect();
+        for pid in pids.difference(&self.refusing) {
+            // A process that has ended needs nothing.
+            let Ok(file) = cofferdam_workload::host::namespace_file(*pid) else {
+                continue;
+            };
+            if let Err(error) = self.datapath.refuse_in(&file) {
+                trouble.push(format!("denials at process {pid} are silent: {}", chain(&error)));
+            }
+        }
+        self.refusing = pids;
     }
 }

@@ -138,3 +138,32 @@ fn root_what_is_protected_no_more_is_taken_out() {
     assert_eq!(held(&second), BTreeMap::new());
     second.remove().unwrap();
 }
+
+/// G-REFUSE-LATER: wherever a protected workload may listen, once a namespace.
+#[test]
+fn root_the_denied_are_refused_where_workloads_are() {
+    let ground = Ground::new("refuse");
+    let mut enforcer = ground.open();
+    let outer = ground.folder("outer");
+    let mut links = Vec::new();
+    for pid in [None, Some(std::process::id())] {
+        let mut target = target(&[(&*outer, 1)]);
+        target.bound.values_mut().for_each(|b| b.pid = pid);
+        assert_eq!(enforcer.enforce(target), [""; 0]);
+        let names = walk(&ground.1);
+        links.push(names.iter().filter(|n| n.ends_with("-on_lookup")).count());
+    }
+    assert_eq!(links, [0, 1]);
+    enforcer.remove().unwrap();
+}
+
+/// Names of all files below.
+fn walk(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).unwrap().flatten();
+    entries
+        .flat_map(|entry| match entry.file_type().unwrap().is_dir() {
+            true => walk(&entry.path()),
+            false => vec![entry.file_name().to_string_lossy().into_owned()],
+        })
+        .collect()
+}

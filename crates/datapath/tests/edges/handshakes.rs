@@ -91,7 +91,7 @@ fn root_a_repeated_syn_is_one_flow() {
             pair.net.lose_first(&netns, 1, lost);
             let outcome = pair.ask(&pair.friend, &format!("odd - {at}"));
             pair.net.lose_nothing(&netns);
-            assert!(outcome.ok && outcome.micros > 500_000, "{lost}: {outcome:?}");
+            assert!(outcome.ok && outcome.resent > 0, "{lost}: {outcome:?}");
             let records = pair.records(at.port());
             assert_eq!(records.len(), 1, "{lost}: {records:#?}");
         }

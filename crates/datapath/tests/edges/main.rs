@@ -17,6 +17,7 @@ mod handshakes;
 mod older;
 mod points;
 mod protocols;
+mod refusals;
 
 use support::peer;
 

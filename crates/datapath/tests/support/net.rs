@@ -169,6 +169,12 @@ impl Net {
         (self.path(&ns), [v4, v6])
     }
 
+    /// By the path that it was added with.
+    pub(crate) fn remove_container(&self, netns: &Path) {
+        let name = netns.file_name().unwrap().to_string_lossy();
+        ip(&format!("netns del {name}"));
+    }
+
     pub(crate) fn path(&self, ns: &str) -> PathBuf {
         PathBuf::from("/run/netns").join(self.name(ns))
     }

@@ -201,3 +201,13 @@ pub(crate) fn group(group: &str, interface: &str) -> std::io::Result<()> {
     socket2::SockRef::from(&socket).set_multicast_if_v4(&interface)?;
     socket.send_to(b"x", to).map(drop)
 }
+
+// === impl Waiting ===
+
+impl super::Waiting {
+    /// Ends it where it is.
+    pub(crate) fn give_up(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}

@@ -27,7 +27,11 @@ impl Outcome {
     }
 
     pub(crate) fn denied_at_once(&self) -> bool {
-        self.denied() && self.micros < 100_000 * u64::from(slowness())
+        self.denied() && self.at_once()
+    }
+
+    pub(crate) fn at_once(&self) -> bool {
+        self.micros < 100_000 * u64::from(slowness())
     }
 }
 
