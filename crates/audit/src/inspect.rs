@@ -9,10 +9,13 @@ use crate::model::{
 use crate::position::{Located, Position};
 use crate::yaml::{self, Node};
 
+mod swarm;
 #[cfg(test)]
 mod tests;
 
-/// Reads a list of containers, of networks, or of both. `live` names each as `docker:NAME` instead of the file.
+pub use swarm::add_swarm;
+
+/// Reads a list of containers, of networks, of Swarm's services, or of several of them. `live` names each as `docker:NAME` instead of the file.
 pub fn read(file: &str, bytes: &[u8], live: bool) -> Project {
     let name: Arc<str> = Arc::from(file);
     let text = String::from_utf8_lossy(bytes);
@@ -25,9 +28,7 @@ pub fn read(file: &str, bytes: &[u8], live: bool) -> Project {
         notes: loaded.notes,
     };
     for document in &loaded.documents {
-        let one = std::slice::from_ref(document);
-        let objects = if document.is_map() { one } else { document.items() };
-        for object in objects {
+        for object in objects(document) {
             if object.get("HostConfig").is_some() {
                 project.services.push(container(object, live));
             } else if object.get("Driver").is_some() && object.get("IPAM").is_some() {
@@ -36,7 +37,16 @@ pub fn read(file: &str, bytes: &[u8], live: bool) -> Project {
         }
     }
     name_joined(&mut project);
+    swarm::add(&mut project, &loaded.documents, live);
     project
+}
+
+fn objects(document: &Node) -> &[Node] {
+    if document.is_map() {
+        std::slice::from_ref(document)
+    } else {
+        document.items()
+    }
 }
 
 fn container(node: &Node, live: bool) -> Service {
@@ -61,6 +71,7 @@ fn container(node: &Node, live: bool) -> Service {
     service.ports = reader.ports();
     service.mounts = reader.mounts();
     service.devices = reader.devices();
+    service.api_socket = reader.api_socket(&service.mounts);
     service.cap_add = reader.texts(&["HostConfig", "CapAdd"]);
     service.cap_drop = reader.texts(&["HostConfig", "CapDrop"]);
     service.privileged = node
@@ -79,16 +90,15 @@ fn container(node: &Node, live: bool) -> Service {
     service.sysctls = reader.pairs(&["HostConfig", "Sysctls"]);
     service.labels = reader.pairs(&["Config", "Labels"]);
     service.links = reader.texts(&["HostConfig", "Links"]);
-    service.extra_hosts = reader
-        .texts(&["HostConfig", "ExtraHosts"])
-        .into_iter()
-        .filter_map(|host| {
-            let (name, address) = host.value.split_once([':', '='])?;
-            Some((Located::new(name.to_owned(), host.at.clone()), address.to_owned()))
-        })
-        .collect();
+    swarm::settle_copy(&mut service);
+    service.extra_hosts = reader.extra_hosts();
     service
 }
+
+/// Where `use_api_socket` puts the engine's socket.
+const API_SOCKET: &str = "/var/run/docker.sock";
+/// What it tells the container of the credentials that it puts beside.
+const CREDENTIALS: &str = "DOCKER_CONFIG=/run/secrets/docker";
 
 struct Reader<'a> {
     node: &'a Node,
@@ -124,6 +134,16 @@ impl Reader<'_> {
                 let at = self.live.clone().unwrap_or_else(|| entry.key.at.clone());
                 let value = entry.node.text().unwrap_or_default().to_owned();
                 (Located::new(entry.key.value.clone(), at), value)
+            })
+            .collect()
+    }
+
+    fn extra_hosts(&self) -> Vec<(Located<String>, String)> {
+        self.texts(&["HostConfig", "ExtraHosts"])
+            .into_iter()
+            .filter_map(|host| {
+                let (name, address) = host.value.split_once([':', '='])?;
+                Some((Located::new(name.to_owned(), host.at.clone()), address.to_owned()))
             })
             .collect()
     }
@@ -217,6 +237,16 @@ impl Reader<'_> {
             })
         });
         mounts.collect()
+    }
+
+    /// `--use-api-socket` and `use_api_socket` leave two traces: the socket, and where clients find the credentials.
+    fn api_socket(&self, mounts: &[Mount]) -> Option<Position> {
+        let socket = mounts
+            .iter()
+            .find(|mount| mount.kind == MountKind::Bind && mount.target == API_SOCKET)?;
+        let environment = self.texts(&["Config", "Env"]);
+        let told = environment.iter().any(|setting| setting.value == CREDENTIALS);
+        told.then(|| socket.at.clone())
     }
 
     fn devices(&self) -> Vec<Located<String>> {

@@ -25,6 +25,8 @@ pub enum Origin {
     Inspect,
     /// A `docker run` line.
     Command,
+    /// A service of Swarm that has no container on this node.
+    Swarm,
 }
 
 /// What one source describes: a compose project, the containers of an engine, one command line.

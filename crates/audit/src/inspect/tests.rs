@@ -34,3 +34,47 @@ fn live_containers_have_a_name_instead_of_a_line() {
     assert_eq!(project.services[0].ports[0].at.to_string(), "docker:db");
     assert!(project.services[0].at.is_live());
 }
+
+const SWARM: &str = r#"[{"Id":"1","Name":"/web.1.x","Config":{"Labels":{"com.docker.swarm.service.name":"web"}},"HostConfig":{"NetworkMode":"default",
+  "PortBindings":{"81/tcp":[{"HostIp":"","HostPort":"8081"}]}},"NetworkSettings":{"Networks":{"ingress":{}}}},
+ {"ID":"a","Spec":{"Name":"web"},"Endpoint":{"Ports":[{"Protocol":"tcp","TargetPort":80,"PublishedPort":8080,"PublishMode":"ingress"},
+  {"Protocol":"tcp","TargetPort":81,"PublishedPort":8081,"PublishMode":"host"}]}},
+ {"ID":"b","Spec":{"Name":"idle"},"Endpoint":{"Ports":[{"Protocol":"udp","TargetPort":53,"PublishedPort":8053,"PublishMode":"ingress"}]}},
+ {"ID":"c","Spec":{"Name":"quiet"},"Endpoint":{}}]"#;
+
+#[test]
+fn ports_of_the_mesh_belong_to_one_copy_or_to_the_service() {
+    let project = read("swarm.json", SWARM.as_bytes(), false);
+    let ports = |service: usize| -> Vec<(String, bool, u32)> {
+        let ports = project.services[service].ports.iter();
+        ports
+            .map(|port| (port.key(), port.host_mode, port.at.line))
+            .collect()
+    };
+    let own = ("8081:81/tcp".to_owned(), true, 2);
+    assert_eq!(ports(0), [own, ("8080:80/tcp".to_owned(), false, 3)]);
+    assert_eq!(ports(1), [("8053:53/udp".to_owned(), false, 5)]);
+    assert_eq!(
+        (project.services.len(), project.services[1].name.as_str()),
+        (2, "idle")
+    );
+    assert!(project.services[0].network_mode.is_none());
+}
+
+#[test]
+fn an_api_socket_is_a_socket_with_credentials() {
+    let with = |environment: &str| {
+        let text = format!(
+            r#"[{{"Name":"/a","HostConfig":{{}},"Config":{{"Env":[{environment}]}},
+            "Mounts":[{{"Type":"bind","Source":"/run/docker.sock","Destination":"/var/run/docker.sock","RW":true}}]}}]"#
+        );
+        read("a.json", text.as_bytes(), false).services[0]
+            .api_socket
+            .clone()
+    };
+    assert_eq!(
+        with(r#""DOCKER_CONFIG=/run/secrets/docker""#).map(|at| at.line),
+        Some(2)
+    );
+    assert_eq!(with(r#""DOCKER_CONFIG=/root/.docker""#), None);
+}

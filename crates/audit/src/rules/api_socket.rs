@@ -9,7 +9,8 @@ pub(super) const RULE: Rule = Rule {
     title: "A container gets the engine's API from compose",
     severity: Severity::High,
     needs: Needs::Files,
-    what: "`use_api_socket: true`.",
+    what: "`use_api_socket: true`, `--use-api-socket`, or a container that has what they leave: the socket, and \
+           `DOCKER_CONFIG=/run/secrets/docker`.",
     why: "Compose mounts the engine's socket and the user's registry credentials: root on the host \
          without a mount that one could see.",
     fix: "Remove it, or a socket proxy.",

@@ -30,6 +30,10 @@ fn check(estate: &Estate, out: &mut Vec<Finding>) {
             .mounts
             .iter()
             .filter(|mount| facts::is_engine_socket(mount))
+            // `api-socket` speaks of the mount that `use_api_socket` made.
+            .filter(|mount| {
+                place.service.api_socket.as_ref() != Some(&mount.at) || mount.target != "/var/run/docker.sock"
+            })
         {
             let (severity, fact) = if facts::is_socket_proxy(place) {
                 (Severity::Medium, ", as a socket proxy must")

@@ -11,7 +11,8 @@ pub(super) const RULE: Rule = Rule {
     title: "Swarm publishes on every address of every node",
     severity: Severity::Medium,
     needs: Needs::Files,
-    what: "Services with a `deploy` section for Swarm, or an engine in a swarm, and a published port.",
+    what: "Services with a `deploy` section for Swarm, or an engine in a swarm, and a published port. A manager is \
+           asked for its services: their containers do not know what the mesh opens.",
     why: "The mesh listens on 0.0.0.0 of every node, also of those where no copy runs. An address in \
          the file is not accepted, and 127.0.0.1 cannot be had.",
     fix: "`mode: host` for the port keeps it to the nodes that run a copy; a reverse proxy in the swarm \

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use cofferdam_audit::engine::Engine;
 use cofferdam_audit::model::Project;
-use cofferdam_audit::{Position, inspect};
+use cofferdam_audit::{Note, Position, inspect};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::Request;
 use hyper_util::rt::TokioIo;
@@ -86,6 +86,15 @@ async fn ask_all(socket: &Path) -> Result<Answer, String> {
         project.notes.extend(one.notes);
     }
     inspect::name_joined(&mut project);
+    if engine.swarm {
+        match get(socket, "/services").await {
+            Ok(services) => inspect::add_swarm(&mut project, &services),
+            Err(_) => project.notes.push(Note {
+                at: Position::start("engine:services"),
+                text: "only managers of a swarm know what its services publish; ask one of them".to_owned(),
+            }),
+        }
+    }
     Ok(Answer { project, engine })
 }
 
