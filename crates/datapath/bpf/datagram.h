@@ -70,7 +70,7 @@ static __noinline int datagram_may_leave(struct __sk_buff *skb)
 	if (!m || m->left != (loopback ? LEFT_LOOPBACK : LEFT_WIRE) || m->port != bpf_ntohs(ports.source) ||
 	    !same(&m->source, &source) || m->epoch != policy_epoch() || !is_recent(m->left_time))
 		return 0;
-	if (loopback)
+	if (loopback && get_tickets_from())
 		skb->priority = m->own_ticket;
 	return 1;
 }

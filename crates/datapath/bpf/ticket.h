@@ -11,6 +11,30 @@
 #include "carry_out.h"
 #include "sender.h"
 
+/* When tickets count: 0 while programs of another ABI are attached too, which would write theirs over ours and miss their
+ * own; else the time from which they are asked for. Written by the daemon. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} tickets_from SEC(".maps");
+
+static __always_inline __u64 get_tickets_from(void)
+{
+	__u32 zero = 0;
+	const __u64 *time = bpf_map_lookup_elem(&tickets_from, &zero);
+
+	return time ? *time : 0;
+}
+
+static __always_inline int asks_for_tickets(void)
+{
+	__u64 from = get_tickets_from();
+
+	return from && bpf_ktime_get_boot_ns() >= from;
+}
+
 /* === what the sender leaves === */
 
 /* A keyed hash, so that nobody can work it out; 0: there is no key yet. */
@@ -63,7 +87,7 @@ static __noinline int leave_sender(struct __sk_buff *skb, const struct packet *p
 
 	key.netns = loopback || netns_at(&p->source) ? netns_of(sk) : 0;
 	ticket = write_sender(&key, cgroup, sk->type == SOCK_RAW);
-	if (loopback)
+	if (loopback && get_tickets_from())
 		skb->priority = ticket;
 	if (!ticket || !key.netns || sk->type == SOCK_RAW)
 		return PASS;
@@ -94,7 +118,7 @@ static __always_inline const struct sender *sender_at(__u64 netns, const struct 
 /* A workload whose datagrams pass our hooks would have a ticket; the kernel's socket names one whose do not. */
 static __always_inline int sender_without_ticket(struct __sk_buff *skb, const struct packet *p, struct party *from)
 {
-	return sender_by_socket(skb, p, from) == 1 && !(from->flags & ENTRY_HOOKED);
+	return sender_by_socket(skb, p, from) == 1 && (!(from->flags & ENTRY_HOOKED) || !asks_for_tickets());
 }
 
 static __always_inline int sender_on_loopback(struct __sk_buff *skb, const struct packet *p, const void *sk,

@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
 use libbpf_rs::{Link, MapCore, MapFlags, MapHandle, OpenMapMut, ProgramMut};
@@ -90,6 +91,8 @@ impl Datapath {
                 .any(|version| *version != home)
             {
                 datapath.hold()?;
+            } else {
+                datapath.ask_for_tickets(Duration::ZERO)?;
             }
         }
         datapath.heartbeat()?;
@@ -160,7 +163,9 @@ impl Datapath {
     /// Drops the links of earlier daemons. Call it once every workload is bound again.
     pub fn settle(&mut self) -> Result<()> {
         self.release()?;
-        drop_generations(&self.settings.bpffs, Some(&self.generation))
+        drop_generations(&self.settings.bpffs, Some(&self.generation))?;
+        // What is under way now was sent without.
+        self.ask_for_tickets(Duration::from_secs(1))
     }
 
     /// Ends enforcement: detaches, unpins and leaves nothing behind.

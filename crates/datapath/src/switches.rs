@@ -1,11 +1,12 @@
 //! Switches that hold for every workload at once, kept in one map, so that they work without a daemon too.
 
 use std::path::Path;
+use std::time::Duration;
 
 use libbpf_rs::{MapCore, MapFlags, MapHandle};
 
 use crate::abi::{bytes, read, types};
-use crate::load::home;
+use crate::load::{boot_time, home};
 use crate::{Datapath, Error, Result};
 
 /// Switches that hold for every workload at once.
@@ -62,6 +63,20 @@ impl Datapath {
         let mut now = read_settings(&self.skel.maps.settings)?;
         now.off = HELD;
         write_settings(&self.skel.maps.settings, &now)
+    }
+
+    /// Datagrams on loopback carry a ticket from now on and need one after `delay`. No effect where that was said before.
+    pub(crate) fn ask_for_tickets(&mut self, delay: Duration) -> Result<()> {
+        let map = &self.skel.maps.tickets_from;
+        let said = map
+            .lookup(bytes(&0_u32), MapFlags::ANY)
+            .map_err(Error::map("tickets_from", "read"))?;
+        if said.and_then(|b| read::<u64>(&b)).is_some_and(|from| from != 0) {
+            return Ok(());
+        }
+        let from = boot_time() + u64::try_from(delay.as_nanos()).unwrap_or_default();
+        map.update(bytes(&0_u32), bytes(&from), MapFlags::ANY)
+            .map_err(Error::map("tickets_from", "write"))
     }
 
     /// Ends [`Datapath::hold`], also that of a daemon which was killed meanwhile.
