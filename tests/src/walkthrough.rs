@@ -17,9 +17,6 @@ mod survive;
 
 pub use scene::{Fetch, Scene};
 
-/// Whether rows 13 and 16 are part of this version's walkthrough. They are run on demand all the same.
-pub const PROOF_ROWS: bool = false;
-
 /// How a row ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -28,8 +25,6 @@ pub enum Verdict {
     Pass,
     /// It did not.
     Fail,
-    /// It is not part of this version.
-    Later,
 }
 
 /// One line of the demo.
@@ -55,8 +50,6 @@ struct Row {
     number: u8,
     title: &'static str,
     job: Job,
-    /// Whether [`PROOF_ROWS`] decides over it.
-    proof: bool,
 }
 
 const ROWS: &[Row] = &[
@@ -64,107 +57,90 @@ const ROWS: &[Row] = &[
         number: 1,
         title: "cofferdam daemon --hybrid",
         job: start::daemon,
-        proof: false,
     },
     Row {
         number: 2,
         title: "docker run -l app=nginx --net=host -d nginx",
         job: start::nginx,
-        proof: false,
     },
     Row {
         number: 3,
         title: "docker inspect, cofferdam ps",
         job: start::listed,
-        proof: false,
     },
     Row {
         number: 4,
         title: "curl http://127.0.0.1 from the host",
         job: reach::from_the_host,
-        proof: false,
     },
     Row {
         number: 5,
         title: "curl http://172.17.0.1 in a container with app=nginx",
         job: reach::bridged_same_label,
-        proof: false,
     },
     Row {
         number: 6,
         title: "cofferdam run --label app=nginx -- curl http://127.0.0.1",
         job: reach::run,
-        proof: false,
     },
     Row {
         number: 7,
         title: "curl in a shell of cofferdam run, and in its children",
         job: reach::inherited,
-        proof: false,
     },
     Row {
         number: 8,
         title: "the same with other labels or none",
         job: reach::strangers,
-        proof: false,
     },
     Row {
         number: 9,
         title: "two host-mode containers with different labels",
         job: reach::two_rooms,
-        proof: false,
     },
     Row {
         number: 10,
         title: "everything else on the host, before and after",
         job: beside::unprotected,
-        proof: false,
     },
     Row {
         number: 11,
         title: "docker exec, fork, a process moved into the container",
         job: beside::inside,
-        proof: false,
     },
     Row {
         number: 12,
         title: "kill -9 the daemon, start it again",
         job: survive::kill,
-        proof: false,
     },
     Row {
         number: 13,
         title: "a container that connects first thing, 200 times",
         job: proof::first_act,
-        proof: true,
     },
     Row {
         number: 14,
         title: "cofferdam daemon --mode observe",
         job: survive::observe,
-        proof: false,
     },
     Row {
         number: 15,
         title: "stop, off, stop --open",
         job: survive::stop,
-        proof: false,
     },
     Row {
         number: 16,
         title: "one label in every network mode",
         job: proof::modes,
-        proof: true,
     },
 ];
 
-/// Runs all rows of this version in one lab, or with `all` every row, and hands each to `each` as it ends. An error only
-/// where no lab could be made.
-pub fn run(all: bool, mut each: impl FnMut(&RowResult)) -> Result<Vec<RowResult>> {
+/// Runs all rows in one lab and hands each to `each` as it ends. An error only where no lab could be made.
+pub fn run(mut each: impl FnMut(&RowResult)) -> Result<Vec<RowResult>> {
     let mut scene = Scene::set()?;
     let mut results = Vec::new();
     for row in ROWS {
-        let result = row.run(&mut scene, all || PROOF_ROWS);
+        let result = row.run(&mut scene);
         each(&result);
         results.push(result);
     }
@@ -174,12 +150,11 @@ pub fn run(all: bool, mut each: impl FnMut(&RowResult)) -> Result<Vec<RowResult>
 // === impl Row ===
 
 impl Row {
-    fn run(&self, scene: &mut Scene, proof: bool) -> RowResult {
+    fn run(&self, scene: &mut Scene) -> RowResult {
         let start = Instant::now();
-        let (result, observed) = match (proof || !self.proof).then(|| (self.job)(scene)) {
-            None => (Verdict::Later, "not part of this version".to_string()),
-            Some(Ok(observed)) => (Verdict::Pass, observed),
-            Some(Err(error)) => (Verdict::Fail, format!("{error:#}").replace('\n', " ")),
+        let (result, observed) = match (self.job)(scene) {
+            Ok(observed) => (Verdict::Pass, observed),
+            Err(error) => (Verdict::Fail, format!("{error:#}").replace('\n', " ")),
         };
         let ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
         RowResult {

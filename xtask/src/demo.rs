@@ -13,9 +13,6 @@ pub(crate) struct Args {
     /// Print one JSON document
     #[arg(long)]
     json: bool,
-    /// Run the rows of later versions too
-    #[arg(long, hide = true)]
-    all: bool,
 }
 
 #[derive(Serialize)]
@@ -34,7 +31,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     .quiet()
     .run()?;
     let before = Snapshot::take();
-    let rows = walkthrough::run(args.all, |row| {
+    let rows = walkthrough::run(|row| {
         if !args.json {
             println!(
                 "{:>2}  {:<5} {:>6} ms  {}\n    {}",
@@ -85,6 +82,5 @@ fn word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "pass",
         Verdict::Fail => "FAIL",
-        Verdict::Later => "later",
     }
 }

@@ -14,7 +14,7 @@
 #include "abi_wire.h"
 
 /* A daemon adopts pinned maps only if they were made with the same number. */
-enum abi_version { ABI_VERSION = 3 };
+enum abi_version { ABI_VERSION = 4 };
 
 /* What a peer is when it is no protected workload. Workload identities start at IDENTITY_MIN, named prefixes at
  * PREFIX_MIN. */

@@ -74,7 +74,9 @@ struct judged {
 	__u8 reason;
 	__u8 direction;
 	__u8 remote; /* 1: another namespace, or NAT on the way */
-	__u8 pad[5];
+	__u8 pad;
+	__u16 port; /* behind the one that was asked for, where that is published */
+	__u8 pad2[2];
 };
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "datagram.h"
 #include "refuse.h"
+#include "remote.h"
 #include "source.h"
 
 static __always_inline void flow_of_packet(struct flow *f, const struct packet *p, __u8 hook)
@@ -47,6 +48,25 @@ static __always_inline int private_loopback(struct __sk_buff *skb, const void *s
 	return skb->ifindex == LOOPBACK_IFINDEX && netns_of(sk) != s->host_netns;
 }
 
+/* A handshake that connect has judged, or a SYN-ACK that is signed: its SYN was judged on its way in. */
+static __always_inline int segment_may_leave(struct __sk_buff *skb, const struct bpf_sock *sk,
+					     const struct tcp_start *tcp)
+{
+	struct handover *h = get_handover();
+
+	if (h && h->epoch == policy_epoch() && (leaves_judged(sk, tcp, h) || remote_may_leave(skb, sk, tcp, h)))
+		return 1;
+	return (tcp->flags & HANDSHAKE_FLAGS) == (TCP_SYN | TCP_ACK) && is_signed(skb, tcp);
+}
+
+static __always_inline int segment_may_enter(struct __sk_buff *skb, struct bpf_sock *sk, const struct tcp_start *tcp)
+{
+	struct handover *h = get_handover();
+
+	return h && h->epoch == policy_epoch() &&
+	       (h->stage < REMOTE_CONNECT ? arrives_judged(sk, tcp, h) : remote_may_enter(skb, sk, tcp, h));
+}
+
 /* What needs no look: an established connection, and a handshake that connect has judged. Before everything else, since
  * nearly every packet ends here. */
 static __always_inline int may_leave(struct __sk_buff *skb)
@@ -64,7 +84,7 @@ static __always_inline int may_leave(struct __sk_buff *skb)
 	if (is_plain_tcp(skb))
 		return 1;
 	tcp = tcp_header(skb);
-	return tcp ? leaves_judged(skb, sk, tcp) : datagram_may_leave(skb);
+	return tcp ? segment_may_leave(skb, sk, tcp) : datagram_may_leave(skb);
 }
 
 static __always_inline int egress(struct __sk_buff *skb)
@@ -204,7 +224,7 @@ static __noinline int from_client(struct __sk_buff *skb, const struct packet *p,
 	end_handover(segment == SEGMENT_SYN && p->has_option && !refused(&v));
 	if (segment == SEGMENT_SYN && !refused(&v))
 		leave_answer(p, &f->to, &f->from);
-	if (segment == SEGMENT_CLIENT && !refused(&v) && is_replayed(p, sk))
+	if (segment == SEGMENT_CLIENT && !refused(&v) && is_replayed(p->sequence, p->acknowledgement, sk))
 		return DROP;
 	if (segment == SEGMENT_SYN && is_final(&v, p, &f->from))
 		leave_denial(p, netns_of(sk));
@@ -232,7 +252,7 @@ static __always_inline int may_enter(struct __sk_buff *skb)
 	if (!tcp)
 		return datagram_may_enter(skb);
 	sk = bpf_sk_fullsock(sk);
-	return sk && arrives_judged(sk, tcp);
+	return sk && segment_may_enter(skb, sk, tcp);
 }
 
 static __always_inline int ingress(struct __sk_buff *skb)

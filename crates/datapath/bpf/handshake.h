@@ -4,7 +4,7 @@
 #define COFFERDAM_HANDSHAKE_H
 
 #include "refuse.h"
-#include "sender.h"
+#include "remote.h"
 
 static __always_inline void want_option(struct bpf_sock_ops *ops, int wanted)
 {
@@ -90,19 +90,28 @@ static __always_inline void write_option(struct bpf_sock_ops *ops)
 	struct tcp_start *tcp = (struct tcp_start *)(long)ops->skb_data;
 	struct wire_option o = {};
 	__u32 segment, claim, identity;
+	struct handover *h;
+	__be32 sequence;
 
 	if ((void *)(tcp + 1) > (void *)(long)ops->skb_data_end)
 		return;
-	identity = signer(ops, tcp);
+	segment = !(tcp->flags & TCP_SYN) ? SEGMENT_CLIENT : tcp->flags & TCP_ACK ? SEGMENT_SYNACK : SEGMENT_SYN;
+	sequence = tcp->sequence; /* storing moves the header */
+	h = next_signed(ops, tcp, segment);
+	if (h)
+		identity = segment == SEGMENT_SYNACK ? h->peer : h->self;
+	else
+		identity = signer(ops, tcp);
 	if (!identity)
 		return;
 	claim = wire_claim(identity);
-	segment = !(tcp->flags & TCP_SYN) ? SEGMENT_CLIENT : tcp->flags & TCP_ACK ? SEGMENT_SYNACK : SEGMENT_SYN;
-	if (!wire_make(&o, claim, segment, bpf_ntohl(tcp->sequence),
+	if (!wire_make(&o, claim, segment, bpf_ntohl(sequence),
 		       segment == SEGMENT_SYN ? 0 : bpf_ntohl(tcp->acknowledgement)))
 		return;
 	if (bpf_store_hdr_opt(ops, &o, sizeof(o), 0))
 		count(NO_ROOM);
+	else if (h)
+		was_signed(h, sequence, segment, claim, wire_tag_of(&o));
 }
 
 /*
@@ -126,11 +135,19 @@ static __always_inline int set_option(struct bpf_sockopt *ctx)
 
 static __always_inline void connecting(struct bpf_sock_ops *ops)
 {
-	int wanted = !is_handed_over(ops->sk) && may_be_workload(ops);
+	__u32 stage = stage_of(ops->sk);
+	int wanted = stage == REMOTE_CONNECT || (stage != STAGE_CONNECT && may_be_workload(ops));
 
 	want_option(ops, wanted);
-	if (wanted)
+	if (wanted && was_somebody_denied())
 		forget_denial(ops);
+}
+
+/* Where `connect` has judged the listener too, nobody is going to refuse. */
+static __always_inline void starting(struct bpf_sock_ops *ops)
+{
+	if (stage_of(ops->sk) != REMOTE_CONNECT)
+		retry_soon(ops);
 }
 
 /* Most calls are about something else and leave before anything is looked up. */
@@ -161,7 +178,7 @@ static __always_inline int handshake(struct bpf_sock_ops *ops)
 	if (op == BPF_SOCK_OPS_TCP_CONNECT_CB)
 		connecting(ops);
 	else if (op == BPF_SOCK_OPS_TIMEOUT_INIT)
-		retry_soon(ops);
+		starting(ops);
 	else if (op == BPF_SOCK_OPS_TCP_LISTEN_CB)
 		want_option(ops, !listens_on_loopback(ops));
 	else if (op == BPF_SOCK_OPS_HDR_OPT_LEN_CB)

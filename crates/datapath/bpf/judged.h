@@ -25,15 +25,17 @@ static __always_inline int was_judged(const struct judged_key *key, const void *
 	if (!j)
 		return 0;
 	__sync_fetch_and_add(&j->repeats, 1);
-	hand_over(sk, j->to.cgroup, j->remote ? STAGE_REMOTE : STAGE_CONNECT);
+	hand_over(sk, j->from.peer, j->to.cgroup, j->to.peer, j->port, j->remote);
 	return 1;
 }
 
 /* Not inlined: the stack of a program and its callees is 512 bytes. */
 static __noinline void keep_judged(const struct judged_key *key, const struct flow *f, const struct verdict *v,
-				   int remote)
+				   __u16 port, int remote)
 {
-	struct judged j = { .rule = v->rule, .reason = v->reason, .direction = v->direction, .remote = remote };
+	struct judged j = {
+		.rule = v->rule, .reason = v->reason, .direction = v->direction, .remote = remote, .port = port
+	};
 
 	endpoint(&j.from, &f->from);
 	endpoint(&j.to, &f->to);

@@ -142,16 +142,37 @@ struct {
 	__type(value, __u32);
 } port_published SEC(".maps");
 
-/* The segment of a handshake that came last; see handover.h. */
-enum stage { STAGE_NONE, STAGE_REMOTE, STAGE_CONNECT, STAGE_SYN_LEFT, STAGE_SYN_CAME, STAGE_SYNACK_CAME, STAGE_DONE };
+/* The segment of a handshake that came last; see handover.h, and remote.h for those between namespaces. */
+enum stage {
+	STAGE_NONE,
+	STAGE_CONNECT,
+	STAGE_SYN_LEFT,
+	STAGE_SYN_CAME,
+	STAGE_SYNACK_CAME,
+	STAGE_DONE,
+	REMOTE_CONNECT,
+	REMOTE_SYN_SIGNED,
+	REMOTE_SYN_CAME,
+	REMOTE_SYNACK_SIGNED,
+	REMOTE_SYNACK_CAME,
+	REMOTE_ACK_SIGNED,
+	REMOTE_DONE,
+};
 
 struct handover {
 	__u64 socket;    /* the connecting one, by its address in the kernel */
 	__u64 receiver;  /* the cgroup that was judged at the other end */
+	__u64 tag;       /* of the segment that was signed last */
+	__u32 claim;     /* of that segment too */
 	__be32 sequence; /* of the SYN */
+	__be32 answer;   /* of the SYN-ACK */
 	__u32 epoch;     /* epochs.policy at the verdict */
 	__u32 stage;     /* enum stage */
 	__u32 is_signed; /* the SYN that was judged in full here last: its answer needs room for the option */
+	__u32 self;      /* the identity that connects */
+	__u32 peer;      /* the one that was judged at the other end */
+	__be16 port;     /* that was judged at the other end */
+	__u8 pad[6];
 };
 
 /* What connect found out, for the handshake that follows. Written by connect and the packet hooks, read by them and the

@@ -46,9 +46,15 @@ struct {
 	__type(value, struct completed);
 } completing SEC(".maps");
 
+/* To a tick: a handshake needs no better clock, and it is read several times a connection. */
+static __always_inline __u64 coarse_now(void)
+{
+	return bpf_ktime_get_coarse_ns();
+}
+
 static __always_inline int is_fresh(__u64 time)
 {
-	return bpf_ktime_get_boot_ns() - time < (__u64)HANDSHAKE_SECONDS * NS_PER_SECOND;
+	return coarse_now() - time < (__u64)HANDSHAKE_SECONDS * NS_PER_SECOND;
 }
 
 /* === answers === */
@@ -67,26 +73,32 @@ static __always_inline const struct answer *answer_to(__be32 syn)
 	return a && a->syn == syn && is_fresh(a->time) ? a : NULL;
 }
 
-/* The SYN may be answered in the receiver's name. */
-static __always_inline void leave_answer(const struct packet *p, const struct party *self, const struct party *from)
+/* The SYN may be answered in the name of `self`, who is in that cgroup, to `peer`. */
+static __always_inline void put_answer(__be32 syn, __u64 tag, __u64 cgroup, __u32 peer, __u32 self)
 {
-	struct answer *a = answer_slot(p->sequence);
+	struct answer *a = answer_slot(syn);
 
 	if (!a)
 		return;
-	a->tag = p->has_option ? wire_tag_of(&p->option) : 0;
-	a->cgroup = self->cgroup;
-	a->time = bpf_ktime_get_boot_ns();
-	a->syn = p->sequence;
-	a->peer = from->peer;
-	a->self = self->workload ? self->peer : 0;
+	a->tag = tag;
+	a->cgroup = cgroup;
+	a->time = coarse_now();
+	a->syn = syn;
+	a->peer = peer;
+	a->self = self;
+}
+
+static __always_inline void leave_answer(const struct packet *p, const struct party *self, const struct party *from)
+{
+	put_answer(p->sequence, p->has_option ? wire_tag_of(&p->option) : 0, self->cgroup, from->peer,
+		   self->workload ? self->peer : 0);
 }
 
 /* === openers === */
 
 static __always_inline void leave_opener(__be32 sequence, __u64 cgroup, __u32 peer)
 {
-	struct opener o = { .cgroup = cgroup, .time = bpf_ktime_get_boot_ns(), .peer = peer };
+	struct opener o = { .cgroup = cgroup, .time = coarse_now(), .peer = peer };
 
 	bpf_map_update_elem(&handshakes, &sequence, &o, BPF_ANY);
 }
@@ -147,9 +159,9 @@ static __always_inline int takes_cookies(const void *sk)
 }
 
 /* Bit for bit the same as one that completed a handshake before: no retransmission, that one reaches the connection. */
-static __always_inline int is_replayed(const struct packet *p, const void *sk)
+static __always_inline int is_replayed(__be32 sequence, __be32 acknowledgement, const void *sk)
 {
-	struct completed key = { .sequence = p->sequence, .acknowledgement = p->acknowledgement };
+	struct completed key = { .sequence = sequence, .acknowledgement = acknowledgement };
 	struct completed *now;
 	__u32 zero = 0;
 

@@ -40,6 +40,15 @@ struct {
 	__type(value, struct denial);
 } denials SEC(".maps");
 
+/* When the last one was left, by a coarse clock. Written by ingress, read by whoever connects: mostly there is none to
+ * forget. One element. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} last_denial SEC(".maps");
+
 /* Not inlined: the stack of a program and its callees is 512 bytes. */
 static __noinline int leave_denial(const struct packet *p, __u64 netns)
 {
@@ -49,8 +58,12 @@ static __noinline int leave_denial(const struct packet *p, __u64 netns)
 			      .destination = p->destination,
 			      .source_port = p->source_port,
 			      .destination_port = p->destination_port };
+	__u32 zero = 0;
+	__u64 *last = bpf_map_lookup_elem(&last_denial, &zero);
 
 	bpf_map_update_elem(&denials, &key, &d, BPF_ANY);
+	if (last)
+		*last = bpf_ktime_get_coarse_ns();
 	return 0;
 }
 
@@ -97,7 +110,7 @@ static __always_inline int take_denial(struct bpf_sk_lookup *ctx, __u64 netns)
 }
 
 /* What was denied on this client's addresses and ports before, or in its name, was not this connection. */
-static __always_inline void forget_denial(struct bpf_sock_ops *ops)
+static __noinline int forget_denial(struct bpf_sock_ops *ops)
 {
 	struct denied key = { .source_port = ops->local_port, .destination_port = bpf_ntohl(ops->remote_port) };
 	const __u64 *netns;
@@ -111,9 +124,20 @@ static __always_inline void forget_denial(struct bpf_sock_ops *ops)
 	}
 	netns = bpf_map_lookup_elem(&addresses, &key.destination);
 	if (!netns)
-		return;
+		return 0;
 	key.netns = *netns;
 	bpf_map_delete_elem(&denials, &key);
+	return 0;
+}
+
+/* Is there anything to forget? */
+static __always_inline int was_somebody_denied(void)
+{
+	__u32 zero = 0;
+	const __u64 *last = bpf_map_lookup_elem(&last_denial, &zero);
+
+	/* A second more than denials live, since the clocks differ by a tick. */
+	return last && *last && bpf_ktime_get_coarse_ns() - *last < (DENIAL_SECONDS + 1ULL) * NS_PER_SECOND;
 }
 
 /*

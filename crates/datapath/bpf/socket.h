@@ -184,8 +184,8 @@ static __always_inline int judge_reach(struct bpf_sock_addr *ctx, const struct c
 	} else if (is_protected_connect(c) && listener == 1 && v.action == ACT_ALLOW) {
 		int remote = t.netns != c->netns || t.published;
 
-		hand_over(ctx->sk, f.to.cgroup, remote ? STAGE_REMOTE : STAGE_CONNECT);
-		keep_judged(before, &f, &v, remote);
+		hand_over(ctx->sk, f.from.peer, f.to.cgroup, f.to.peer, t.port, remote);
+		keep_judged(before, &f, &v, t.port, remote);
 	}
 	return PROCEED;
 }

@@ -15,7 +15,7 @@ use crate::{Datapath, Error, Result, netns};
 
 const PROGRAM: &str = "on_lookup";
 /// What the program shares with those of `cofferdam.bpf.c`.
-const SHARED_MAPS: [&str; 3] = ["settings", "epochs", "denials"];
+const SHARED_MAPS: [&str; 4] = ["settings", "epochs", "denials", "last_denial"];
 
 // === impl Datapath ===
 

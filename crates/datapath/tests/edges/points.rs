@@ -214,7 +214,7 @@ fn root_point_18_strangers_have_no_packet_hooks() {
         use std::os::unix::fs::MetadataExt as _;
         fs::metadata(dir).unwrap().ino()
     };
-    let links = fs::read_dir(stage.bpffs.join("v3/links")).unwrap().flatten();
+    let links = fs::read_dir(stage.pins().join("links")).unwrap().flatten();
     let names: Vec<String> = links
         .flat_map(|generation| fs::read_dir(generation.path()).unwrap().flatten())
         .map(|link| link.file_name().to_string_lossy().into_owned())

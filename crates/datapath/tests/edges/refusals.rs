@@ -94,7 +94,7 @@ fn root_point_10_a_denial_is_not_inherited() {
 #[test]
 fn root_point_10_refusals_end_with_their_namespace() {
     let (mut pair, _server, _) = with_refusals(0);
-    let pins = pair.stage.bpffs.join("v3/links");
+    let pins = pair.stage.pins().join("links");
     let names = || -> Vec<String> {
         let links = fs::read_dir(&pins).unwrap().flatten();
         let links = links.flat_map(|generation| fs::read_dir(generation.path()).unwrap().flatten());

@@ -51,6 +51,13 @@ impl Drop for Server {
 }
 
 impl Stage {
+    /// Where maps and links are pinned: a folder of this ABI's own.
+    #[allow(dead_code, reason = "not every test binary looks at pins")]
+    pub fn pins(&self) -> PathBuf {
+        let mut folders = fs::read_dir(&self.bpffs).unwrap().flatten();
+        folders.next().expect("a data plane").path()
+    }
+
     pub(crate) fn new() -> Self {
         Self::inside(Path::new("/proc/self/ns/net"))
     }

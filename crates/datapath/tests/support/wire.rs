@@ -144,7 +144,7 @@ fn decode(tcp: &[u8]) -> Option<Segment> {
 
 /// The key of an epoch, read past everybody. All zero: there is none.
 pub(crate) fn secret(stage: &Stage, epoch: u32) -> [u64; 2] {
-    let map = MapHandle::from_pinned_path(stage.bpffs.join("v3/maps/secrets")).unwrap();
+    let map = MapHandle::from_pinned_path(stage.pins().join("maps/secrets")).unwrap();
     let secret = map.lookup(&epoch.to_ne_bytes(), MapFlags::ANY).unwrap().unwrap();
     let word = |at: usize| u64::from_ne_bytes(secret[at..at + 8].try_into().unwrap());
     [word(0), word(8)]
