@@ -24,6 +24,8 @@ pub(crate) enum Setting {
     Bare,
     /// Cofferdam's hooks, each with a program that returns at once.
     Empty,
+    /// The same, but the handshake carries an option of the real one's length that proves nothing.
+    Constant,
     /// A protected pair with the same labels, under a running daemon.
     Protected,
     /// A pair without labels, under the same daemon.
@@ -98,6 +100,7 @@ impl Part {
                 Setting::Bare,
                 Setting::Unprotected,
                 Setting::Empty,
+                Setting::Constant,
                 Setting::Protected,
                 Setting::Nfqueue,
             ],
@@ -144,6 +147,7 @@ impl Setting {
         match self {
             Self::Bare => "bare",
             Self::Empty => "empty programs",
+            Self::Constant => "empty, a constant option",
             Self::Protected => "Cofferdam, protected pair",
             Self::Unprotected => "Cofferdam, unprotected pair",
             Self::Nft10 => "nft, 10 cgroup rules",
@@ -157,6 +161,7 @@ impl Setting {
         match self {
             Self::Bare => "bare",
             Self::Empty => "empty",
+            Self::Constant => "constant",
             Self::Protected => "protected",
             Self::Unprotected => "unprotected",
             Self::Nft10 => "nft10",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use cofferdam_datapath::Empty;
+use cofferdam_datapath::{Empty, Handshake};
 
 use crate::figures::{self, Figure};
 use crate::filters;
@@ -17,7 +17,7 @@ use crate::product::{COFFERDAM, Home, Product};
 /// Dropped in this order: processes before what they run in.
 pub(crate) struct Stage<'a> {
     _queues: Vec<Process>,
-    _empty: Empty,
+    _empty: [Empty; 2],
     pub(crate) product: Product,
     /// See `beside`; only for loopback.
     pub(crate) hooks_elsewhere: Option<Figure>,
@@ -49,7 +49,7 @@ impl<'a> Stage<'a> {
                 meetings.insert((*part, *setting), own.unwrap_or_else(|| usual.clone()));
             }
         }
-        let empty = attach(lab)?;
+        let empty = [attach(lab, Setting::Empty)?, attach(lab, Setting::Constant)?];
         let product = Product::start(Home::new(lab, COFFERDAM, &host, binary)?)?;
         Ok(Self {
             _queues: queues,
@@ -87,9 +87,13 @@ impl<'a> Stage<'a> {
         let mut pairs = Vec::new();
         for (setting, root) in [
             (Setting::Empty, Setting::Empty.name()),
+            (Setting::Constant, Setting::Constant.name()),
             (Setting::Protected, COFFERDAM),
             (Setting::Unprotected, COFFERDAM),
         ] {
+            if !part.settings().contains(&setting) {
+                continue;
+            }
             pairs.push((setting, self.pair(part, setting)?, self.lab.cgroup(root)?));
         }
         let costs = statistics.costs(part, &mut pairs)?;
@@ -147,13 +151,17 @@ fn apart(
 }
 
 /// The empty programs where Cofferdam's would be: socket hooks on the root, packet hooks on both workloads.
-fn attach(lab: &Lab) -> anyhow::Result<Empty> {
-    let root = lab.cgroup(Setting::Empty.name())?;
+fn attach(lab: &Lab, setting: Setting) -> anyhow::Result<Empty> {
+    let root = lab.cgroup(setting.name())?;
     let (server, client) = (root.join("server"), root.join("client"));
     for directory in [&server, &client] {
         std::fs::create_dir_all(directory)?;
     }
-    Empty::attach(&root, &[&server, &client]).context("cannot attach the empty programs")
+    let handshake = match setting {
+        Setting::Constant => Handshake::ConstantOption,
+        _ => Handshake::Nothing,
+    };
+    Empty::attach(&root, &[&server, &client], handshake).context("cannot attach the empty programs")
 }
 
 /// A bare pair while programs are attached to other cgroups, over the same pair while none is. The kernel switches
@@ -167,7 +175,7 @@ fn beside(lab: &Lab, netns: &Path) -> anyhow::Result<Option<Figure>> {
     for round in 0..BESIDE_ROUNDS {
         let mut times = [0.0; 2];
         for attached in if round % 2 == 0 { [0, 1] } else { [1, 0] } {
-            let _programs = (attached == 1).then(|| attach(lab)).transpose()?;
+            let _programs = (attached == 1).then(|| attach(lab, Setting::Empty)).transpose()?;
             #[expect(clippy::cast_precision_loss, reason = "53 bits hold any of these exactly")]
             let time = pair.measure(measure, measure.batch())? as f64;
             times[attached] = time;

@@ -8,7 +8,7 @@
 #ifndef COFFERDAM_HANDOVER_H
 #define COFFERDAM_HANDOVER_H
 
-#include "packet.h"
+#include "proof.h"
 
 enum { TCP_RST = 0x04, HANDSHAKE_FLAGS = TCP_SYN | TCP_ACK | TCP_RST };
 
@@ -25,6 +25,17 @@ static __always_inline __u64 socket_number(const void *sk)
 	return (__u64)sk;
 }
 
+/*
+ * What ingress would have left of the SYN (`leave_answer`) waits here, since a handshake in one breath never asks for it. It
+ * is written down as soon as something else comes in between: then the SYN-ACK may have to be sent again, by a timer of
+ * this CPU.
+ */
+static __always_inline void write_down(const struct handover *h)
+{
+	if (h->stage >= REMOTE_SYN_CAME && h->stage < REMOTE_DONE)
+		put_answer(h->sequence, h->syn_tag, h->receiver, h->self, h->peer);
+}
+
 /* `receiver`, `peer`: the listener whose ingress was judged too, on `port`. What goes to another namespace has to be signed
  * on the way all the same: remote.h. */
 static __always_inline void hand_over(const void *sk, __u32 self, __u64 receiver, __u32 peer, __u16 port, int remote)
@@ -33,6 +44,7 @@ static __always_inline void hand_over(const void *sk, __u32 self, __u64 receiver
 
 	if (!h)
 		return;
+	write_down(h);
 	h->socket = socket_number(sk);
 	h->receiver = receiver;
 	h->self = self;
@@ -57,8 +69,19 @@ static __always_inline void end_handover(int is_signed)
 
 	if (!h)
 		return;
+	write_down(h);
 	h->stage = STAGE_NONE;
 	h->is_signed = is_signed;
+}
+
+/* What is known of the SYN that this answers. */
+static __always_inline const struct answer *find_answer(__be32 syn)
+{
+	const struct handover *h = get_handover();
+
+	if (h && h->sequence == syn)
+		write_down(h);
+	return answer_to(syn);
 }
 
 static __always_inline __be32 after(__be32 sequence)

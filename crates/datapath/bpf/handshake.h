@@ -50,7 +50,7 @@ static __always_inline __u32 signer(struct bpf_sock_ops *ops, const struct tcp_s
 
 	if (tcp->flags & TCP_SYN && tcp->flags & TCP_ACK) {
 		/* No socket here (dataplane 11): what ingress left about that very SYN says who answers. */
-		left = answer_to(bpf_htonl(bpf_ntohl(tcp->acknowledgement) - 1));
+		left = find_answer(bpf_htonl(bpf_ntohl(tcp->acknowledgement) - 1));
 		if (!left || !left->tag ||
 		    bpf_load_hdr_opt(ops, &syn, sizeof(syn), BPF_LOAD_HDR_OPT_TCP_SYN) != sizeof(syn))
 			return 0;

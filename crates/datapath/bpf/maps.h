@@ -160,9 +160,10 @@ enum stage {
 };
 
 struct handover {
-	__u64 socket;    /* the connecting one, by its address in the kernel */
-	__u64 receiver;  /* the cgroup that was judged at the other end */
-	__u64 tag;       /* of the segment that was signed last */
+	__u64 socket;   /* the connecting one, by its address in the kernel */
+	__u64 receiver; /* the cgroup that was judged at the other end */
+	__u64 tag;      /* of the segment that was signed last */
+	__u64 syn_tag;
 	__u32 claim;     /* of that segment too */
 	__be32 sequence; /* of the SYN */
 	__be32 answer;   /* of the SYN-ACK */

@@ -103,15 +103,6 @@ static __always_inline void leave_opener(__be32 sequence, __u64 cgroup, __u32 pe
 	bpf_map_update_elem(&handshakes, &sequence, &o, BPF_ANY);
 }
 
-/* An unsigned SYN-ACK. Sent again, its SYN may be forgotten; the record is there then. */
-static __always_inline void leave_answerer(const struct packet *p, __u64 cgroup)
-{
-	const struct answer *a = answer_to(bpf_htonl(bpf_ntohl(p->acknowledgement) - 1));
-
-	if (a && a->cgroup == cgroup)
-		leave_opener(p->sequence, cgroup, a->peer);
-}
-
 /* The number belongs to the first who came with it: whoever hears of it later does not. */
 static __always_inline int holds(struct opener *o, const struct packet *p)
 {

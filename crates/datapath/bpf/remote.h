@@ -114,7 +114,7 @@ static __always_inline int remote_may_enter(struct __sk_buff *skb, struct bpf_so
 		if (h->stage != REMOTE_SYN_SIGNED || tcp->sequence != h->sequence || tcp->destination != h->port ||
 		    !has_tag(skb, tcp, h) || !is_usual_syn(skb, tcp) || h->receiver != bpf_sk_cgroup_id(sk))
 			return 0;
-		put_answer(h->sequence, h->tag, h->receiver, h->self, h->peer);
+		h->syn_tag = h->tag;
 	} else if (flags == (TCP_SYN | TCP_ACK)) {
 		if (h->stage != REMOTE_SYNACK_SIGNED || tcp->sequence != h->answer ||
 		    tcp->acknowledgement != after(h->sequence) || h->socket != socket_number(sk) ||

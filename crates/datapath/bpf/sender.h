@@ -4,7 +4,6 @@
 #define COFFERDAM_SENDER_H
 
 #include "handover.h"
-#include "proof.h"
 
 enum { PACKET_BROADCAST = 1 };
 
@@ -115,6 +114,15 @@ static __always_inline void leave_record(const struct packet *p, __u64 cgroup)
 {
 	if (p->protocol == IPPROTO_TCP && !p->has_option && is_on_this_host(&p->destination))
 		leave_opener(p->sequence, cgroup, 0);
+}
+
+/* An unsigned SYN-ACK. Sent again, its SYN may be forgotten; the record is there then. */
+static __always_inline void leave_answerer(const struct packet *p, __u64 cgroup)
+{
+	const struct answer *a = find_answer(bpf_htonl(bpf_ntohl(p->acknowledgement) - 1));
+
+	if (a && a->cgroup == cgroup)
+		leave_opener(p->sequence, cgroup, a->peer);
 }
 
 #endif

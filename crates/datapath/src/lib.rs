@@ -23,7 +23,7 @@ mod switches;
 
 pub use cgroups::Entry;
 pub use decider::{Answer, Decider};
-pub use empty::Empty;
+pub use empty::{Empty, Handshake};
 pub use error::Error;
 pub use events::{CgroupEvent, EndPoint, Event, FlowEvent, Hook, Losses};
 pub use keys::{KEY_DISTANCE, KEY_LIFE};
