@@ -96,6 +96,15 @@ impl Samples {
 // === impl Figure ===
 
 impl Figure {
+    /// Each divided by the same number.
+    pub(crate) fn over(self, base: f64) -> Self {
+        Self {
+            median: self.median / base,
+            min: self.min / base,
+            max: self.max / base,
+        }
+    }
+
     /// `None` of nothing.
     pub(crate) fn of(values: Vec<f64>) -> Option<Self> {
         let min = values.iter().copied().reduce(f64::min)?;

@@ -121,7 +121,8 @@ impl Cost {
             part,
             setting,
             total_ns: figures::median(totals).unwrap_or_default(),
-            above_empty_ns: Figure::of(above.collect()).filter(|_| setting == Setting::Protected),
+            above_empty_ns: Figure::of(above.collect())
+                .filter(|_| matches!(setting, Setting::Constant | Setting::Protected)),
             hooks,
         }
     }

@@ -157,7 +157,8 @@ impl Section {
                 setting: *setting,
                 value: self.samples.value(measure, *setting)?,
                 of_bare: ratio(Setting::Bare),
-                of_empty: ratio(Setting::Empty).filter(|_| matches!(setting, Setting::Constant | Setting::Protected)),
+                of_empty: ratio(Setting::Empty)
+                    .filter(|_| matches!(setting, Setting::Constant | Setting::Protected)),
             })
         };
         self.part.settings().iter().filter_map(row).collect()

@@ -21,13 +21,15 @@ fn section(part: Part) -> Section {
         runs: 12.25,
         ns: 123.0,
     };
-    let costs = vec![Cost {
+    let cost = |setting, above_empty_ns| Cost {
         part,
-        setting: Setting::Protected,
-        total_ns: 12_345.0,
-        above_empty_ns: Figure::of(vec![11_111.0, 12_345.0, 13_131.0]),
-        hooks: vec![hook],
-    }];
+        setting,
+        total_ns: 1_000.0,
+        above_empty_ns,
+        hooks: vec![hook.clone()],
+    };
+    let above = Figure::of(vec![11_111.0, 12_345.0, 13_131.0]);
+    let costs = vec![cost(Setting::Empty, None), cost(Setting::Protected, above)];
     Section { part, samples, costs }
 }
 
@@ -87,7 +89,7 @@ fn the_document_has_its_version_and_a_row_for_each_measure_and_setting() {
     assert_eq!(document["version"], 1);
     let rows = document["bench"].as_array().unwrap();
     let of = |part: &str| rows.iter().filter(|row| row["part"] == part).count();
-    assert_eq!((of("loopback"), of("veth"), of("udp")), (35, 20, 8));
+    assert_eq!((of("loopback"), of("veth"), of("udp")), (35, 24, 8));
     assert_eq!(rows[0]["setting"], "bare");
     assert_eq!(document["hooks"].as_array().unwrap().len(), 3);
     assert_eq!(document["scale"]["verdicts"][0]["identities"], 10_000);
