@@ -91,7 +91,7 @@ fn the_document_has_its_version_and_a_row_for_each_measure_and_setting() {
     let of = |part: &str| rows.iter().filter(|row| row["part"] == part).count();
     assert_eq!((of("loopback"), of("veth"), of("udp")), (35, 24, 8));
     assert_eq!(rows[0]["setting"], "bare");
-    assert_eq!(document["hooks"].as_array().unwrap().len(), 3);
+    assert_eq!(document["hooks"].as_array().unwrap().len(), 6);
     assert_eq!(document["scale"]["verdicts"][0]["identities"], 10_000);
 }
 
