@@ -4,42 +4,15 @@
  * what connect and the packet hooks ask with; where that cannot be told, the flow is left alone, since a flow that ends
  * late does less harm than one that is cut by mistake.
  *
- * Three sweeps over the TCP sockets of every namespace with protected workloads. The first enters what is there, the second
- * what was not yet there when its other end was; only what the first has seen is judged, by the third: whatever is
- * younger was judged under the new policy.
+ * A sweep over the TCP sockets of every namespace with protected workloads enters what is there, the next judges it where
+ * something has changed. Whatever is younger was judged under the new policy. Where an accepted socket's other end was not
+ * seen, another such round comes before it is ended: the first may have passed that end before it was made.
  */
 #ifndef COFFERDAM_ENDING_H
 #define COFFERDAM_ENDING_H
 
-#include <linux/inet_diag.h>
-#include <linux/netlink.h>
-#include <linux/sock_diag.h>
-
+#include "doomed.h"
 #include "memory.h"
-#include "pairs.h"
-
-/* Linux 6.5. On older kernels the daemon is told, and asks inet_diag to do it. */
-extern int bpf_sock_destroy(struct sock_common *sock) __ksym __weak;
-
-/* What the daemon sends to the kernel, byte for byte, to have a socket ended. */
-struct doomed {
-	struct nlmsghdr head;
-	struct inet_diag_req_v2 request;
-};
-
-/* One run at a time, one namespace after the other, so nothing here is touched twice at once. */
-struct progress {
-	__u64 seen;   /* sockets of the third sweep */
-	__u64 judged; /* of protected workloads, and nothing was unknown */
-	__u64 ended;
-	__u64 failed; /* the kernel refused */
-	__u64 missed; /* no room to enter it */
-	enum sweep sweep; /* written by the daemon before each sweep */
-	__u32 by_daemon;
-	struct doomed doomed;
-};
-
-struct progress progress = {};
 
 enum ending { LEAVE = 0, END = 1 };
 
@@ -89,7 +62,8 @@ static __always_inline int was_called(const struct side *s, const struct end *pe
 	f->destination_port = s->local_port;
 	f->source = s->remote;
 	f->source_port = s->remote_port;
-	if (peer && peer->to_here && party_of_cgroup(&f->from, peer->cgroup))
+	/* Identities are asked for where a client means an address of this host. */
+	if (peer && is_on_this_host(&peer->remote) && party_of_cgroup(&f->from, peer->cgroup))
 		return 1;
 	/* A workload of this host that has closed: whose address it was does not say who it was. */
 	if (!peer && !peer_is_open(s) && is_on_this_host(&s->remote))
@@ -125,12 +99,17 @@ static __noinline int judge_as(const struct side *s, __u32 role, struct flow *f,
 	const struct settings *settings = get_settings();
 	const struct end *peer = has_numbers(s) ? find_end(s, role, 1) : NULL;
 
-	if (!settings || is_private(s, peer, settings))
+	if (!settings || is_private(s, peer, settings) || (peer && peer->is_ended))
 		return LEAVE;
 	if (role == ROLE_CLIENT ? !called(s, peer, settings, f) : !was_called(s, peer, f))
 		return LEAVE;
 	progress.judged++;
-	return is_denied(f, v);
+	if (!is_denied(f, v))
+		return LEAVE;
+	if (peer || role == ROLE_CLIENT || progress.sweep == SWEEP_LAST)
+		return END;
+	progress.waits++;
+	return LEAVE;
 }
 
 /* Who may be either is what its other end is not; where that is not seen, both have to be denied. */
@@ -145,12 +124,32 @@ static __always_inline int judge_stream(struct side *s, struct flow *f, struct v
 	return judge_as(s, s->role == ROLE_SERVER ? ROLE_SERVER : ROLE_CLIENT, f, v);
 }
 
+static __always_inline struct end *own_end(const struct side *s)
+{
+	return find_end(s, s->role & ROLE_CLIENT ? ROLE_CLIENT : ROLE_SERVER, 0);
+}
+
 /* Entered by the first sweep? */
 static __always_inline int is_old(const struct side *s)
 {
-	const struct end *e = find_end(s, s->role & ROLE_CLIENT ? ROLE_CLIENT : ROLE_SERVER, 0);
+	const struct end *e = own_end(s);
 
 	return e && e->sweep == SWEEP_FIRST;
+}
+
+/* The other end needs no second end, nor a second record. */
+static __always_inline void has_ended(const struct side *s)
+{
+	struct end *e = has_numbers(s) ? own_end(s) : NULL;
+
+	if (e)
+		e->is_ended = 1;
+	progress.ended++;
+}
+
+static __always_inline int is_judging(void)
+{
+	return progress.sweep == SWEEP_JUDGE || progress.sweep == SWEEP_LAST;
 }
 
 static __always_inline int is_off(void)
@@ -160,61 +159,33 @@ static __always_inline int is_off(void)
 	return !s || s->off || s->observe;
 }
 
-static __always_inline void ask_daemon(struct bpf_iter_meta *meta, const struct side *s, __u64 cookie, __u16 family,
-				       __u8 protocol)
-{
-	struct inet_diag_sockid *id = &progress.doomed.request.id;
-
-	__builtin_memset(&progress.doomed, 0, sizeof(progress.doomed));
-	progress.doomed.head.nlmsg_len = sizeof(progress.doomed);
-	progress.doomed.head.nlmsg_type = SOCK_DESTROY;
-	progress.doomed.head.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-	progress.doomed.request.sdiag_family = family;
-	progress.doomed.request.sdiag_protocol = protocol;
-	progress.doomed.request.idiag_states = -1;
-	id->idiag_sport = bpf_htons(s->local_port);
-	id->idiag_dport = bpf_htons(s->remote_port);
-	if (family == AF_INET) {
-		id->idiag_src[0] = *(const __u32 *)(s->local.bytes + 12);
-		id->idiag_dst[0] = *(const __u32 *)(s->remote.bytes + 12);
-	} else {
-		__builtin_memcpy(id->idiag_src, s->local.bytes, 16);
-		__builtin_memcpy(id->idiag_dst, s->remote.bytes, 16);
-	}
-	id->idiag_cookie[0] = (__u32)cookie;
-	id->idiag_cookie[1] = cookie >> 32;
-	if (bpf_seq_write(meta->seq, &progress.doomed, sizeof(progress.doomed)))
-		progress.failed++;
-}
-
-static __always_inline int can_destroy(void)
-{
-	return bpf_ksym_exists(bpf_sock_destroy) && !progress.by_daemon;
-}
-
 static __always_inline int stream(struct bpf_iter_meta *meta, struct sock_common *skc, struct tcp_sock *tp)
 {
 	struct side s = {};
 	struct flow f = { .protocol = IPPROTO_TCP, .hook = HOOK_END };
 	struct verdict v = {};
-	int is_protected;
+	int is_judged = is_judging();
 
-	if (skc->skc_state == TCP_LISTEN || skc->skc_state == TCP_CLOSE || !read_addresses(&s, skc))
+	if (skc->skc_state == TCP_LISTEN || skc->skc_state == TCP_CLOSE)
 		return 0;
-	is_protected = party_of_cgroup(&s.self, cgroup_of(skc));
-	s.role = role_of((struct sock *)skc);
+	s.self.cgroup = cgroup_of(skc);
+	if (is_judged && !party_of_cgroup(&s.self, s.self.cgroup))
+		return 0;
+	if (!read_addresses(&s, skc))
+		return 0;
+	s.role = role_of(tp);
 	read_numbers(&s, tp);
-	if (progress.sweep != SWEEP_JUDGE) {
+	if (!is_judged) {
 		if (!has_numbers(&s))
 			return 0;
+		progress.seen++;
 		if (s.role & ROLE_CLIENT && !enter_end(&s, ROLE_CLIENT, progress.sweep))
 			progress.missed++;
 		if (s.role & ROLE_SERVER && !enter_end(&s, ROLE_SERVER, progress.sweep))
 			progress.missed++;
 		return 0;
 	}
-	progress.seen++;
-	if (!is_protected || is_off() || (has_numbers(&s) && !is_old(&s)) || !judge_stream(&s, &f, &v))
+	if (is_off() || (has_numbers(&s) && !is_old(&s)) || !judge_stream(&s, &f, &v))
 		return 0;
 	if (!can_destroy()) {
 		ask_daemon(meta, &s, bpf_get_socket_cookie(skc), skc->skc_family, IPPROTO_TCP);
@@ -222,7 +193,7 @@ static __always_inline int stream(struct bpf_iter_meta *meta, struct sock_common
 		progress.failed++;
 		return 0;
 	}
-	progress.ended++;
+	has_ended(&s);
 	record(&f, &v);
 	return 0;
 }
@@ -232,7 +203,8 @@ static __always_inline int stream(struct bpf_iter_meta *meta, struct sock_common
  * who began and who the other end was. Where that was a workload, it may be another one by now: only the directory says who
  * is there today, and where it does not know the socket is left alone.
  */
-static __always_inline int judge_datagrams(const struct side *s, const struct memory *m, struct flow *f, struct verdict *v)
+static __always_inline int judge_datagrams(const struct side *s, const struct memory *m, struct flow *f,
+					   struct verdict *v)
 {
 	const struct settings *settings = get_settings();
 	struct target t = { .addr = s->remote, .port = s->remote_port, .protocol = IPPROTO_UDP };

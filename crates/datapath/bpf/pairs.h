@@ -12,7 +12,8 @@
 /* Bits: a socket that may be either is entered as both. */
 enum role { ROLE_CLIENT = 1, ROLE_SERVER = 2, ROLE_EITHER = 3 };
 
-enum sweep { SWEEP_FIRST = 1, SWEEP_AGAIN = 2, SWEEP_JUDGE = 3 };
+/* Enter what is there; judge it; enter what came since; judge what had to wait for that. */
+enum sweep { SWEEP_FIRST = 1, SWEEP_JUDGE = 2, SWEEP_AGAIN = 3, SWEEP_LAST = 4 };
 
 struct end_key {
 	__u32 client; /* initial sequence numbers */
@@ -24,9 +25,10 @@ struct end {
 	__u64 cgroup;
 	__u64 netns;
 	__u16 port;
-	__u8 sweep;   /* enum sweep: that saw it first */
-	__u8 to_here; /* a client that meant an address of this host, where identities are asked for */
+	__u8 sweep; /* enum sweep: that saw it first */
+	__u8 is_ended;
 	__u8 pad[4];
+	struct address remote;
 };
 
 /* Written and read by the sweeps of one run, emptied after it. Full: counted in `missed`, and what was not entered is not
@@ -34,7 +36,7 @@ struct end {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 1048576);
+	__uint(max_entries, 262144);
 	__type(key, struct end_key);
 	__type(value, struct end);
 } ends SEC(".maps");
@@ -59,8 +61,8 @@ static __always_inline int read_addresses(struct side *s, const struct sock_comm
 		address_v4(&s->local, sk->skc_rcv_saddr);
 		address_v4(&s->remote, sk->skc_daddr);
 	} else if (sk->skc_family == AF_INET6) {
-		BPF_CORE_READ_INTO(&s->local, sk, skc_v6_rcv_saddr);
-		BPF_CORE_READ_INTO(&s->remote, sk, skc_v6_daddr);
+		s->local = *(const struct address *)&sk->skc_v6_rcv_saddr;
+		s->remote = *(const struct address *)&sk->skc_v6_daddr;
 	} else {
 		return 0;
 	}
@@ -77,15 +79,16 @@ static __always_inline int read_addresses(struct side *s, const struct sock_comm
  * sockets keep their listener's backlog. A client that was bound to an address without a port looks like the child of a
  * listener with backlog 0: it may be either.
  */
-static __always_inline int role_of(struct sock *sk)
+static __always_inline int role_of(const struct tcp_sock *tp)
 {
-	struct inet_connection_sock *icsk = (struct inet_connection_sock *)sk;
+	const struct inet_connection_sock *icsk = (const struct inet_connection_sock *)tp;
+	const struct sock *sk = (const struct sock *)tp;
 
-	if (BPF_CORE_READ_BITFIELD_PROBED(sk, sk_userlocks) & SOCK_BINDPORT_LOCK)
+	if (BPF_CORE_READ_BITFIELD(sk, sk_userlocks) & SOCK_BINDPORT_LOCK)
 		return ROLE_CLIENT;
-	if (BPF_CORE_READ(icsk, icsk_bind_hash, fastreuse) < 0)
+	if (icsk->icsk_bind_hash && icsk->icsk_bind_hash->fastreuse < 0)
 		return ROLE_CLIENT;
-	return BPF_CORE_READ(sk, sk_max_ack_backlog) ? ROLE_SERVER : ROLE_EITHER;
+	return sk->sk_max_ack_backlog ? ROLE_SERVER : ROLE_EITHER;
 }
 
 /* What was acknowledged and received since the handshake leads back to its numbers. A client's own SYN counts as one
@@ -106,7 +109,7 @@ static __always_inline struct end_key end_key(const struct side *s, __u32 role, 
 	return key;
 }
 
-static __always_inline const struct end *find_end(const struct side *s, __u32 role, int of_peer)
+static __always_inline struct end *find_end(const struct side *s, __u32 role, int of_peer)
 {
 	struct end_key key = end_key(s, role, of_peer);
 
@@ -130,9 +133,10 @@ static __always_inline int peer_is_open(const struct side *s)
 static __always_inline int enter_end(const struct side *s, __u32 role, __u32 sweep)
 {
 	struct end_key key = end_key(s, role, 0);
-	struct end e = { .cgroup = s->self.cgroup, .netns = s->netns, .port = s->local_port, .sweep = sweep };
+	struct end e = {
+		.cgroup = s->self.cgroup, .netns = s->netns, .port = s->local_port, .sweep = sweep, .remote = s->remote
+	};
 
-	e.to_here = role == ROLE_CLIENT && is_on_this_host(&s->remote);
 	return bpf_map_update_elem(&ends, &key, &e, BPF_NOEXIST) != -E2BIG;
 }
 

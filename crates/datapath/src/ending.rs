@@ -35,7 +35,7 @@ pub struct Ender {
     by_daemon: u32,
 }
 
-// SAFETY: integers only, no padding: five of eight bytes, then fields of four and less that fill their words.
+// SAFETY: integers only, no padding: eight-byte fields first, then fields of four and less that fill their words.
 unsafe impl Plain for types::progress {}
 
 /// How the kernel ends a socket.
@@ -110,14 +110,13 @@ impl Ender {
         })
     }
 
-    /// Ends what the policy denies by now. `namespaces` must be all that have a protected workload, each once, or the
-    /// other end of a flow is not found.
+    /// Ends what the policy denies by now, in those of `namespaces` for which `changed` says that it may deny more than
+    /// before. `namespaces` must be all that have a protected workload, each once, or the other end of a flow is not found.
     ///
     /// # Errors
     /// [`Error::Namespace`]: nothing was ended before every namespace had been entered.
-    pub fn end(&mut self, namespaces: &[File]) -> Result<Ended> {
+    pub fn end(&mut self, namespaces: &[(File, bool)]) -> Result<Ended> {
         let begun = Instant::now();
-        self.forget()?;
         let done = thread::scope(|scope| {
             let inside = scope.spawn(|| self.sweeps(namespaces)).join();
             let ended_early = || io::Error::other("the thread inside the namespaces ended early");
@@ -135,35 +134,48 @@ impl Ender {
         })
     }
 
-    /// Three, see `bpf/ending.h`. Returns what was counted, and how many requests were refused.
-    fn sweeps(&self, namespaces: &[File]) -> io::Result<(types::progress, u64)> {
-        let (streams, datagrams) = (self.streams.as_fd().as_raw_fd(), self.datagrams.as_fd().as_raw_fd());
+    /// See `bpf/ending.h`. Returns what was counted, and how many requests were refused.
+    fn sweeps(&self, namespaces: &[(File, bool)]) -> io::Result<(types::progress, u64)> {
         let mut progress = types::progress {
             by_daemon: self.by_daemon,
             ..types::progress::default()
         };
         let mut refused = 0;
-        for sweep in [
-            types::sweep::SWEEP_FIRST,
-            types::sweep::SWEEP_AGAIN,
-            types::sweep::SWEEP_JUDGE,
+        for (enter, judge) in [
+            (types::sweep::SWEEP_FIRST, types::sweep::SWEEP_JUDGE),
+            (types::sweep::SWEEP_AGAIN, types::sweep::SWEEP_LAST),
         ] {
-            progress.sweep = sweep;
+            progress.sweep = enter;
             self.write(&progress)?;
-            for namespace in namespaces {
+            for (namespace, _) in namespaces {
                 setns(namespace, CloneFlags::CLONE_NEWNET)?;
-                refused += request(&run_iterator(streams)?)?;
-                if sweep == types::sweep::SWEEP_JUDGE {
-                    refused += request(&run_iterator(datagrams)?)?;
+                run_iterator(self.streams.as_fd().as_raw_fd())?;
+            }
+            progress = self.read()?;
+            progress.sweep = judge;
+            progress.waits = 0;
+            self.write(&progress)?;
+            for (namespace, _) in namespaces.iter().filter(|(_, changed)| *changed) {
+                setns(namespace, CloneFlags::CLONE_NEWNET)?;
+                refused += request(&run_iterator(self.streams.as_fd().as_raw_fd())?)?;
+                if judge == types::sweep::SWEEP_JUDGE {
+                    refused += request(&run_iterator(self.datagrams.as_fd().as_raw_fd())?)?;
                 }
             }
             progress = self.read()?;
+            if progress.waits == 0 {
+                break;
+            }
         }
         Ok((progress, refused))
     }
 
     fn write(&self, progress: &types::progress) -> io::Result<()> {
-        let done = self.skel.maps.bss.update(bytes(&0_u32), bytes(progress), MapFlags::ANY);
+        let done = self
+            .skel
+            .maps
+            .bss
+            .update(bytes(&0_u32), bytes(progress), MapFlags::ANY);
         done.map_err(io::Error::other)
     }
 
@@ -173,6 +185,7 @@ impl Ender {
         Ok(found.unwrap_or_default())
     }
 
+    /// Leaves nothing for the next look.
     fn forget(&self) -> Result<()> {
         let map = &self.skel.maps.ends;
         let all = map.lookup_and_delete_batch(BATCH, MapFlags::ANY, MapFlags::ANY);
@@ -192,7 +205,10 @@ fn request(all: &[u8]) -> io::Result<u64> {
     for one in all.chunks_exact(size_of::<types::doomed>()) {
         socket.send(one, 0)?;
         let (answer, _) = socket.recv_from_full()?;
-        let error = answer.get(16..20).and_then(|b| b.try_into().ok()).map(i32::from_ne_bytes);
+        let error = answer
+            .get(16..20)
+            .and_then(|b| b.try_into().ok())
+            .map(i32::from_ne_bytes);
         let gone = Some(-nix::libc::ENOENT);
         refused += u64::from(error != Some(0) && error != gone);
     }
