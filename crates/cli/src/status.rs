@@ -47,6 +47,12 @@ fn text(status: &Status) -> String {
     }
     line("memory", mebibytes(status.rss_bytes));
     line("heartbeat", format!("{} ms ago", status.heartbeat_age_ms));
+    if status.flows_ended > 0 {
+        line(
+            "ended",
+            format!("{} established flows that a change denied", status.flows_ended),
+        );
+    }
     line("losses", losses(status));
     line("kernel", status.kernel.clone());
     line("cgroup root", status.cgroup_root.clone());
