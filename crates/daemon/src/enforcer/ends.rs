@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cofferdam_datapath::{EndBy, Ended, Ender};
 use cofferdam_policy::Compiled;
@@ -195,6 +195,8 @@ impl Enforcer {
         match known {
             Some(known) if known.subject != 0 && now.subject == 0 => self.stricter = Change::All,
             None if born_bound => {}
+            // Its peers see what they saw before, and its own denials are only recorded.
+            Some(known) if now.observe && known.identity == now.identity => {}
             _ => self.stricter.add(cgroup),
         }
     }
@@ -218,15 +220,15 @@ impl Enforcer {
 
 fn work(bpffs: &Path, orders: &Receiver<Look>, done: &Mutex<Done>) {
     let mut ender = None;
-    let mut rest = Duration::ZERO;
+    let mut rested = Instant::now();
     while let Ok(first) = orders.recv() {
-        let Some(look) = gather(first, orders, GATHER.max(rest)) else {
+        let Some(look) = gather(first, orders, rested.max(Instant::now() + GATHER)) else {
             return;
         };
         match take(bpffs, &mut ender, &look) {
             Ok(ended) => {
                 tracing::debug!(?ended, "established flows");
-                rest = (ended.time * REST).min(LONGEST_REST);
+                rested = Instant::now() + (ended.time * REST).min(LONGEST_REST);
                 let mut done = lock(done);
                 done.ended += ended.ended;
                 done.trouble.extend(trouble(&ended));
@@ -240,10 +242,9 @@ fn work(bpffs: &Path, orders: &Receiver<Look>, done: &Mutex<Done>) {
 }
 
 /// The newest state with all changes since; `None`: the daemon ends.
-fn gather(mut look: Look, orders: &Receiver<Look>, span: Duration) -> Option<Look> {
-    let end = std::time::Instant::now() + span;
+fn gather(mut look: Look, orders: &Receiver<Look>, until: Instant) -> Option<Look> {
     loop {
-        match orders.recv_timeout(end.saturating_duration_since(std::time::Instant::now())) {
+        match orders.recv_timeout(until.saturating_duration_since(Instant::now())) {
             Ok(next) => {
                 look.protected = next.protected;
                 look.change.join(next.change);
