@@ -12,6 +12,9 @@ use crate::{Class, Direction, Mode, VERSION, Verdict};
 #[cfg(test)]
 mod tests;
 
+/// The hook of a flow that was ended.
+pub const HOOK_END: &str = "end";
+
 /// Answer of `GET /v1/flows` without `follow`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Flows {
@@ -34,7 +37,7 @@ pub struct FlowView {
     /// The rule that decided, where one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<RuleView>,
-    /// The hook that saw it, e.g. `connect4`.
+    /// The hook that saw it, e.g. `connect4`; `end`: it was established, and was ended because a change denied it.
     pub hook: String,
     /// `observe`: a denial was recorded and not carried out.
     pub mode: Mode,

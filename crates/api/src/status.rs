@@ -38,6 +38,9 @@ pub struct Status {
     pub key: Option<crate::Key>,
     /// How many workloads.
     pub workloads: Counts,
+    /// Established flows that were ended since the daemon started, because a change denied them.
+    #[serde(default)]
+    pub flows_ended: u64,
     /// What was lost; all zero on a healthy host.
     pub losses: Losses,
     /// Milliseconds since the daemon last told the data plane that it lives.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
-use cofferdam_api::{Class, ClientError, FlowEnd, FlowQuery, FlowView, Flows, Mode, Verdict};
+use cofferdam_api::{Class, ClientError, FlowEnd, FlowQuery, FlowView, Flows, HOOK_END, Mode, Verdict};
 use jiff::Zoned;
 
 use crate::args::FlowsArgs;
@@ -94,6 +94,7 @@ fn text(answer: &Flows, now: &Zoned) -> String {
 fn lines(flow: &FlowView, now: &Zoned) -> String {
     let time = when::clock(flow.time, now);
     let (style, verdict) = match (flow.verdict, flow.mode) {
+        (Verdict::Deny, Mode::Enforce) if flow.hook == HOOK_END => (BAD, "ended"),
         (Verdict::Allow, _) => (GOOD, "allow"),
         (Verdict::Deny, Mode::Enforce) => (BAD, "deny"),
         (Verdict::Deny, Mode::Observe) => (ODD, "would deny"),

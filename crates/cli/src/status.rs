@@ -47,6 +47,7 @@ fn text(status: &Status) -> String {
     }
     line("memory", mebibytes(status.rss_bytes));
     line("heartbeat", format!("{} ms ago", status.heartbeat_age_ms));
+    line("ended", ended(status));
     line("losses", losses(status));
     line("kernel", status.kernel.clone());
     line("cgroup root", status.cgroup_root.clone());
@@ -122,6 +123,13 @@ fn docker(status: &Status) -> String {
             format!("{}: {} ({why})", styled(ODD, "absent"), docker.socket)
         }
         DockerState::Disabled => "not asked (`--processes`)".to_owned(),
+    }
+}
+
+fn ended(status: &Status) -> String {
+    match status.flows_ended {
+        0 => "none".to_owned(),
+        count => format!("{count} established flows that a change denied"),
     }
 }
 

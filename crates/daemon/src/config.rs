@@ -7,10 +7,12 @@ use cofferdam_policy::{DefaultProfile, Labels, Mode};
 use serde::Deserialize;
 
 mod keys;
+mod policy;
 #[cfg(test)]
 mod tests;
 
 pub use keys::Keys;
+pub use policy::{Established, Policy};
 
 /// The whole file. Every field has a default, so an empty file is a good one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -32,6 +34,8 @@ pub struct Config {
     pub flows: Flows,
     /// The keys that sign handshakes.
     pub keys: Keys,
+    /// What a change of the policy does.
+    pub policy: Policy,
     /// Who besides root may claim which labels with `run`.
     pub allow: Vec<Allow>,
     /// Systemd units, or any other cgroup, to protect.

@@ -17,6 +17,7 @@ use crate::error::chain;
 
 use cofferdam_datapath as datapath;
 
+mod ends;
 mod rows;
 mod scan;
 #[cfg(test)]
@@ -71,6 +72,12 @@ pub(crate) struct Enforcer {
     refusing: BTreeSet<u32>,
     told_global: bool,
     unverified: bool,
+    ends: ends::Ends,
+    /// Where established flows may be denied since the last look.
+    stricter: ends::Change,
+    /// Whether flows that are denied now are ended, and every workload is bound, so that it can be known.
+    ends_flows: bool,
+    settled: bool,
 }
 
 /// What `verify` found.
@@ -107,6 +114,10 @@ impl Enforcer {
             refusing: BTreeSet::new(),
             told_global: false,
             unverified: false,
+            ends: ends::Ends::start(&settings.bpffs),
+            stricter: ends::Change::default(),
+            ends_flows: true,
+            settled: false,
         })
     }
 
@@ -127,7 +138,10 @@ impl Enforcer {
 
     /// Every workload is bound again: what an earlier daemon attached may go.
     pub(crate) fn settle(&mut self) -> Result<(), datapath::Error> {
-        self.datapath.settle()
+        let done = self.datapath.settle();
+        self.settled = true;
+        self.look_everywhere();
+        done
     }
 
     /// A handle to wait on; readable when there are events.
@@ -164,6 +178,7 @@ impl Enforcer {
         if !self.told_global || self.datapath.global()? != global {
             self.datapath.set_global(global)?;
             self.told_global = true;
+            self.look_everywhere();
         }
         Ok(())
     }
@@ -203,6 +218,7 @@ impl Enforcer {
         if let Some((new, retire)) = next {
             self.retire(new, retire, &target.kept, &mut trouble);
         }
+        self.end_denied();
         trouble
     }
 
@@ -235,6 +251,7 @@ impl Enforcer {
 
     /// Takes everything out of the kernel.
     pub(crate) fn remove(self) -> Result<(), datapath::Error> {
+        drop(self.ends);
         self.datapath.remove()
     }
 
@@ -329,6 +346,7 @@ impl Enforcer {
             }
             self.bound.insert(cgroup.clone(), (id, entry));
             touched.insert(cgroup.clone());
+            self.note_stricter(cgroup, known, &entry, binding.born_bound);
             if older_sockets && entry.subject != 0 {
                 namespaces.extend(binding.pid);
             }
@@ -351,6 +369,9 @@ impl Enforcer {
                 && let Err(error) = self.datapath.unbind(cgroup)
             {
                 trouble.push(format!("{} is still bound: {}", cgroup.display(), chain(&error)));
+            }
+            if cgroup_id(cgroup).ok() == known {
+                self.stricter = ends::Change::All;
             }
         }
         gone

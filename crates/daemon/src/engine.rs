@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
 use crate::command::{Command, Reply};
-use crate::config::Config;
+use crate::config::{Config, Established};
 use crate::enforcer::{Enforcer, Global};
 use crate::error::chain;
 use crate::flows::FlowStore;
@@ -277,6 +277,7 @@ impl Engine {
             self.reconcile();
         }
         self.verify();
+        self.hear_ends();
         self.turn_key();
         self.name_strangers();
         if self.dirty && !self.saver.is_busy() {
@@ -295,6 +296,8 @@ impl Engine {
         if let Err(error) = self.enforcer.set_global(global) {
             self.complain(format!("the data plane could not be switched: {}", chain(&error)));
         }
+        self.enforcer
+            .set_ends_flows(self.config.policy.established == Established::End);
     }
 
     /// `off` and `on` reach the kernel past a daemon that hangs: the kernel has the last word.
@@ -305,6 +308,7 @@ impl Engine {
         if global.off != self.state.choices.off {
             self.state.choices.off = global.off;
             self.dirty = true;
+            self.enforcer.look_everywhere();
             tracing::warn!(
                 "enforcement was switched {} in the kernel",
                 if global.off {
@@ -324,6 +328,13 @@ impl Engine {
                 "the kernel held something else than it was told; {steps} entries were mended"
             )),
             Err(error) => self.complain(format!("the policy could not be read back: {}", chain(&error))),
+        }
+    }
+
+    /// Flows that were ended are in the records; this is what went wrong.
+    fn hear_ends(&mut self) {
+        for line in self.enforcer.ending_trouble() {
+            self.complain(line);
         }
     }
 

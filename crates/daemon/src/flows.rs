@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use cofferdam_api::{FlowQuery, FlowView, Mode, RuleView, Timestamp};
+use cofferdam_api::{self as api, FlowQuery, FlowView, Mode, RuleView, Timestamp};
 use cofferdam_policy::{Action, Peer, Protocol, RuleText, Verdict};
 use tokio::sync::broadcast;
 
@@ -62,6 +62,7 @@ pub(crate) struct Key {
     destination: SocketAddr,
     action: Action,
     observed: bool,
+    ended: bool,
 }
 
 #[derive(Debug)]
@@ -186,6 +187,7 @@ impl Key {
             destination: event.destination,
             action: event.verdict.action,
             observed: event.observed,
+            ended: event.hook == Hook::End,
         }
     }
 }
@@ -252,5 +254,6 @@ fn hook_name(hook: Hook, v6: bool) -> &'static str {
         (Hook::Ingress, _) => "ingress",
         (Hook::Bind, false) => "bind4",
         (Hook::Bind, true) => "bind6",
+        (Hook::End, _) => api::HOOK_END,
     }
 }

@@ -50,7 +50,15 @@ enum reason {
 };
 
 /* Where a flow record was made. */
-enum hook { HOOK_NONE = 0, HOOK_CONNECT = 1, HOOK_SENDMSG = 2, HOOK_EGRESS = 3, HOOK_INGRESS = 4, HOOK_BIND = 5 };
+enum hook {
+	HOOK_NONE = 0,
+	HOOK_CONNECT = 1,
+	HOOK_SENDMSG = 2,
+	HOOK_EGRESS = 3,
+	HOOK_INGRESS = 4,
+	HOOK_BIND = 5,
+	HOOK_END = 6, /* an established flow, after a change of the policy */
+};
 
 enum entry_flag {
 	ENTRY_OBSERVE = 1, /* denials of this workload are only recorded */

@@ -57,7 +57,9 @@ struct in6_addr {
 };
 
 struct sock_common {
+	__be32 skc_daddr;
 	__be32 skc_rcv_saddr;
+	__be16 skc_dport;
 	__u16 skc_num;
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
@@ -65,6 +67,7 @@ struct sock_common {
 	unsigned char skc_ipv6only : 1;
 	unsigned char skc_net_refcnt : 1;
 	possible_net_t skc_net;
+	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
 	atomic64_t skc_cookie;
 };
@@ -83,6 +86,8 @@ struct sock_cgroup_data {
 
 struct sock {
 	struct sock_common __sk_common;
+	__u32 sk_max_ack_backlog;
+	__u8 sk_userlocks : 4;
 	struct sock_cgroup_data sk_cgrp_data;
 };
 
@@ -93,6 +98,10 @@ struct tcp_options_received {
 };
 
 struct tcp_sock {
+	__u32 rcv_nxt;
+	__u32 snd_una;
+	__u64 bytes_received;
+	__u64 bytes_acked;
 	struct tcp_options_received rx_opt;
 	struct tcp_fastopen_request *fastopen_req;
 };
@@ -114,6 +123,14 @@ struct inet_sock {
 /* Before 6.6. */
 struct inet_sock___before {
 	unsigned char transparent : 1;
+};
+
+struct inet_bind_bucket {
+	signed char fastreuse;
+};
+
+struct inet_connection_sock {
+	struct inet_bind_bucket *icsk_bind_hash;
 };
 
 struct udp_sock {
@@ -143,11 +160,17 @@ struct bpf_iter__udp {
 #define EPROTONOSUPPORT      93
 #define E2BIG                7
 #define ECONNREFUSED         111
+#define TCP_ESTABLISHED      1
+#define TCP_SYN_SENT         2
+#define TCP_SYN_RECV         3
+#define TCP_FIN_WAIT1        4
+#define TCP_FIN_WAIT2        5
 #define TCP_CLOSE            7
 #define TCP_LISTEN           10
 #define TCP_NEW_SYN_RECV     12
 #define TCP_FASTOPEN         23
 #define TCP_FASTOPEN_CONNECT 30
 #define EOPNOTSUPP           95
+#define SOCK_BINDPORT_LOCK   8
 
 #endif

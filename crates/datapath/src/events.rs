@@ -23,6 +23,8 @@ pub enum Hook {
     Ingress,
     /// `bind()`.
     Bind,
+    /// A look at established flows after a change: this one was ended.
+    End,
 }
 
 /// One end of a flow.
@@ -204,6 +206,7 @@ fn flow(e: &types::flow_event) -> Option<FlowEvent> {
         types::hook::HOOK_EGRESS => Hook::Egress,
         types::hook::HOOK_INGRESS => Hook::Ingress,
         types::hook::HOOK_BIND => Hook::Bind,
+        types::hook::HOOK_END => Hook::End,
         _ => return None,
     };
     Some(FlowEvent {

@@ -257,7 +257,7 @@ fn load(maps: &Path) -> Result<CofferdamSkel<'static>> {
 }
 
 /// A pinned map of another shape would be read and written past its ends.
-fn fits(map: &OpenMapMut<'_>, pin: &Path) -> Result<()> {
+pub(crate) fn fits(map: &OpenMapMut<'_>, pin: &Path) -> Result<()> {
     let found = MapHandle::from_pinned_path(pin).map_err(|source| Error::Pin {
         path: pin.to_owned(),
         source,

@@ -29,3 +29,7 @@ pub(crate) mod refuse {
 pub(crate) mod empty {
     include!(concat!(env!("OUT_DIR"), "/empty.skel.rs"));
 }
+
+pub(crate) mod end {
+    include!(concat!(env!("OUT_DIR"), "/end.skel.rs"));
+}

@@ -35,7 +35,7 @@ impl Datapath {
     pub fn scan_sockets(&mut self, namespace: &File) -> Result<usize> {
         for name in ["on_tcp_socket", "on_udp_socket"] {
             let link = self.iterator(name)?;
-            netns::inside(namespace, || drive(link.as_fd().as_raw_fd()))?;
+            netns::inside(namespace, || run_iterator(link.as_fd().as_raw_fd()))?;
         }
         Ok(self.skel.maps.bound_sockets.keys().count())
     }
@@ -85,8 +85,8 @@ impl Datapath {
     }
 }
 
-/// Runs an iterator to its end; it belongs to the namespace of the thread that makes it.
-fn drive(link: i32) -> io::Result<()> {
+/// Runs an iterator to its end and returns what it wrote; it belongs to the namespace of the thread that makes it.
+pub(crate) fn run_iterator(link: i32) -> io::Result<Vec<u8>> {
     // SAFETY: the link is open for the whole call; options are optional.
     let fd = unsafe { libbpf_sys::bpf_iter_create(link) };
     if fd < 0 {
@@ -94,7 +94,7 @@ fn drive(link: i32) -> io::Result<()> {
     }
     // SAFETY: the call above returned a descriptor that nobody else owns.
     let mut run = File::from(unsafe { OwnedFd::from_raw_fd(fd) });
-    let mut nothing = [0_u8; 4096];
-    while run.read(&mut nothing)? > 0 {}
-    Ok(())
+    let mut written = Vec::new();
+    run.read_to_end(&mut written)?;
+    Ok(written)
 }

@@ -3,7 +3,7 @@
 //!     cofferdam-probe serve NAME tcp|udp|multicast ADDRESS
 //!     cofferdam-probe try tcp|http|postgres|udp|sendto ADDRESS COUNT TIMEOUT_MS
 //!     cofferdam-probe reach TIMEOUT_MS ADDRESS...
-//!     cofferdam-probe hold ADDRESS | pound FOLDER NAME KIND,ADDRESS,EXPECT...
+//!     cofferdam-probe hold ADDRESS | hold-udp ADDRESS | pound FOLDER NAME KIND,ADDRESS,EXPECT...
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
@@ -32,12 +32,13 @@ fn main() -> Result<()> {
         }
         ["reach", timeout, addresses @ ..] => reach(Duration::from_millis(timeout.parse()?), addresses),
         ["hold", address] => hold(address.parse()?),
+        ["hold-udp", address] => hold_udp(address.parse()?),
         ["pound", folder, name, streams @ ..] => {
             let streams: Vec<_> = streams.iter().map(|s| s.parse()).collect::<Result<_>>()?;
             pound::run(folder.as_ref(), name, &streams, attempt)
         }
         _ => bail!(
-            "usage: serve NAME tcp|udp|multicast ADDRESS, try tcp|http|postgres|udp|sendto ADDRESS COUNT TIMEOUT_MS, reach TIMEOUT_MS ADDRESS..., hold ADDRESS, pound FOLDER NAME KIND,ADDRESS,EXPECT..."
+            "usage: serve NAME tcp|udp|multicast ADDRESS, try tcp|http|postgres|udp|sendto ADDRESS COUNT TIMEOUT_MS, reach TIMEOUT_MS ADDRESS..., hold ADDRESS, hold-udp ADDRESS, pound FOLDER NAME KIND,ADDRESS,EXPECT..."
         ),
     }
 }
@@ -175,9 +176,33 @@ fn hold(address: SocketAddr) -> Result<()> {
     let mut byte = [0];
     loop {
         if let Err(error) = stream.write_all(b"x").and_then(|()| stream.read_exact(&mut byte)) {
-            println!("lost: {error}");
-            bail!("the connection broke: {error}");
+            lost(&error);
         }
         thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// One connected datagram socket for ever, in the same way.
+fn hold_udp(address: SocketAddr) -> Result<()> {
+    let socket = UdpSocket::bind(if address.is_ipv6() { "[::]:0" } else { "0.0.0.0:0" })?;
+    socket.set_read_timeout(Some(Duration::from_secs(2)))?;
+    socket.connect(address)?;
+    let mut bytes = [0; 64];
+    let mut said = false;
+    loop {
+        if let Err(error) = socket.send(b"x").and_then(|_| socket.recv(&mut bytes)) {
+            lost(&error);
+        }
+        if !said {
+            println!("ready");
+            said = true;
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// At once, also where nobody listens any more: a test measures how long this took.
+fn lost(error: &std::io::Error) -> ! {
+    let _ = writeln!(std::io::stdout(), "lost: {error}");
+    std::process::exit(1)
 }

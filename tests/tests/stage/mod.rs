@@ -63,10 +63,15 @@ impl Stage {
 
     /// A connection that stays, from a process with this label.
     pub(crate) fn hold(&self, label: &str, address: &str) -> Server {
+        self.hold_by("hold", label, address)
+    }
+
+    /// The same with a word of the probe's.
+    pub(crate) fn hold_by(&self, word: &str, label: &str, address: &str) -> Server {
         let probe = binaries::probe().expect("probe").display().to_string();
         let args = self
             .lab
-            .arguments(&["run", "--label", label, "--", &probe, "hold", address]);
+            .arguments(&["run", "--label", label, "--", &probe, word, address]);
         let mut command = self
             .lab
             .host

@@ -140,3 +140,16 @@ fn the_past_is_bounded_unless_a_time_or_a_limit_is_given() {
     assert_eq!(limit(false, Some("5m"), Some(3)), Some(3));
     assert_eq!(limit(false, None, Some(0)), None);
 }
+
+#[test]
+fn a_flow_that_was_ended_says_so() {
+    let ended = FlowView {
+        hook: HOOK_END.into(),
+        ..denied()
+    };
+    let text = anstream::adapter::strip_str(&lines(&ended, &when::now())).to_string();
+    assert!(
+        text.contains(" ended ") && text.contains("default/ingress"),
+        "{text}"
+    );
+}

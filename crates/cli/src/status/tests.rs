@@ -47,6 +47,7 @@ fn status_now() -> Status {
             observed: 1,
             ..Counts::default()
         },
+        flows_ended: 0,
         losses: Losses::default(),
         heartbeat_age_ms: 12,
         uptime_seconds: 3700,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use std::time::Duration;
 
-use super::{Config, ConfigError, OnDead, parse};
+use super::{Config, ConfigError, Established, OnDead, parse};
 
 fn fails(text: &str) -> (String, String) {
     let error = parse(Path::new("config.toml"), text).expect_err("must fail");
@@ -39,6 +39,24 @@ fn a_wrong_value_is_located() {
             "config.toml: flows.keep = 3 is out of range",
             "write 100 to 1000000"
         )
+    );
+}
+
+#[test]
+fn established_flows_are_ended_or_kept() {
+    let established = |text: &str| {
+        let config = parse(Path::new("config.toml"), text).expect("good");
+        config.policy.established
+    };
+    assert_eq!(established(""), Established::End);
+    assert_eq!(
+        established("[policy]\nestablished = \"keep\"\n"),
+        Established::Keep
+    );
+    let (line, _) = fails("[policy]\nestablished = \"perhaps\"\n");
+    assert!(
+        line.starts_with("config.toml:2:15: unknown variant `perhaps`, expected `end` or `keep`"),
+        "{line}"
     );
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use cofferdam_policy::{Compiled, RuleText, Step, plan};
 
 use super::Enforcer;
+use super::ends::{Change, changes_in_place};
 use crate::error::chain;
 
 // === impl Enforcer ===
@@ -19,6 +20,9 @@ impl Enforcer {
     ) -> Option<(Compiled, Vec<Step>)> {
         let plan = plan(&self.applied, &new);
         self.unverified |= !plan.install.is_empty() || !plan.retire.is_empty();
+        if changes_in_place(&self.applied, &new) {
+            self.stricter = Change::All;
+        }
         if let Err(error) = self.datapath.apply(&plan.install) {
             trouble.push(format!(
                 "the new policy was not taken, the old one stays: {}",

@@ -93,6 +93,17 @@ impl Net {
         );
     }
 
+    /// What Docker does for `-p`: the port of every address of the host leads to `to`, for those outside and on the host.
+    pub(crate) fn publish(&self, port: u16, to: std::net::SocketAddr) {
+        for chain in ["prerouting", "output"] {
+            let rules = format!(
+                "table ip publish {{ chain {chain} {{ type nat hook {chain} priority -100; \
+                 tcp dport {port} fib daddr type local dnat to {to}; }}; }}"
+            );
+            in_netns(&self.path("host"), &["nft", &rules]);
+        }
+    }
+
     /// No TCP reset leaves the kernel of a namespace, so that a forger's handshakes stay open.
     pub(crate) fn silence_resets(&self, netns: &Path) {
         self.lose(netns, "--tcp-flags RST RST");

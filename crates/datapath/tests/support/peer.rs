@@ -68,10 +68,13 @@ pub(crate) fn play(words: &str) {
         ["udp-late-serve", ip] => udp_serve(ip, Duration::from_millis(100)),
         ["tcp", to] => report(|| tcp(to)),
         ["tcp-many", seconds, to] => tcp_many(seconds.parse().unwrap(), to),
+        ["echo-serve", ip] => echo_serve(&listen(ip, &[Protocol::TCP]).unwrap()),
+        ["echo-many", seconds, to] => echo_many(seconds.parse().unwrap(), to),
         ["hold-udp", ip] => hold(vec![shared_udp(at(ip)).unwrap()]),
         ["hold-raw"] => hold(vec![raw().unwrap()]),
         ["hold-listener", ip] => hold(vec![listen(ip, &[Protocol::TCP]).unwrap().into()]),
         ["hold-streams", count] => hold((0..count.parse().unwrap()).map(|_| stream().unwrap()).collect()),
+        ["hold-new", kind, count] => hold((0..count.parse().unwrap()).map(|_| new_socket(kind)).collect()),
         ["fast-serve", ip] => accept(&fast_open(TcpListener::bind(at(ip)).unwrap())),
         ["forgetful-serve", ip] => forget(&TcpListener::bind(at(ip)).unwrap()),
         ["forgotten", to] => report(|| forgotten(to)),
@@ -149,6 +152,18 @@ fn shared_udp(at: SocketAddr) -> std::io::Result<Socket> {
 
 fn stream() -> std::io::Result<Socket> {
     Socket::new(Domain::IPV4, Type::STREAM, None)
+}
+
+/// `tcp4`, `tcp6`, `udp4`, `udp6`: neither bound nor connected.
+fn new_socket(kind: &str) -> Socket {
+    let (domain, protocol) = match kind {
+        "tcp4" => (Domain::IPV4, Type::STREAM),
+        "tcp6" => (Domain::IPV6, Type::STREAM),
+        "udp4" => (Domain::IPV4, Type::DGRAM),
+        "udp6" => (Domain::IPV6, Type::DGRAM),
+        _ => panic!("unknown kind {kind}"),
+    };
+    Socket::new(domain, protocol, None).unwrap()
 }
 
 /// Says which descriptors they are, and keeps them until the test has taken them.
@@ -236,6 +251,52 @@ fn tcp_many(seconds: u64, to: &str) {
         "\noutcome {}",
         json!({"ok": errno.is_none(), "errno": errno.unwrap_or_default(), "micros": count})
     );
+}
+
+fn echo_serve(listener: &TcpListener) {
+    println!("\nlistening {}", listener.local_addr().unwrap());
+    for stream in listener.incoming().flatten() {
+        std::thread::spawn(move || std::io::copy(&mut &stream, &mut &stream));
+    }
+}
+
+/// Connections that live for some milliseconds, from many threads; `micros` is how many there were. Ends at the first that
+/// breaks.
+fn echo_many(seconds: u64, to: &str) {
+    let end = Instant::now() + Duration::from_secs(seconds);
+    let threads: Vec<_> = (0..12)
+        .map(|n| {
+            let to = to.to_owned();
+            std::thread::spawn(move || {
+                let mut count = 0_u64;
+                while Instant::now() < end {
+                    if let Err(error) = echo(&to, Duration::from_millis((count + n) % 17)) {
+                        return (count, error.raw_os_error().unwrap_or(-1));
+                    }
+                    count += 1;
+                }
+                (count, 0)
+            })
+        })
+        .collect();
+    let done: Vec<_> = threads.into_iter().map(|t| t.join().unwrap()).collect();
+    let errno = done.iter().map(|(_, errno)| *errno).find(|errno| *errno != 0);
+    let count: u64 = done.iter().map(|(count, _)| count).sum();
+    println!(
+        "\noutcome {}",
+        json!({"ok": errno.is_none(), "errno": errno.unwrap_or_default(), "micros": count})
+    );
+}
+
+fn echo(to: &str, pause: Duration) -> std::io::Result<()> {
+    let mut stream = TcpStream::connect_timeout(&to.parse().unwrap(), Duration::from_secs(2))?;
+    stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+    for _ in 0..3 {
+        stream.write_all(b"x")?;
+        stream.read_exact(&mut [0])?;
+        std::thread::sleep(pause);
+    }
+    Ok(())
 }
 
 /// Strangers from elsewhere are dropped, not refused, so they do not wait long.
