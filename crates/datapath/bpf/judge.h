@@ -13,6 +13,7 @@ struct party {
 	__u32 workload; /* 0: not protected */
 	__u32 subject;  /* 0: not protected */
 	__u32 flags;    /* enum entry_flag */
+	__u32 region;   /* number of the named prefix around a protected peer's address; 0: none, or not known */
 };
 
 struct verdict {
@@ -28,34 +29,35 @@ static __always_inline int is_protected(const struct party *p)
 	return p->workload != 0 || (p->flags & ENTRY_PENDING);
 }
 
-/*
- * Precedence, as the compiler relies on it:
- *   1. the row of the exact peer (identity or named prefix)
- *   2. the row of its class
- *   3. no row: NULL, the caller fails closed
- * and inside a row: the longest port block, else the row's own verdict.
- */
-static __always_inline const struct port_verdict *lookup_verdict(__u32 subject, __u32 direction, __u32 peer,
-								 __u32 class, __u8 protocol, __u16 port)
+/* What is asked about a peer. */
+struct question {
+	__u32 subject;
+	__u32 direction;
+	__u32 peer;
+	__u32 class;
+	__u32 region;
+	__u16 port;
+	__u8 protocol;
+	__u8 pad;
+};
+
+/* The row of one peer in one plane, and in it the longest port block, else the row's own verdict. */
+static __always_inline const struct port_verdict *lookup_row(const struct question *q, __u32 peer, __u32 plane)
 {
-	struct row_key key = { .subject = subject, .peer = peer, .direction = direction };
+	struct row_key key = { .subject = q->subject, .peer = peer, .direction = q->direction | plane << PLANE_SHIFT };
 	struct port_key block = {};
 	const struct port_verdict *v;
 	const struct row *row;
 
 	row = bpf_map_lookup_elem(&rows, &key);
-	if (!row) {
-		key.peer = class;
-		row = bpf_map_lookup_elem(&rows, &key);
-	}
 	if (!row)
 		return NULL;
 	if (row->table) {
 		block.bits = PORT_BITS_ALL;
 		block.table = row->table;
-		block.protocol = protocol;
-		block.port[0] = port >> 8;
-		block.port[1] = port & 0xff;
+		block.protocol = q->protocol;
+		block.port[0] = q->port >> 8;
+		block.port[1] = q->port & 0xff;
 		v = bpf_map_lookup_elem(&ports, &block);
 		if (v)
 			return v;
@@ -63,13 +65,59 @@ static __always_inline const struct port_verdict *lookup_verdict(__u32 subject, 
 	return &row->verdict;
 }
 
+/*
+ * Precedence, as the compiler relies on it, stage by stage until one does not pass:
+ *   1. the row of the exact peer (identity or named prefix)
+ *   2. the row of its class
+ *   3. no row: NULL, the caller fails closed
+ * and in the place of 1 or 2, for a protected peer whose address some rule names, the row beside it if that has the
+ * smaller priority. Nearly always the first stage is the verdict.
+ */
+static __always_inline const struct port_verdict *lookup_stages(const struct question *q, __u32 observed)
+{
+	const struct port_verdict *v, *beside;
+	__u32 stage;
+
+	for (stage = 0; stage < PLANE_STAGES; stage++) {
+		v = lookup_row(q, q->peer, stage | observed);
+		if (!v)
+			v = lookup_row(q, q->class, stage | observed);
+		if (!v)
+			return NULL;
+		if (q->region) {
+			beside = lookup_row(q, q->region, stage | observed | PLANE_BESIDE);
+			if (beside && beside->priority < v->priority)
+				v = beside;
+		}
+		if (v->action != ACT_PASS)
+			return v;
+	}
+	return NULL;
+}
+
+static __always_inline const struct port_verdict *lookup_verdict(const struct question *q)
+{
+	const struct port_verdict *observed, *v = lookup_stages(q, 0);
+
+	if (!v || v->action != ACT_ALLOW || !v->observe)
+		return v;
+	observed = lookup_stages(q, PLANE_OBSERVED);
+	return observed && observed->action == ACT_DENY ? observed : v;
+}
+
 /* The subject's own answer. Returns 1 if the flow ends here. */
 static __always_inline int judge_end(const struct party *subject, const struct party *peer, __u32 direction,
 				     __u8 protocol, __u16 port, struct verdict *out)
 {
-	const struct port_verdict *v;
+	struct question q = { .subject = subject->subject,
+			      .direction = direction,
+			      .peer = peer->peer,
+			      .class = peer->class,
+			      .region = peer->region,
+			      .port = port,
+			      .protocol = protocol };
+	const struct port_verdict *v = lookup_verdict(&q);
 
-	v = lookup_verdict(subject->subject, direction, peer->peer, peer->class, protocol, port);
 	out->direction = direction;
 	out->action = v ? v->action : ACT_DENY;
 	out->reason = v ? WHY_RULE : WHY_NO_POLICY;

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::documents::Document;
+
 mod names;
 
 /// A number for one set of labels in one namespace, as the kernel sees it.
@@ -78,6 +80,19 @@ pub enum Action {
     Deny = 2,
 }
 
+/// What a rule does when it matches. The discriminants are the numbers in the kernel's maps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[repr(u8)]
+pub enum Effect {
+    /// The flow may go on.
+    Allow = 1,
+    /// The flow is refused.
+    Deny = 2,
+    /// The next tier decides.
+    Pass = 3,
+}
+
 /// Whether verdicts bind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -125,6 +140,17 @@ pub enum Reason {
 /// Labels, sorted by key.
 pub type Labels = BTreeMap<String, String>;
 
+/// A port that a workload gave a name: `EXPOSE`, compose, or `cofferdam run --port NAME=PORT`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct NamedPort {
+    /// The name.
+    pub name: String,
+    /// Its protocol.
+    pub protocol: Protocol,
+    /// Its number.
+    pub port: u16,
+}
+
 /// A number for a set of labels in a namespace, with the labels it stands for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
@@ -136,6 +162,9 @@ pub struct Identity {
     pub identity_labels: Labels,
     /// Every label its creator gave; selectors see these (identity labels included).
     pub labels: Labels,
+    /// Its ports that policies may name.
+    #[serde(default)]
+    pub named_ports: Vec<NamedPort>,
 }
 
 /// What one `cofferdam.ingress`/`cofferdam.egress` item, published port or resolver opens.
@@ -174,6 +203,12 @@ pub enum DefaultProfile {
     Strict,
     /// Only explicit policies deny.
     Allow,
+    /// Workloads of one namespace talk; the world is reachable; the rest is denied.
+    Networks,
+    /// As `SameLabels`, and the host and the LAN reach it.
+    LanService,
+    /// The world's web servers are reachable; the rest is denied.
+    Agent,
 }
 
 /// The policy of one or more workloads that are alike: same identity, same openings, same mode.
@@ -185,6 +220,9 @@ pub struct Subject {
     pub identity: Peer,
     /// What its user opened.
     pub openings: Vec<Opening>,
+    /// Its own posture; `None`: that of the world.
+    #[serde(default)]
+    pub profile: Option<DefaultProfile>,
 }
 
 /// Everything that a verdict depends on.
@@ -198,6 +236,12 @@ pub struct World {
     pub subjects: Vec<Subject>,
     /// Prefix → class for this host (its addresses and Docker's subnets are `host`, its links `lan`, …).
     pub prefixes: Vec<(ipnet::IpNet, PeerClass)>,
+    /// The policies in force, in any order.
+    #[serde(default)]
+    pub documents: Vec<Document>,
+    /// Labels of namespaces; `kubernetes.io/metadata.name` goes without saying.
+    #[serde(default)]
+    pub namespaces: BTreeMap<String, Labels>,
 }
 
 /// One end of an attempt as `decide` sees it.
@@ -221,8 +265,14 @@ pub struct Attempt {
     pub to: End,
     /// The protocol.
     pub protocol: Protocol,
-    /// The port that is reached.
+    /// The port that is reached; of ICMP, the type.
     pub port: u16,
+    /// The address of the one who starts, where it is a workload and rules about addresses are to see it.
+    #[serde(default)]
+    pub from_address: Option<IpAddr>,
+    /// The address of the one who is reached, likewise.
+    #[serde(default)]
+    pub to_address: Option<IpAddr>,
 }
 
 /// The answer, with the rule that gave it.
@@ -236,10 +286,13 @@ pub struct Verdict {
     pub direction: Option<Direction>,
     /// Index into [`Compiled::rules`]; 0 where no rule decided.
     pub rule: u32,
+    /// A denial that is only recorded: the flow goes on.
+    #[serde(default)]
+    pub observed: bool,
 }
 
 /// The kernel's view of a [`World`]: only numbers. One lookup in `rows`, at most one more for the class, at most one
-/// in `ports`.
+/// in `ports`; several of these for a subject with rules about addresses, see [`Plane`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Compiled {
     /// (subject, direction, peer) → verdict for every port, or the table that knows ports.
@@ -261,7 +314,19 @@ pub struct RowKey {
     pub peer: Peer,
     /// The subject's end.
     pub direction: Direction,
+    /// Which question.
+    pub plane: Plane,
 }
+
+/// Which of the questions to a subject a row answers.
+///
+/// Nearly every subject is asked one, [`Plane::FIRST`], whose row holds the final verdict. Where rules of a policy are
+/// about addresses, the verdict on a protected peer depends on two independent things: who it is and which address it
+/// has. The rows of both are kept apart, one of each for every stage; of the two, the smaller `priority` wins, and
+/// [`Effect::Pass`] leads to the next stage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Plane(pub u8);
 
 /// Value of `rows`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -289,13 +354,14 @@ pub struct PortKey {
 /// A verdict in a map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PortValue {
-    /// Allow or deny.
-    pub action: Action,
-    /// Only record a denial.
+    /// Allow, deny or pass.
+    pub effect: Effect,
+    /// With a denial: it is only recorded. With an allowance: [`Plane::OBSERVED`] is asked too.
     pub observe: bool,
     /// The rule that decided.
     pub rule: u32,
-    /// Its precedence, smaller first; for `explain` and for later tiers.
+    /// Its place among the subject's rules in this direction, smaller first, where it has to be compared with another
+    /// (see [`Plane`]); `u16::MAX` is no rule at all.
     pub priority: u16,
 }
 

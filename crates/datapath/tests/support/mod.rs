@@ -337,7 +337,7 @@ pub(crate) fn entry(number: u32) -> Entry {
 fn row(action: Action, rule: u32) -> RowValue {
     RowValue {
         verdict: PortValue {
-            action,
+            effect: action.into(),
             observe: false,
             rule,
             priority: 0,
@@ -363,6 +363,7 @@ pub(crate) fn rows(subject: u32, friends: &[Peer]) -> Vec<Step> {
                 subject,
                 peer,
                 direction: Direction::Egress,
+                plane: cofferdam_policy::Plane::FIRST,
             },
             row(Action::Allow, 1),
         );
@@ -371,6 +372,7 @@ pub(crate) fn rows(subject: u32, friends: &[Peer]) -> Vec<Step> {
                 subject,
                 peer,
                 direction: Direction::Ingress,
+                plane: cofferdam_policy::Plane::FIRST,
             },
             row(Action::Deny, 2),
         );
@@ -380,6 +382,7 @@ pub(crate) fn rows(subject: u32, friends: &[Peer]) -> Vec<Step> {
             subject,
             peer: *peer,
             direction: Direction::Ingress,
+            plane: cofferdam_policy::Plane::FIRST,
         };
         compiled.rows.insert(key, row(Action::Allow, 3));
     }
