@@ -19,13 +19,8 @@ int decide(struct __sk_buff *skb)
 
 	if (bpf_skb_load_bytes(skb, ETHERNET_HEADER, &args, sizeof(args)))
 		return -1;
-	q = (struct question){ .subject = args.subject,
-			       .direction = args.direction,
-			       .peer = args.peer,
-			       .class = args.class,
-			       .region = args.region,
-			       .port = args.port,
-			       .protocol = args.protocol };
+	q = (struct question){ .peer = args.peer, .class = args.class, .region = args.region };
+	ask(&q, args.subject, args.direction, args.protocol, args.port);
 	v = lookup_verdict(&q);
 	args.found = v != NULL;
 	args.reason = v ? WHY_RULE : WHY_NO_POLICY;

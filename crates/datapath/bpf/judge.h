@@ -29,36 +29,41 @@ static __always_inline int is_protected(const struct party *p)
 	return p->workload != 0 || (p->flags & ENTRY_PENDING);
 }
 
-/* What is asked about a peer. */
+/* What is asked about a peer, and the keys for it: one of each, since the stack is short. */
 struct question {
-	__u32 subject;
+	struct row_key key;
+	struct port_key block;
 	__u32 direction;
 	__u32 peer;
 	__u32 class;
 	__u32 region;
-	__u16 port;
-	__u8 protocol;
-	__u8 pad;
 };
 
-/* The row of one peer in one plane, and in it the longest port block, else the row's own verdict. */
-static __always_inline const struct port_verdict *lookup_row(const struct question *q, __u32 peer, __u32 plane)
+static __always_inline void ask(struct question *q, __u32 subject, __u32 direction, __u8 protocol, __u16 port)
 {
-	struct row_key key = { .subject = q->subject, .peer = peer, .direction = q->direction | plane << PLANE_SHIFT };
-	struct port_key block = {};
+	q->key.subject = subject;
+	q->direction = direction;
+	q->block.bits = PORT_BITS_ALL;
+	q->block.protocol = protocol;
+	q->block.port[0] = port >> 8;
+	q->block.port[1] = port & 0xff;
+	q->block.pad = 0;
+}
+
+/* The row of one peer in one plane, and in it the longest port block, else the row's own verdict. */
+static __always_inline const struct port_verdict *lookup_row(struct question *q, __u32 peer, __u32 plane)
+{
 	const struct port_verdict *v;
 	const struct row *row;
 
-	row = bpf_map_lookup_elem(&rows, &key);
+	q->key.peer = peer;
+	q->key.direction = q->direction | plane << PLANE_SHIFT;
+	row = bpf_map_lookup_elem(&rows, &q->key);
 	if (!row)
 		return NULL;
 	if (row->table) {
-		block.bits = PORT_BITS_ALL;
-		block.table = row->table;
-		block.protocol = q->protocol;
-		block.port[0] = q->port >> 8;
-		block.port[1] = q->port & 0xff;
-		v = bpf_map_lookup_elem(&ports, &block);
+		q->block.table = row->table;
+		v = bpf_map_lookup_elem(&ports, &q->block);
 		if (v)
 			return v;
 	}
@@ -73,7 +78,7 @@ static __always_inline const struct port_verdict *lookup_row(const struct questi
  * and in the place of 1 or 2, for a protected peer whose address some rule names, the row beside it if that has the
  * smaller priority. Nearly always the first stage is the verdict.
  */
-static __always_inline const struct port_verdict *lookup_stages(const struct question *q, __u32 observed)
+static __always_inline const struct port_verdict *lookup_stages(struct question *q, __u32 observed)
 {
 	const struct port_verdict *v, *beside;
 	__u32 stage;
@@ -95,7 +100,7 @@ static __always_inline const struct port_verdict *lookup_stages(const struct que
 	return NULL;
 }
 
-static __always_inline const struct port_verdict *lookup_verdict(const struct question *q)
+static __always_inline const struct port_verdict *lookup_verdict(struct question *q)
 {
 	const struct port_verdict *observed, *v = lookup_stages(q, 0);
 
@@ -109,15 +114,11 @@ static __always_inline const struct port_verdict *lookup_verdict(const struct qu
 static __always_inline int judge_end(const struct party *subject, const struct party *peer, __u32 direction,
 				     __u8 protocol, __u16 port, struct verdict *out)
 {
-	struct question q = { .subject = subject->subject,
-			      .direction = direction,
-			      .peer = peer->peer,
-			      .class = peer->class,
-			      .region = peer->region,
-			      .port = port,
-			      .protocol = protocol };
-	const struct port_verdict *v = lookup_verdict(&q);
+	struct question q = { .peer = peer->peer, .class = peer->class, .region = peer->region };
+	const struct port_verdict *v;
 
+	ask(&q, subject->subject, direction, protocol, port);
+	v = lookup_verdict(&q);
 	out->direction = direction;
 	out->action = v ? v->action : ACT_DENY;
 	out->reason = v ? WHY_RULE : WHY_NO_POLICY;

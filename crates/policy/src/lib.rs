@@ -10,6 +10,7 @@ pub mod labels;
 pub mod openings;
 #[cfg(feature = "scenario")]
 pub mod scenario;
+pub mod trial;
 
 mod classes;
 mod clauses;
