@@ -96,13 +96,15 @@ pub(super) fn workloads(paths: &[PathBuf]) -> Result<Workloads, Failure> {
     for path in paths {
         let bytes = read(path)?;
         let text = String::from_utf8_lossy(&bytes);
-        let found = if let Ok(listing) = serde_json::from_str::<Listing>(&text) {
+        let listing = serde_json::from_str::<Listing>(&text);
+        let is_compose = compose::looks_like_compose(&text);
+        let found = if let Ok(listing) = listing {
             Workloads {
                 list: listing.workloads.iter().map(listed).collect(),
                 ..Workloads::default()
             }
-        } else if compose::looks_like_compose(&text) {
-            composed(path)
+        } else if is_compose {
+            composed(&shown(path), bytes)
         } else {
             parse_workloads(&shown(path), &bytes).map_err(|found| {
                 let text = found.first().map_or_else(String::new, ToString::to_string);
@@ -125,8 +127,9 @@ fn listed(view: &WorkloadView) -> Workload {
 }
 
 /// The services of a compose file; their project is their namespace.
-fn composed(path: &Path) -> Workloads {
-    let project = compose::read(&super::super::audit::Disk, &[shown(path)]).project;
+fn composed(name: &str, bytes: Vec<u8>) -> Workloads {
+    let files = compose::Given([(name.to_owned(), bytes)].into());
+    let project = compose::read(&files, &[name.to_owned()]).project;
     let list = project.services.iter().map(|service| {
         let labels = service.labels.iter().map(|(key, value)| (key.value.clone(), value.clone()));
         let published = service.ports.iter().flat_map(|port| {
