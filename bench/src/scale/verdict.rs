@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context, ensure};
 use cofferdam_datapath::Decider;
 use cofferdam_policy::{
-    Direction, Effect, Identity, Labels, Opening, OpeningPeer, Peer, PeerClass, PortRange, Protocol, Question, Subject,
-    World, compile,
+    Direction, Effect, Identity, Labels, Opening, OpeningPeer, Peer, PeerClass, PortRange, Protocol,
+    Question, Subject, World, compile,
 };
 use serde::Serialize;
 

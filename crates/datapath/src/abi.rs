@@ -2,7 +2,9 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use cofferdam_policy::{Action, Direction, Effect, Peer, PeerClass, Plane, PortValue, Reason, RowKey, RowValue};
+use cofferdam_policy::{
+    Action, Direction, Effect, Peer, PeerClass, Plane, PortValue, Reason, RowKey, RowValue,
+};
 
 pub(crate) use crate::skel::cofferdam::types;
 

@@ -38,5 +38,10 @@ fn root_the_kernel_agrees_on_every_cell() {
         }
     }
     println!("cells {cells} disagree {}", wrong.len());
-    assert_eq!((cells, wrong.len()), (82_527, 0), "{:#?}", &wrong[..wrong.len().min(5)]);
+    assert_eq!(
+        (cells, wrong.len()),
+        (82_527, 0),
+        "{:#?}",
+        &wrong[..wrong.len().min(5)]
+    );
 }

@@ -31,9 +31,8 @@ fn root_the_kernel_decides_as_the_reference() {
         let compiled = compile(&world).unwrap();
         decider.borrow_mut().load(&compiled).unwrap();
         for attempt in attempts {
-            let found = compiled.verdict_by(&world, &attempt, |q| {
-                decider.borrow().decide(&q).unwrap().verdict
-            });
+            let found =
+                compiled.verdict_by(&world, &attempt, |q| decider.borrow().decide(&q).unwrap().verdict);
             prop_assert_eq!(found, decide(&world, &attempt), "{:?}", attempt);
         }
         Ok(())

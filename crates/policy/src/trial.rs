@@ -8,8 +8,8 @@ use std::net::IpAddr;
 
 use crate::documents::{Diagnostic, Document};
 use crate::{
-    Action, Attempt, DefaultProfile, End, IDENTITY_MIN, Identity, Labels, NamedPort, Opening, Peer, PeerClass,
-    Protocol, Subject, World, labels,
+    Action, Attempt, DefaultProfile, End, IDENTITY_MIN, Identity, Labels, NamedPort, Opening, Peer,
+    PeerClass, Protocol, Subject, World, labels,
 };
 
 mod read;
@@ -168,7 +168,8 @@ impl Stage {
         let identity_labels = labels::identity_labels(&workload.labels, &[]);
         let visible = labels::selectable(&workload.labels, &[]);
         let world = &mut self.world;
-        let selected = |document: &Document| document.selects(&world.namespaces, &workload.namespace, &visible);
+        let selected =
+            |document: &Document| document.selects(&world.namespaces, &workload.namespace, &visible);
         let is_protected = !identity_labels.is_empty() || world.documents.iter().any(selected);
         let mut end = End::Address(workload.address.unwrap_or(LOOPBACK));
         if asked.protect.unwrap_or(is_protected) {
@@ -212,7 +213,10 @@ impl Stage {
             return self.ends.values().find(carries).cloned();
         }
         let address = text.parse().ok().or_else(|| example(text))?;
-        let known = self.ends.values().find(|standing| standing.address == Some(address));
+        let known = self
+            .ends
+            .values()
+            .find(|standing| standing.address == Some(address));
         Some(known.cloned().unwrap_or(Standing {
             end: End::Address(address),
             address: Some(address),

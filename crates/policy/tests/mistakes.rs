@@ -10,7 +10,10 @@ use cofferdam_policy::documents;
 #[test]
 fn every_mistake_is_told_with_its_place_and_what_would_be_right() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/mistakes");
-    let mut names: Vec<PathBuf> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut names: Vec<PathBuf> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     names.retain(|path| path.extension().is_none_or(|end| end != "txt"));
     names.sort();
     assert!(names.len() >= 25, "{} files", names.len());
@@ -19,7 +22,10 @@ fn every_mistake_is_told_with_its_place_and_what_would_be_right() {
         let bytes = fs::read(&path).unwrap();
         let found = documents::parse(&name, &bytes).expect_err(&name);
         for one in &found {
-            assert!(one.line >= 1 && one.column >= 1 && !one.hint.is_empty(), "{name}: {one}");
+            assert!(
+                one.line >= 1 && one.column >= 1 && !one.hint.is_empty(),
+                "{name}: {one}"
+            );
         }
         let text: Vec<String> = found.iter().map(|one| format!("{one}\n")).collect();
         let text = text.join("\n");

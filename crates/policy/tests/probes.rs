@@ -78,25 +78,37 @@ impl Cluster {
     /// What upstream does at the start of a subtest beside the lines that are given.
     fn begin(&mut self, subtest: &str) {
         if subtest.ends_with("respect the match for baseline cluster network policy") {
-            self.world.documents.retain(|document| document.tier != Tier::NetworkPolicy);
+            self.world
+                .documents
+                .retain(|document| document.tier != Tier::NetworkPolicy);
         }
     }
 
     /// The policy that a test changes: the one that its lines are about.
     fn changed(&mut self) -> &mut cofferdam_policy::Document {
         let documents = &mut self.world.documents;
-        let at = documents.iter().position(|document| document.name.starts_with("old-priority"));
+        let at = documents
+            .iter()
+            .position(|document| document.name.starts_with("old-priority"));
         &mut documents[at.unwrap_or(0)]
     }
 
     fn rules(&mut self, direction: &str) -> &mut Vec<Rule> {
         let document = self.changed();
-        let rules = if direction == "Egress" { &mut document.egress } else { &mut document.ingress };
+        let rules = if direction == "Egress" {
+            &mut document.egress
+        } else {
+            &mut document.ingress
+        };
         rules.as_mut().unwrap()
     }
 
     fn mutate(&mut self, test: &str, line: &str) {
-        let direction = if line.contains("Egress") { "Egress" } else { "Ingress" };
+        let direction = if line.contains("Egress") {
+            "Egress"
+        } else {
+            "Ingress"
+        };
         let indexes: Vec<usize> = line
             .split('[')
             .skip(1)
@@ -104,9 +116,17 @@ impl Cluster {
             .collect();
         if line.contains("PatchNamespace") {
             // There and back: the label that selects it goes, and returns.
-            let labels = self.world.namespaces.get_mut(&format!("{PREFIX}slytherin")).unwrap();
+            let labels = self
+                .world
+                .namespaces
+                .get_mut(&format!("{PREFIX}slytherin"))
+                .unwrap();
             let value = labels.get_mut("conformance-house").unwrap();
-            let next = if value == "slytherin" { "changed" } else { "slytherin" };
+            let next = if value == "slytherin" {
+                "changed"
+            } else {
+                "slytherin"
+            };
             next.clone_into(value);
         } else if line.starts_with("mutate.Spec.Priority") {
             self.changed().priority = 40;
@@ -115,7 +135,10 @@ impl Cluster {
         } else if line.contains("append(newRule") {
             let net = |pod: &str| {
                 let net = self.pods[pod].1.into();
-                RulePeer::Net(NetPeer { net, except: Vec::new() })
+                RulePeer::Net(NetPeer {
+                    net,
+                    except: Vec::new(),
+                })
             };
             let peers = vec![net("luna-lovegood-0"), net("cedric-diggory-0")];
             let text = RuleText {
@@ -138,7 +161,10 @@ impl Cluster {
             rule.ports = vec![RulePort::Named(Protocol::ANY, name.to_owned())];
         } else {
             // `x := …` and `Patch…`: the other half of a swap, and its delivery.
-            assert!(line.contains(":=") || line.contains("Patch") || line.ends_with("Rule"), "{line}");
+            assert!(
+                line.contains(":=") || line.contains("Patch") || line.ends_with("Rule"),
+                "{line}"
+            );
         }
     }
 
@@ -185,8 +211,16 @@ fn unparsed(line: &str) -> (String, String, u16, bool) {
     let words: Vec<&str> = line.split('"').collect();
     let port = line.split("HostNetworkPorts[").nth(1).unwrap();
     let index: u16 = port.split(']').next().unwrap().parse().unwrap();
-    let allowed = line.split(')').rev().find(|part| part.contains("true") || part.contains("false"));
-    (words[3].to_owned(), words[5].to_owned(), FIRST_HOST_PORT + index, allowed.unwrap().contains("true"))
+    let allowed = line
+        .split(')')
+        .rev()
+        .find(|part| part.contains("true") || part.contains("false"));
+    (
+        words[3].to_owned(),
+        words[5].to_owned(),
+        FIRST_HOST_PORT + index,
+        allowed.unwrap().contains("true"),
+    )
 }
 
 /// G-CONFORMANCE
@@ -211,11 +245,20 @@ fn every_probe_agrees() {
                     continue;
                 } else if let Some(line) = step["poke_unparsed"].as_str() {
                     // The node peers have a manifest of their own.
-                    let tier = if name.contains("Admin") { "admin" } else { "baseline" };
-                    cluster.load(manifest(&format!("base/{tier}_tier/experimental-egress-selector-rules.yaml")));
+                    let tier = if name.contains("Admin") {
+                        "admin"
+                    } else {
+                        "baseline"
+                    };
+                    cluster.load(manifest(&format!(
+                        "base/{tier}_tier/experimental-egress-selector-rules.yaml"
+                    )));
                     let (from, proto, port, allowed) = unparsed(line);
                     let host = End::Address("192.168.7.1".parse().unwrap());
-                    cluster.world.prefixes = vec![("192.168.7.1/32".parse().unwrap(), cofferdam_policy::PeerClass::Host)];
+                    cluster.world.prefixes = vec![(
+                        "192.168.7.1/32".parse().unwrap(),
+                        cofferdam_policy::PeerClass::Host,
+                    )];
                     (cluster.probe(&from, (host, None), &proto, port), allowed)
                 } else {
                     let poke = &step["poke"];

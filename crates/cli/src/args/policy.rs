@@ -45,7 +45,12 @@ pub(crate) struct WorldArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) workloads: Vec<PathBuf>,
     /// The posture of workloads that no policy selects
-    #[arg(long = "default", value_enum, value_name = "POSTURE", default_value = "same-labels")]
+    #[arg(
+        long = "default",
+        value_enum,
+        value_name = "POSTURE",
+        default_value = "same-labels"
+    )]
     pub(crate) profile: Posture,
 }
 

@@ -48,7 +48,11 @@ pub(super) fn check(call: &Call, args: &CheckArgs) -> Result<u8, Failure> {
         warnings,
     };
     call.print(&report, text)?;
-    Ok(if report.mistakes.is_empty() { crate::OK } else { crate::FINDINGS })
+    Ok(if report.mistakes.is_empty() {
+        crate::OK
+    } else {
+        crate::FINDINGS
+    })
 }
 
 fn warnings_about(
@@ -65,7 +69,9 @@ fn warnings_about(
         found.push(warning("has ended and does nothing any more".to_owned()));
     }
     if document.ingress.is_none() && document.egress.is_none() {
-        found.push(warning("has no rules and says nothing about any direction".to_owned()));
+        found.push(warning(
+            "has no rules and says nothing about any direction".to_owned(),
+        ));
     }
     if document.tier == Tier::NetworkPolicy && document.subject.pods.is_everything() {
         let name = match &document.subject.namespaces {
@@ -78,7 +84,11 @@ fn warnings_about(
             .filter(|one| cofferdam_policy::labels::identity_labels(&one.labels, &[]).is_empty())
             .map(|one| one.name.as_str())
             .collect();
-        let who = if plain.is_empty() { String::new() } else { format!(" ({})", plain.join(", ")) };
+        let who = if plain.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", plain.join(", "))
+        };
         found.push(warning(format!(
             "selects every workload of namespace {name}, also those without an identity label{who}: they become protected, and what no policy allows to them is denied"
         )));
@@ -92,7 +102,12 @@ fn text(report: &Report) -> String {
         text.push_str(&format!("{} {mistake}\n\n", styled(BAD, "error:")));
     }
     for warning in &report.warnings {
-        text.push_str(&format!("{} {} {}\n", styled(ODD, "warning:"), warning.policy, warning.text));
+        text.push_str(&format!(
+            "{} {} {}\n",
+            styled(ODD, "warning:"),
+            warning.policy,
+            warning.text
+        ));
     }
     let sum = format!(
         "{} files, {} policies, {} mistakes, {} warnings",

@@ -43,13 +43,19 @@ pub(super) fn diff(call: &Call, args: &DiffArgs) -> Result<u8, Failure> {
         changes: changes(&stages, &ports),
     };
     call.print(&report, text)?;
-    Ok(if report.changes.is_empty() { crate::OK } else { crate::FINDINGS })
+    Ok(if report.changes.is_empty() {
+        crate::OK
+    } else {
+        crate::FINDINGS
+    })
 }
 
 fn changes(stages: &[Stage; 2], ports: &BTreeSet<Port>) -> Vec<Change> {
     let judges = [Judge::new(&stages[0].world), Judge::new(&stages[1].world)];
     let workloads = stages[0].ends.keys().cloned();
-    let names: Vec<String> = workloads.chain(CLASSES.map(|(class, _)| class.name().to_owned())).collect();
+    let names: Vec<String> = workloads
+        .chain(CLASSES.map(|(class, _)| class.name().to_owned()))
+        .collect();
     let mut found = Vec::new();
     for from in &names {
         for to in names.iter().filter(|to| *to != from) {
@@ -63,14 +69,20 @@ fn changes(stages: &[Stage; 2], ports: &BTreeSet<Port>) -> Vec<Change> {
                     continue;
                 };
                 if word(&before) != word(&after) {
-                    let rule = usize::try_from(after.rule).ok().and_then(|rule| judges[1].rules().get(rule));
+                    let rule = usize::try_from(after.rule)
+                        .ok()
+                        .and_then(|rule| judges[1].rules().get(rule));
                     found.push(Change {
                         from: from.clone(),
                         to: to.clone(),
-                        port: port.map_or_else(|| format!("other {protocol}"), |port| format!("{port}/{protocol}")),
+                        port: port.map_or_else(
+                            || format!("other {protocol}"),
+                            |port| format!("{port}/{protocol}"),
+                        ),
                         before: word(&before),
                         after: word(&after),
-                        rule: rule.map_or_else(String::new, |rule| format!("{} ({})", rule.name, rule.source)),
+                        rule: rule
+                            .map_or_else(String::new, |rule| format!("{} ({})", rule.name, rule.source)),
                     });
                 }
             }
@@ -89,9 +101,13 @@ fn word(verdict: &Verdict) -> &'static str {
 
 /// Where a verdict may change: the ends of every range, and the port behind each.
 fn ports<'d>(documents: impl Iterator<Item = &'d Document>) -> BTreeSet<Port> {
-    let mut found: BTreeSet<Port> = [Protocol::TCP, Protocol::UDP].map(|protocol| (protocol, None)).into();
+    let mut found: BTreeSet<Port> = [Protocol::TCP, Protocol::UDP]
+        .map(|protocol| (protocol, None))
+        .into();
     for document in documents {
-        let rules = [Direction::Ingress, Direction::Egress].into_iter().filter_map(|one| document.rules(one));
+        let rules = [Direction::Ingress, Direction::Egress]
+            .into_iter()
+            .filter_map(|one| document.rules(one));
         for port in rules.flatten().flat_map(|rule| &rule.ports) {
             if let RulePort::Range(range) = port
                 && range.first > 0
@@ -118,6 +134,13 @@ fn text(report: &Report) -> String {
         let verdicts = [change.before, change.after, change.rule.as_str()].map(str::to_owned);
         (style, cells.into_iter().chain(verdicts).collect())
     };
-    let header = [("FROM", 16), ("TO", 16), ("PORT", 12), ("BEFORE", 7), ("AFTER", 7), ("BY", 0)];
+    let header = [
+        ("FROM", 16),
+        ("TO", 16),
+        ("PORT", 12),
+        ("BEFORE", 7),
+        ("AFTER", 7),
+        ("BY", 0),
+    ];
     table(&header, report.changes.iter().map(row).collect(), false)
 }

@@ -49,10 +49,17 @@ pub(super) fn eval(call: &Call, args: &EvalArgs) -> Result<u8, Failure> {
     }
     call.print(&report, |report| {
         let mut text = format!("cells {} disagree {}\n", report.cells, report.disagree);
-        report.first.iter().for_each(|line| text.push_str(&format!("  {line}\n")));
+        report
+            .first
+            .iter()
+            .for_each(|line| text.push_str(&format!("  {line}\n")));
         text
     })?;
-    Ok(if report.disagree == 0 { crate::OK } else { crate::FINDINGS })
+    Ok(if report.disagree == 0 {
+        crate::OK
+    } else {
+        crate::FINDINGS
+    })
 }
 
 fn case(line: &str, report: &mut Report) -> Result<(), cofferdam_policy::cases::CaseError> {

@@ -16,9 +16,13 @@ pub(super) fn explain(call: &Call, args: &PolicyExplainArgs) -> Result<u8, Failu
         if stage.find(word).is_none() {
             let names: Vec<&str> = stage.ends.keys().map(String::as_str).collect();
             let hint = if names.is_empty() {
-                "name workloads with `--workloads FILE`; classes are host, lan, metadata, multicast, world".to_owned()
+                "name workloads with `--workloads FILE`; classes are host, lan, metadata, multicast, world"
+                    .to_owned()
             } else {
-                format!("workloads are {}; classes are host, lan, metadata, multicast, world", names.join(", "))
+                format!(
+                    "workloads are {}; classes are host, lan, metadata, multicast, world",
+                    names.join(", ")
+                )
             };
             return Err(Failure::new(format!("`{word}` is no workload, class or address")).hint(hint));
         }

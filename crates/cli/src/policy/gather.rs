@@ -48,9 +48,17 @@ pub(super) fn valid(paths: &[PathBuf]) -> Result<Vec<Document>, Failure> {
     if let Some(first) = found.mistakes.first() {
         let more = found.mistakes.len() - 1;
         let place = format!("{}:{}:{}", first.file, first.line, first.column);
-        let rest = if more == 0 { String::new() } else { format!(" (and {more} more)") };
-        return Err(Failure::new(format!("{place}: {}{rest}", first.what))
-            .hint(format!("{}; `cofferdam policy check` shows the lines", first.hint)));
+        let rest = if more == 0 {
+            String::new()
+        } else {
+            format!(" (and {more} more)")
+        };
+        return Err(
+            Failure::new(format!("{place}: {}{rest}", first.what)).hint(format!(
+                "{}; `cofferdam policy check` shows the lines",
+                first.hint
+            )),
+        );
     }
     let now = now();
     found.documents.retain(|document| !document.has_ended(now));
@@ -58,7 +66,9 @@ pub(super) fn valid(paths: &[PathBuf]) -> Result<Vec<Document>, Failure> {
 }
 
 pub(super) fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }
 
 /// Two policies of one name: which of them counts would depend on the order of files.
@@ -66,7 +76,8 @@ fn twice(documents: &[Document]) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for (number, document) in documents.iter().enumerate() {
         let same = |other: &&Document| {
-            other.full_name() == document.full_name() && other.namespace.is_some() == document.namespace.is_some()
+            other.full_name() == document.full_name()
+                && other.namespace.is_some() == document.namespace.is_some()
         };
         let Some(first) = documents[..number].iter().find(same) else {
             continue;
@@ -87,7 +98,11 @@ fn twice(documents: &[Document]) -> Vec<Diagnostic> {
 
 /// A stage of the given workloads under the given policies.
 pub(super) fn stage(args: &WorldArgs, documents: Vec<Document>) -> Result<Stage, Failure> {
-    Ok(Stage::new(&workloads(&args.workloads)?, documents, args.profile.into()))
+    Ok(Stage::new(
+        &workloads(&args.workloads)?,
+        documents,
+        args.profile.into(),
+    ))
 }
 
 /// Everybody in the given files.
@@ -131,7 +146,10 @@ fn composed(name: &str, bytes: Vec<u8>) -> Workloads {
     let files = compose::Given([(name.to_owned(), bytes)].into());
     let project = compose::read(&files, &[name.to_owned()]).project;
     let list = project.services.iter().map(|service| {
-        let labels = service.labels.iter().map(|(key, value)| (key.value.clone(), value.clone()));
+        let labels = service
+            .labels
+            .iter()
+            .map(|(key, value)| (key.value.clone(), value.clone()));
         let published = service.ports.iter().flat_map(|port| {
             let host = port.published.map_or(0, |ports| ports.first);
             openings::published(protocol(port.protocol), port.host_ip, host, port.target.first)
@@ -153,7 +171,10 @@ fn composed(name: &str, bytes: Vec<u8>) -> Workloads {
 
 /// Compose names no ports; a port is also known by its number as a name: `port-80`.
 fn named_ports(service: &model::Service) -> Vec<NamedPort> {
-    let published = service.ports.iter().map(|port| (port.target.first, protocol(port.protocol)));
+    let published = service
+        .ports
+        .iter()
+        .map(|port| (port.target.first, protocol(port.protocol)));
     published
         .map(|(port, protocol)| NamedPort {
             name: format!("port-{port}"),
@@ -177,7 +198,8 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     }
     let mut found = Vec::new();
     for entry in WalkDir::new(path).sort_by_file_name() {
-        let entry = entry.map_err(|error| Failure::new(format!("cannot read below {}: {error}", path.display())))?;
+        let entry =
+            entry.map_err(|error| Failure::new(format!("cannot read below {}: {error}", path.display())))?;
         let end = entry.path().extension().and_then(|end| end.to_str());
         if entry.file_type().is_file() && matches!(end, Some("yaml" | "yml" | "json")) {
             found.push(entry.into_path());
@@ -190,7 +212,10 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let cannot = |error: std::io::Error| Failure::new(format!("cannot read {}: {error}", path.display()));
     let length = fs::metadata(path).map_err(cannot)?.len();
     if length > LONGEST {
-        return Err(Failure::new(format!("{} is longer than {LONGEST} bytes", path.display())));
+        return Err(Failure::new(format!(
+            "{} is longer than {LONGEST} bytes",
+            path.display()
+        )));
     }
     fs::read(path).map_err(cannot)
 }

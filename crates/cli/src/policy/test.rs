@@ -60,19 +60,32 @@ fn run(file: &Path) -> Result<Vec<Outcome>, Failure> {
     let mut documents = gather::valid(&paths)?;
     documents.extend(trial.inline);
     let stage = Stage::new(&trial.workloads, documents, trial.profile);
-    trial.tests.iter().map(|test| outcome(&name, &stage, test)).collect()
+    trial
+        .tests
+        .iter()
+        .map(|test| outcome(&name, &stage, test))
+        .collect()
 }
 
 fn outcome(file: &str, stage: &Stage, test: &Test) -> Result<Outcome, Failure> {
     let Some(attempt) = stage.attempt(&test.from, &test.to, (test.protocol, test.port)) else {
-        let unknown = [&test.from, &test.to].into_iter().find(|word| stage.find(word).is_none());
+        let unknown = [&test.from, &test.to]
+            .into_iter()
+            .find(|word| stage.find(word).is_none());
         let word = unknown.map_or("", String::as_str);
-        return Err(Failure::new(format!("{file}:{}: `{word}` is no workload, class or address", test.line))
-            .hint("workloads are listed under `workloads:`; classes are host, lan, metadata, multicast, world"));
+        return Err(Failure::new(format!(
+            "{file}:{}: `{word}` is no workload, class or address",
+            test.line
+        ))
+        .hint("workloads are listed under `workloads:`; classes are host, lan, metadata, multicast, world"));
     };
     let explanation = explain(&stage.world, &attempt);
     let verdict = explanation.verdict;
-    let found = if verdict.observed { Action::Allow } else { verdict.action };
+    let found = if verdict.observed {
+        Action::Allow
+    } else {
+        verdict.action
+    };
     let rule = explanation.rule.as_ref().map(|rule| rule.name.as_str());
     let word = |action| match action {
         Action::Allow => "allow",
@@ -80,10 +93,17 @@ fn outcome(file: &str, stage: &Stage, test: &Test) -> Result<Outcome, Failure> {
     };
     let failure = if found != test.expect {
         let by = rule.map_or_else(String::new, |rule| format!(" by {rule}"));
-        Some(format!("expected {}, found {}{by}", word(test.expect), word(found)))
+        Some(format!(
+            "expected {}, found {}{by}",
+            word(test.expect),
+            word(found)
+        ))
     } else if test.rule.is_some() && test.rule.as_deref() != rule {
         let wanted = test.rule.as_deref().unwrap_or_default();
-        Some(format!("expected rule {wanted}, found {}", rule.unwrap_or("none")))
+        Some(format!(
+            "expected rule {wanted}, found {}",
+            rule.unwrap_or("none")
+        ))
     } else {
         None
     };
@@ -107,7 +127,9 @@ fn text(report: &Report) -> String {
                 test.line,
                 test.name
             ));
-            explanation.lines().for_each(|line| text.push_str(&format!("  {line}\n")));
+            explanation
+                .lines()
+                .for_each(|line| text.push_str(&format!("  {line}\n")));
         }
     }
     let style = if report.failed == 0 { GOOD } else { BAD };
@@ -124,12 +146,18 @@ fn junit(report: &Report) -> String {
     );
     for test in &report.tests {
         let (file, name) = (escaped(&test.file), escaped(&test.name));
-        text.push_str(&format!("<testcase classname=\"{file}\" name=\"line {}: {name}\"", test.line));
+        text.push_str(&format!(
+            "<testcase classname=\"{file}\" name=\"line {}: {name}\"",
+            test.line
+        ));
         match &test.failure {
             None => text.push_str("/>\n"),
             Some(failure) => {
                 let why = escaped(test.explanation.as_deref().unwrap_or_default());
-                text.push_str(&format!("><failure message=\"{}\">{why}</failure></testcase>\n", escaped(failure)));
+                text.push_str(&format!(
+                    "><failure message=\"{}\">{why}</failure></testcase>\n",
+                    escaped(failure)
+                ));
             }
         }
     }

@@ -247,7 +247,10 @@ fn port_name(report: &mut Report, at: Place, name: &str) -> Option<String> {
     if (1..=15).contains(&name.len()) && signs && !ends && name.bytes().any(|b| b.is_ascii_lowercase()) {
         return Some(name.to_owned());
     }
-    let hint = match name.split_once('-').map(|(first, last)| (first.parse::<u16>(), last.parse::<u16>())) {
+    let hint = match name
+        .split_once('-')
+        .map(|(first, last)| (first.parse::<u16>(), last.parse::<u16>()))
+    {
         Some((Ok(first), Ok(last))) => format!("a range is written `port: {first}` and `endPort: {last}`"),
         _ => "a port is a number, or a name of up to 15 lower-case letters, digits and hyphens".to_owned(),
     };

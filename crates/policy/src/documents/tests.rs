@@ -24,8 +24,14 @@ fn policy_types_have_kubernetes_defaults() {
         ("{podSelector: {}, egress: []}", (Some(0), None)),
         ("{podSelector: {}, egress: [{}]}", (Some(0), Some(1))),
         ("{podSelector: {}, policyTypes: [Egress]}", (None, Some(0))),
-        ("{podSelector: {}, ingress: [{}], policyTypes: [Egress]}", (None, Some(0))),
-        ("{podSelector: , policyTypes: [Ingress, Egress], ingress: [{}]}", (Some(1), Some(0))),
+        (
+            "{podSelector: {}, ingress: [{}], policyTypes: [Egress]}",
+            (None, Some(0)),
+        ),
+        (
+            "{podSelector: , policyTypes: [Ingress, Egress], ingress: [{}]}",
+            (Some(1), Some(0)),
+        ),
     ] {
         assert_eq!(directions(&policy(spec)), expected, "{spec}");
     }
@@ -39,17 +45,29 @@ fn absent_keys_are_not_in_and_do_not_exist() {
         policy(&spec).subject.pods
     };
     let labels = |pairs: &[(&str, &str)]| -> Labels {
-        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        pairs
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect()
     };
     let both = "{key: app, operator: In, values: [web, db]}, {key: env, operator: In, values: [prod]}";
     assert!(!expression(both).matches(&labels(&[("app", "web")])));
     assert!(expression(both).matches(&labels(&[("app", "db"), ("env", "prod")])));
     let not_in = "{key: env, operator: NotIn, values: [demo, qa]}";
-    for (pairs, expected) in [(&[][..], true), (&[("env", "demo")], false), (&[("env", "prod")], true)] {
+    for (pairs, expected) in [
+        (&[][..], true),
+        (&[("env", "demo")], false),
+        (&[("env", "prod")], true),
+    ] {
         assert_eq!(expression(not_in).matches(&labels(pairs)), expected, "{pairs:?}");
     }
     let neither = "{key: a, operator: DoesNotExist}, {key: b, operator: DoesNotExist}";
-    for (pairs, expected) in [(&[][..], true), (&[("a", "1")], false), (&[("b", "1")], false), (&[("c", "1")], true)] {
+    for (pairs, expected) in [
+        (&[][..], true),
+        (&[("a", "1")], false),
+        (&[("b", "1")], false),
+        (&[("c", "1")], true),
+    ] {
         assert_eq!(expression(neither).matches(&labels(pairs)), expected, "{pairs:?}");
     }
     assert!(!expression("{key: a, operator: Exists}").matches(&labels(&[])));
@@ -74,7 +92,8 @@ fn additions_are_read() {
     assert!(document.observe && document.keep);
     assert_eq!(document.until, Some(1_772_355_600));
     assert!(document.has_ended(1_772_355_600) && !document.has_ended(1_772_355_599));
-    let document = policy("{podSelector: {}, ingress: [{from: [{lan: {}}], ports: [{protocol: ICMP, type: 8}]}]}");
+    let document =
+        policy("{podSelector: {}, ingress: [{from: [{lan: {}}], ports: [{protocol: ICMP, type: 8}]}]}");
     let rule = &document.ingress.unwrap()[0];
     assert_eq!(rule.peers, [RulePeer::Class(PeerClass::Lan)]);
     let echo = PortRange {

@@ -24,10 +24,16 @@ pub(super) fn trial(file: &str, bytes: &[u8]) -> Result<Trial, Vec<Diagnostic>> 
         }
         for node in fields.list(&mut report, "tests").unwrap_or_default() {
             let test = Fields::open(&mut report, node, "a test");
-            trial.tests.extend(test.and_then(|fields| self::test(&mut report, fields)));
+            trial
+                .tests
+                .extend(test.and_then(|fields| self::test(&mut report, fields)));
         }
         if fields.node("tests").is_none() {
-            report.missing(&fields, "tests", "write `tests:` and below it `- {from: a, to: b, port: 80, expect: allow}`");
+            report.missing(
+                &fields,
+                "tests",
+                "write `tests:` and below it `- {from: a, to: b, port: 80, expect: allow}`",
+            );
         }
         fields.close(&mut report);
     }
@@ -81,7 +87,11 @@ fn workload(report: &mut Report, mut fields: Fields<'_>) -> Option<Workload> {
                     protocol,
                     port,
                 }),
-                None => report.at(entry.node.at, format!("{text:?} is no port"), "write 80, 80/tcp or 53/udp"),
+                None => report.at(
+                    entry.node.at,
+                    format!("{text:?} is no port"),
+                    "write 80, 80/tcp or 53/udp",
+                ),
             }
         }
     }
@@ -89,7 +99,11 @@ fn workload(report: &mut Report, mut fields: Fields<'_>) -> Option<Workload> {
     if let Some(text) = fields.text(report, "address") {
         address = text.parse().ok();
         if address.is_none() {
-            report.at(fields.value_place("address"), format!("{text:?} is no address"), "write 172.17.0.2 or fd00::2");
+            report.at(
+                fields.value_place("address"),
+                format!("{text:?} is no address"),
+                "write 172.17.0.2 or fd00::2",
+            );
         }
     }
     if name.is_none() {
@@ -112,7 +126,11 @@ fn profile(report: &mut Report, fields: &mut Fields<'_>, name: &'static str) -> 
     let known = DefaultProfile::named(&text);
     if known.is_none() {
         let names = crate::POSTURES.map(DefaultProfile::name).join(", ");
-        report.at(fields.value_place(name), format!("`{text}` is no posture"), format!("postures are {names}"));
+        report.at(
+            fields.value_place(name),
+            format!("`{text}` is no posture"),
+            format!("postures are {names}"),
+        );
     }
     known
 }
@@ -128,7 +146,11 @@ fn policy(report: &mut Report, node: &Node, trial: &mut Trial) {
     };
     let text = fields.text(report, "inline");
     if text.is_none() {
-        report.missing(&fields, "inline", "write a path, or `inline: |` and the policy below it");
+        report.missing(
+            &fields,
+            "inline",
+            "write a path, or `inline: |` and the policy below it",
+        );
     }
     let at = fields.value_place("inline");
     fields.close(report);
@@ -165,12 +187,20 @@ fn test(report: &mut Report, mut fields: Fields<'_>) -> Option<Test> {
         ("expect", expect.is_none()),
     ];
     for (field, _) in missing.into_iter().filter(|(_, missing)| *missing) {
-        report.missing(&fields, field, "write `- {from: web, to: db, port: 5432/tcp, expect: allow}`");
+        report.missing(
+            &fields,
+            field,
+            "write `- {from: web, to: db, port: 5432/tcp, expect: allow}`",
+        );
     }
     let ports = number.and_then(|(at, text)| {
         let found = port(&text);
         if found.is_none() {
-            report.at(at, format!("`{text}` is no port"), "write 80, 53/udp, icmp or icmp:8");
+            report.at(
+                at,
+                format!("`{text}` is no port"),
+                "write 80, 53/udp, icmp or icmp:8",
+            );
         }
         found
     });
@@ -178,7 +208,11 @@ fn test(report: &mut Report, mut fields: Fields<'_>) -> Option<Test> {
         Some("allow") => Some(Action::Allow),
         Some("deny") => Some(Action::Deny),
         Some(other) => {
-            report.at(fields.value_place("expect"), format!("`{other}` is no verdict"), "write `allow` or `deny`");
+            report.at(
+                fields.value_place("expect"),
+                format!("`{other}` is no verdict"),
+                "write `allow` or `deny`",
+            );
             None
         }
         None => None,

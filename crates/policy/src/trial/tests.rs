@@ -27,11 +27,16 @@ tests:
 #[test]
 fn a_test_file_becomes_a_stage() {
     let trial = parse("t.yaml", FILE.as_bytes()).unwrap();
-    assert_eq!((trial.paths.len(), trial.inline.len(), trial.tests.len()), (1, 1, 2));
+    assert_eq!(
+        (trial.paths.len(), trial.inline.len(), trial.tests.len()),
+        (1, 1, 2)
+    );
     let stage = Stage::new(&trial.workloads, trial.inline, trial.profile);
     assert!(matches!(stage.find("plain").unwrap().end, End::Address(_)));
     for test in trial.tests {
-        let attempt = stage.attempt(&test.from, &test.to, (test.protocol, test.port)).unwrap();
+        let attempt = stage
+            .attempt(&test.from, &test.to, (test.protocol, test.port))
+            .unwrap();
         assert_eq!(decide(&stage.world, &attempt).action, test.expect);
     }
     assert!(stage.find("app=nothing").is_none());
