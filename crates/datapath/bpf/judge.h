@@ -24,6 +24,18 @@ struct verdict {
 	__u32 rule;
 };
 
+/*
+ * The named prefix around the address of a protected peer, for rules that are about addresses (ipBlock, networks).
+ *
+ * NOT FILLED YET: 0 is "none", so in the hooks such rules hold for unprotected peers only; the compiled decision knows
+ * them. To fill it: look up `prefixes`, return `peer` if it is PREFIX_MIN or more, set `region` of every protected party
+ * from the address that it was reached at or sent from, and spare hosts without such rules the look-up by a setting.
+ */
+static __always_inline __u32 region_of(const struct address *a)
+{
+	return 0;
+}
+
 static __always_inline int is_protected(const struct party *p)
 {
 	return p->workload != 0 || (p->flags & ENTRY_PENDING);
