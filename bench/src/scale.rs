@@ -10,8 +10,10 @@ use crate::lab::{Lab, command};
 use crate::product::{Home, Product};
 use crate::rounds::Interrupt;
 
+mod policies;
 mod verdict;
 
+pub(crate) use policies::{CompileTime, RuleTime};
 pub(crate) use verdict::VerdictTime;
 
 /// Everything that was found out.
@@ -19,6 +21,10 @@ pub(crate) use verdict::VerdictTime;
 pub(crate) struct Scale {
     pub(crate) workloads: Vec<Workloads>,
     pub(crate) verdicts: Vec<VerdictTime>,
+    /// Verdicts by how many rules there are.
+    pub(crate) rules: Vec<RuleTime>,
+    /// Compilation of policies.
+    pub(crate) compilations: Vec<CompileTime>,
 }
 
 /// A daemon with so many workloads, each a cgroup with labels of its own.
@@ -57,6 +63,8 @@ pub(crate) fn measure(lab: &Lab, binary: &Path, quick: bool, interrupt: &Interru
     Ok(Scale {
         workloads,
         verdicts: verdict::measure()?,
+        rules: policies::verdicts()?,
+        compilations: policies::compilations()?,
     })
 }
 

@@ -64,6 +64,8 @@ fn report() -> Report {
         scale: Some(Scale {
             workloads: vec![workloads(0), workloads(1000)],
             verdicts: vec![verdict],
+            rules: Vec::new(),
+            compilations: Vec::new(),
         }),
         goals,
     }

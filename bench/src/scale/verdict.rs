@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context, ensure};
 use cofferdam_datapath::Decider;
 use cofferdam_policy::{
-    Action, Direction, Identity, Labels, Opening, OpeningPeer, Peer, PeerClass, PortRange, Protocol, Subject,
-    World, compile,
+    Direction, Effect, Identity, Labels, Opening, OpeningPeer, Peer, PeerClass, PortRange, Protocol,
+    Question, Subject, World, compile,
 };
 use serde::Serialize;
 
@@ -68,14 +68,21 @@ fn time(decider: &mut Decider, identities: u32) -> anyhow::Result<VerdictTime> {
 
 /// Nanoseconds of the verdict on the one workload that `number` is open to: the row is its own and no default's.
 fn one(decider: &Decider, identities: u32, number: u32, times: u32) -> anyhow::Result<f64> {
-    let peer = (Peer(FIRST + (number + 1) % identities), PeerClass::Workload);
-    let tcp = Protocol::TCP;
-    let time = decider.time(FIRST + number, Direction::Ingress, peer, (tcp, PORT), times)?;
+    let asked = Question {
+        subject: FIRST + number,
+        direction: Direction::Ingress,
+        peer: Peer(FIRST + (number + 1) % identities),
+        class: PeerClass::Workload,
+        region: None,
+        protocol: Protocol::TCP,
+        port: PORT,
+    };
+    let time = decider.time(&asked, times)?;
     if times > 1 {
-        let answer = decider.decide(FIRST + number, Direction::Ingress, peer, tcp, PORT)?;
+        let answer = decider.decide(&asked)?;
         let allowed = answer
             .verdict
-            .is_some_and(|verdict| verdict.action == Action::Allow);
+            .is_some_and(|verdict| verdict.effect == Effect::Allow);
         ensure!(
             allowed,
             "workload {number} of {identities} is not open: {answer:?}"
@@ -92,6 +99,7 @@ fn world(identities: u32) -> World {
         namespace: "default".to_owned(),
         identity_labels: app(number),
         labels: app(number),
+        named_ports: Vec::new(),
     };
     let subject = |number| Subject {
         number: FIRST + number,
@@ -109,6 +117,7 @@ fn world(identities: u32) -> World {
                 (number + 1) % identities
             ),
         }],
+        profile: None,
     };
     World {
         identities: (0..identities).map(identity).collect(),

@@ -28,6 +28,12 @@ pub enum Profile {
     Strict,
     /// Only explicit policies deny.
     Allow,
+    /// Workloads of one namespace talk; the world is reachable; the rest is denied.
+    Networks,
+    /// As `SameLabels`, and the host and the LAN reach it.
+    LanService,
+    /// The world's web servers are reachable; the rest is denied.
+    Agent,
 }
 
 /// What became of a flow.
@@ -109,6 +115,7 @@ macro_rules! word {
 word!(Mode, cofferdam_policy::Mode, { Enforce = "enforce", Observe = "observe" });
 word!(Profile, cofferdam_policy::DefaultProfile, {
     SameLabels = "same-labels", Strict = "strict", Allow = "allow",
+    Networks = "networks", LanService = "lan-service", Agent = "agent",
 });
 word!(Verdict, cofferdam_policy::Action, { Allow = "allow", Deny = "deny" });
 word!(Direction, cofferdam_policy::Direction, { Ingress = "ingress", Egress = "egress" });

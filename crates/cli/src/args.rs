@@ -11,11 +11,16 @@ use crate::failure::{Failure, RUN_REFUSED};
 
 mod audit;
 mod daemon;
+mod policy;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use audit::{AuditArgs, AuditCommand, AuditFormat};
 pub(crate) use daemon::{DaemonArgs, DaemonCommand};
+pub(crate) use policy::{
+    CheckArgs, DiffArgs, EvalArgs, PolicyArgs, PolicyCommand, PolicyExplainArgs, PolicyName, TestArgs,
+    TestFormat, WorldArgs,
+};
 
 /// Labels, not addresses, decide who may talk to whom on this host
 #[derive(Debug, Parser)]
@@ -71,7 +76,7 @@ pub(crate) enum Command {
     On(SwitchArgs),
     Explain(ExplainArgs),
     Audit(AuditArgs),
-    /// Show policies
+    /// Check, compare, test and explain policies, and show the built-in ones
     Policy(PolicyArgs),
     Key(KeyArgs),
     /// Check the configuration
@@ -235,34 +240,6 @@ pub(crate) struct ExplainArgs {
     /// The port that is reached, `/udp` behind it for another protocol than TCP
     #[arg(value_parser = crate::explain::port, value_name = "PORT[/PROTOCOL]")]
     pub(crate) port: crate::explain::Port,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct PolicyArgs {
-    #[command(subcommand)]
-    pub(crate) command: PolicyCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum PolicyCommand {
-    /// Print a built-in policy document
-    Show {
-        /// `default` is the one in force
-        #[arg(value_enum)]
-        name: PolicyName,
-    },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum PolicyName {
-    /// The default profile in force
-    Default,
-    /// Same labels talk; the world is reachable
-    SameLabels,
-    /// Same labels talk; the world is denied too
-    Strict,
-    /// Only explicit policies deny
-    Allow,
 }
 
 /// Show or rotate the key that signs handshakes

@@ -1,4 +1,5 @@
-//! `cofferdam policy show`: the built-in documents. No rule is hidden in code.
+//! `cofferdam policy`: documents read, compared, tried and explained without a daemon. What a document means is
+//! `crates/policy`'s; here are files, tables and exit codes.
 
 use cofferdam_api::{PolicyText, Profile, VERSION};
 
@@ -6,14 +7,36 @@ use crate::args::{PolicyArgs, PolicyCommand, PolicyName};
 use crate::failure::Failure;
 use crate::output::{self, Call};
 
-/// Prints a document; `default` needs no daemon, and says so where it has none to ask.
+mod check;
+mod diff;
+mod eval;
+mod explain;
+mod gather;
+mod test;
+#[cfg(test)]
+mod tests;
+
+/// Runs one of the commands; `show default` asks the daemon, and says so where it has none to ask.
 pub(crate) fn policy(call: &Call, args: &PolicyArgs) -> Result<u8, Failure> {
-    let PolicyCommand::Show { name } = args.command;
+    match &args.command {
+        PolicyCommand::Show { name } => show(call, *name),
+        PolicyCommand::Check(args) => check::check(call, args),
+        PolicyCommand::Diff(args) => diff::diff(call, args),
+        PolicyCommand::Explain(args) => explain::explain(call, args),
+        PolicyCommand::Test(args) => test::test(call, args),
+        PolicyCommand::Eval(args) => eval::eval(call, args),
+    }
+}
+
+fn show(call: &Call, name: PolicyName) -> Result<u8, Failure> {
     let document = match name {
         PolicyName::Default => in_force(call)?,
         PolicyName::SameLabels => built_in(Profile::SameLabels),
         PolicyName::Strict => built_in(Profile::Strict),
         PolicyName::Allow => built_in(Profile::Allow),
+        PolicyName::Networks => built_in(Profile::Networks),
+        PolicyName::LanService => built_in(Profile::LanService),
+        PolicyName::Agent => built_in(Profile::Agent),
     };
     call.print(&document, |document| {
         let end = if document.text.ends_with('\n') { "" } else { "\n" };

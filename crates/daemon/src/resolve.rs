@@ -228,6 +228,7 @@ fn world(profile: DefaultProfile, placements: &[Placement], host: &HostFacts) ->
                 number: placement.entry.subject,
                 identity: identity.number,
                 openings: placement.openings.clone(),
+                profile: None,
             },
         );
     }
@@ -236,6 +237,7 @@ fn world(profile: DefaultProfile, placements: &[Placement], host: &HostFacts) ->
         identities: identities.into_values().collect(),
         subjects: subjects.into_values().collect(),
         prefixes: host::prefixes(host),
+        ..World::default()
     }
 }
 

@@ -30,7 +30,8 @@ enum peer_class {
 };
 
 enum direction { DIR_NONE = 0, DIR_INGRESS = 1, DIR_EGRESS = 2 };
-enum action { ACT_NONE = 0, ACT_ALLOW = 1, ACT_DENY = 2 };
+/* A verdict allows or denies; in a row, ACT_PASS leaves it to the next stage. */
+enum action { ACT_NONE = 0, ACT_ALLOW = 1, ACT_DENY = 2, ACT_PASS = 3 };
 
 enum reason {
 	WHY_NONE = 0,
@@ -88,13 +89,25 @@ struct announcement {
 struct row_key {
 	__u32 subject;
 	__u32 peer;
-	__u32 direction; /* enum direction */
+	__u32 direction; /* enum direction, and enum plane << PLANE_SHIFT */
+};
+
+/*
+ * Nearly every subject has the rows of plane 0 only, which hold the verdict. Where rules are about the addresses of
+ * protected peers, there is a plane for each stage (Admin tier, NetworkPolicies, Baseline tier, default profile), and one
+ * beside it whose peers are named prefixes; judge.h says how they are asked.
+ */
+enum plane {
+	PLANE_STAGES = 4,   /* stages 0 to 3 */
+	PLANE_OBSERVED = 4, /* as if policies that are only observed were enforced */
+	PLANE_BESIDE = 8,   /* by the peer's address */
+	PLANE_SHIFT = 2,
 };
 
 struct port_verdict {
-	__u8 action;  /* enum action */
-	__u8 observe; /* a denial is only recorded */
-	__u16 priority;
+	__u8 action;    /* enum action */
+	__u8 observe;   /* a denial is only recorded; with ACT_ALLOW: ask PLANE_OBSERVED too */
+	__u16 priority; /* smaller wins between a row and the one beside it */
 	__u32 rule;
 };
 
@@ -267,6 +280,7 @@ struct decide_args {
 	__u32 direction;
 	__u32 peer;
 	__u32 class;
+	__u32 region; /* of a protected peer's address */
 	__u16 port;
 	__u8 protocol;
 	__u8 pad;

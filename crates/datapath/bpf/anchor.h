@@ -18,6 +18,7 @@ struct abi_anchor {
 	enum hook hook;
 	enum entry_flag entry_flag;
 	enum listener_flag listener_flag;
+	enum plane plane;
 	enum port_bits port_bits;
 	enum event_type event_type;
 	enum counter counter;

@@ -15,10 +15,13 @@ int decide(struct __sk_buff *skb)
 {
 	const struct port_verdict *v;
 	struct decide_args args;
+	struct question q;
 
 	if (bpf_skb_load_bytes(skb, ETHERNET_HEADER, &args, sizeof(args)))
 		return -1;
-	v = lookup_verdict(args.subject, args.direction, args.peer, args.class, args.protocol, args.port);
+	q = (struct question){ .peer = args.peer, .class = args.class, .region = args.region };
+	ask(&q, args.subject, args.direction, args.protocol, args.port);
+	v = lookup_verdict(&q);
 	args.found = v != NULL;
 	args.reason = v ? WHY_RULE : WHY_NO_POLICY;
 	if (v)

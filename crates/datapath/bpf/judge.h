@@ -13,6 +13,7 @@ struct party {
 	__u32 workload; /* 0: not protected */
 	__u32 subject;  /* 0: not protected */
 	__u32 flags;    /* enum entry_flag */
+	__u32 region;   /* number of the named prefix around a protected peer's address; 0: none, or not known */
 };
 
 struct verdict {
@@ -23,53 +24,113 @@ struct verdict {
 	__u32 rule;
 };
 
+/*
+ * The named prefix around the address of a protected peer, for rules that are about addresses (ipBlock, networks).
+ *
+ * NOT FILLED YET: 0 is "none", so in the hooks such rules hold for unprotected peers only; the compiled decision knows
+ * them. To fill it: look up `prefixes`, return `peer` if it is PREFIX_MIN or more, set `region` of every protected party
+ * from the address that it was reached at or sent from, and spare hosts without such rules the look-up by a setting.
+ */
+static __always_inline __u32 region_of(const struct address *a)
+{
+	return 0;
+}
+
 static __always_inline int is_protected(const struct party *p)
 {
 	return p->workload != 0 || (p->flags & ENTRY_PENDING);
 }
 
-/*
- * Precedence, as the compiler relies on it:
- *   1. the row of the exact peer (identity or named prefix)
- *   2. the row of its class
- *   3. no row: NULL, the caller fails closed
- * and inside a row: the longest port block, else the row's own verdict.
- */
-static __always_inline const struct port_verdict *lookup_verdict(__u32 subject, __u32 direction, __u32 peer,
-								 __u32 class, __u8 protocol, __u16 port)
+/* What is asked about a peer, and the keys for it: one of each, since the stack is short. */
+struct question {
+	struct row_key key;
+	struct port_key block;
+	__u32 direction;
+	__u32 peer;
+	__u32 class;
+	__u32 region;
+};
+
+static __always_inline void ask(struct question *q, __u32 subject, __u32 direction, __u8 protocol, __u16 port)
 {
-	struct row_key key = { .subject = subject, .peer = peer, .direction = direction };
-	struct port_key block = {};
+	q->key.subject = subject;
+	q->direction = direction;
+	q->block.bits = PORT_BITS_ALL;
+	q->block.protocol = protocol;
+	q->block.port[0] = port >> 8;
+	q->block.port[1] = port & 0xff;
+	q->block.pad = 0;
+}
+
+/* The row of one peer in one plane, and in it the longest port block, else the row's own verdict. */
+static __always_inline const struct port_verdict *lookup_row(struct question *q, __u32 peer, __u32 plane)
+{
 	const struct port_verdict *v;
 	const struct row *row;
 
-	row = bpf_map_lookup_elem(&rows, &key);
-	if (!row) {
-		key.peer = class;
-		row = bpf_map_lookup_elem(&rows, &key);
-	}
+	q->key.peer = peer;
+	q->key.direction = q->direction | plane << PLANE_SHIFT;
+	row = bpf_map_lookup_elem(&rows, &q->key);
 	if (!row)
 		return NULL;
 	if (row->table) {
-		block.bits = PORT_BITS_ALL;
-		block.table = row->table;
-		block.protocol = protocol;
-		block.port[0] = port >> 8;
-		block.port[1] = port & 0xff;
-		v = bpf_map_lookup_elem(&ports, &block);
+		q->block.table = row->table;
+		v = bpf_map_lookup_elem(&ports, &q->block);
 		if (v)
 			return v;
 	}
 	return &row->verdict;
 }
 
+/*
+ * Precedence, as the compiler relies on it, stage by stage until one does not pass:
+ *   1. the row of the exact peer (identity or named prefix)
+ *   2. the row of its class
+ *   3. no row: NULL, the caller fails closed
+ * and in the place of 1 or 2, for a protected peer whose address some rule names, the row beside it if that has the
+ * smaller priority. Nearly always the first stage is the verdict.
+ */
+static __always_inline const struct port_verdict *lookup_stages(struct question *q, __u32 observed)
+{
+	const struct port_verdict *v, *beside;
+	__u32 stage;
+
+	for (stage = 0; stage < PLANE_STAGES; stage++) {
+		v = lookup_row(q, q->peer, stage | observed);
+		if (!v)
+			v = lookup_row(q, q->class, stage | observed);
+		if (!v)
+			return NULL;
+		if (q->region) {
+			beside = lookup_row(q, q->region, stage | observed | PLANE_BESIDE);
+			if (beside && beside->priority < v->priority)
+				v = beside;
+		}
+		if (v->action != ACT_PASS)
+			return v;
+	}
+	return NULL;
+}
+
+static __always_inline const struct port_verdict *lookup_verdict(struct question *q)
+{
+	const struct port_verdict *observed, *v = lookup_stages(q, 0);
+
+	if (!v || v->action != ACT_ALLOW || !v->observe)
+		return v;
+	observed = lookup_stages(q, PLANE_OBSERVED);
+	return observed && observed->action == ACT_DENY ? observed : v;
+}
+
 /* The subject's own answer. Returns 1 if the flow ends here. */
 static __always_inline int judge_end(const struct party *subject, const struct party *peer, __u32 direction,
 				     __u8 protocol, __u16 port, struct verdict *out)
 {
+	struct question q = { .peer = peer->peer, .class = peer->class, .region = peer->region };
 	const struct port_verdict *v;
 
-	v = lookup_verdict(subject->subject, direction, peer->peer, peer->class, protocol, port);
+	ask(&q, subject->subject, direction, protocol, port);
+	v = lookup_verdict(&q);
 	out->direction = direction;
 	out->action = v ? v->action : ACT_DENY;
 	out->reason = v ? WHY_RULE : WHY_NO_POLICY;

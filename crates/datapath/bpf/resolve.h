@@ -160,6 +160,7 @@ static __always_inline void party_stranger(struct party *p, __u32 class)
 	p->workload = 0;
 	p->subject = 0;
 	p->flags = 0;
+	p->region = 0;
 }
 
 /* Announced without a policy: an unprotected container, which must not be pending when it starts. */

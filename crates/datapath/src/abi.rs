@@ -2,7 +2,9 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use cofferdam_policy::{Action, Direction, Peer, PeerClass, PortValue, Reason, RowKey, RowValue};
+use cofferdam_policy::{
+    Action, Direction, Effect, Peer, PeerClass, Plane, PortValue, Reason, RowKey, RowValue,
+};
 
 pub(crate) use crate::skel::cofferdam::types;
 
@@ -86,21 +88,23 @@ pub(crate) fn row_key(key: &RowKey) -> types::row_key {
     types::row_key {
         subject: key.subject,
         peer: key.peer.0,
-        direction: key.direction as u32,
+        direction: key.direction as u32 | u32::from(key.plane.0) << types::plane::PLANE_SHIFT.0,
     }
 }
 
 pub(crate) fn row_key_back(key: &types::row_key) -> Option<RowKey> {
+    let shift = types::plane::PLANE_SHIFT.0;
     Some(RowKey {
         subject: key.subject,
         peer: Peer(key.peer),
-        direction: direction(key.direction)?,
+        direction: direction(key.direction & ((1 << shift) - 1))?,
+        plane: Plane(u8::try_from(key.direction >> shift).ok()?),
     })
 }
 
 pub(crate) fn verdict(value: &PortValue) -> types::port_verdict {
     types::port_verdict {
-        action: value.action as u8,
+        action: value.effect as u8,
         observe: u8::from(value.observe),
         priority: value.priority,
         rule: value.rule,
@@ -109,7 +113,7 @@ pub(crate) fn verdict(value: &PortValue) -> types::port_verdict {
 
 pub(crate) fn verdict_back(value: &types::port_verdict) -> Option<PortValue> {
     Some(PortValue {
-        action: action(value.action)?,
+        effect: effect(value.action)?,
         observe: value.observe != 0,
         rule: value.rule,
         priority: value.priority,
@@ -133,6 +137,12 @@ pub(crate) fn action(number: u8) -> Option<Action> {
     [Action::Allow, Action::Deny]
         .into_iter()
         .find(|a| *a as u8 == number)
+}
+
+pub(crate) fn effect(number: u8) -> Option<Effect> {
+    [Effect::Allow, Effect::Deny, Effect::Pass]
+        .into_iter()
+        .find(|e| *e as u8 == number)
 }
 
 pub(crate) fn class(number: u32) -> Option<PeerClass> {

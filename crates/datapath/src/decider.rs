@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
-use cofferdam_policy::{Compiled, Direction, Peer, PeerClass, PortValue, Protocol, Reason, Step};
+use cofferdam_policy::{Compiled, PortValue, Question, Reason, Step};
 use libbpf_rs::ProgramInput;
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 
@@ -63,16 +63,8 @@ impl Decider {
     }
 
     /// Asks the program.
-    pub fn decide(
-        &self,
-        subject: u32,
-        direction: Direction,
-        (peer, class): (Peer, PeerClass),
-        protocol: Protocol,
-        port: u16,
-    ) -> Result<Answer> {
-        let args = question(subject, direction, (peer, class), protocol, port);
-        let (answer, _): (types::decide_args, _) = run(&self.skel.progs.decide, &args, 1)?;
+    pub fn decide(&self, asked: &Question) -> Result<Answer> {
+        let (answer, _): (types::decide_args, _) = run(&self.skel.progs.decide, &arguments(asked), 1)?;
         Ok(Answer {
             verdict: (answer.found != 0)
                 .then(|| abi::verdict_back(&answer.verdict))
@@ -85,16 +77,8 @@ impl Decider {
 impl Decider {
     /// Asks the same `times` over, and says how long once takes, on average: the lookups and the copying of question and
     /// answer, with everything in the processor's caches after the first.
-    pub fn time(
-        &self,
-        subject: u32,
-        direction: Direction,
-        peer: (Peer, PeerClass),
-        (protocol, port): (Protocol, u16),
-        times: u32,
-    ) -> Result<Duration> {
-        let args = question(subject, direction, peer, protocol, port);
-        Ok(run(&self.skel.progs.decide, &args, times)?.1)
+    pub fn time(&self, asked: &Question, times: u32) -> Result<Duration> {
+        Ok(run(&self.skel.progs.decide, &arguments(asked), times)?.1)
     }
 
     /// The option for one segment, as the kernel signs it; `key` as two little-endian halves.
@@ -116,20 +100,15 @@ impl Decider {
     }
 }
 
-fn question(
-    subject: u32,
-    direction: Direction,
-    (peer, class): (Peer, PeerClass),
-    protocol: Protocol,
-    port: u16,
-) -> types::decide_args {
+fn arguments(asked: &Question) -> types::decide_args {
     types::decide_args {
-        subject,
-        direction: direction as u32,
-        peer: peer.0,
-        class: class as u32,
-        port,
-        protocol: protocol.0,
+        subject: asked.subject,
+        direction: asked.direction as u32,
+        peer: asked.peer.0,
+        class: asked.class as u32,
+        region: asked.region.map_or(0, |region| region.0),
+        port: asked.port,
+        protocol: asked.protocol.0,
         ..types::decide_args::default()
     }
 }

@@ -216,6 +216,7 @@ fn flow(e: &types::flow_event) -> Option<FlowEvent> {
             reason: abi::reason(e.reason)?,
             direction: abi::direction(u32::from(e.direction)),
             rule: e.rule,
+            observed: e.observed != 0,
         },
         observed: e.observed != 0,
         hook,

@@ -67,6 +67,7 @@ fn event(key: &types::judged_key, judged: &types::judged, now: u64) -> Option<Fl
             reason: abi::reason(judged.reason)?,
             direction: abi::direction(u32::from(judged.direction)),
             rule: judged.rule,
+            observed: false,
         },
         observed: false,
         hook: Hook::Connect,

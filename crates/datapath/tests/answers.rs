@@ -9,7 +9,7 @@
 
 use std::path::Path;
 
-use cofferdam_policy::{Action, Direction, Peer, PeerClass, PortValue, RowKey, RowValue, Step};
+use cofferdam_policy::{Direction, Peer, PeerClass, PortValue, RowKey, RowValue, Step};
 
 mod support;
 
@@ -33,9 +33,10 @@ fn root_an_answer_outlives_a_change_of_policy() {
         subject: 1,
         peer: Peer(PeerClass::Host as u32),
         direction: Direction::Egress,
+        plane: cofferdam_policy::Plane::FIRST,
     };
     let verdict = PortValue {
-        action: Action::Deny,
+        effect: cofferdam_policy::Effect::Deny,
         observe: false,
         rule: 2,
         priority: 0,

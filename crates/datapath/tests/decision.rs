@@ -31,13 +31,8 @@ fn root_the_kernel_decides_as_the_reference() {
         let compiled = compile(&world).unwrap();
         decider.borrow_mut().load(&compiled).unwrap();
         for attempt in attempts {
-            let found = compiled.verdict_by(&world, &attempt, |q| {
-                let ends = (q.peer, q.class);
-                let answer = decider
-                    .borrow()
-                    .decide(q.subject, q.direction, ends, q.protocol, q.port);
-                answer.unwrap().verdict
-            });
+            let found =
+                compiled.verdict_by(&world, &attempt, |q| decider.borrow().decide(&q).unwrap().verdict);
             prop_assert_eq!(found, decide(&world, &attempt), "{:?}", attempt);
         }
         Ok(())

@@ -79,6 +79,7 @@ fn root_a_new_policy_asks_again() {
             subject: 1,
             peer: identity(2),
             direction: cofferdam_policy::Direction::Ingress,
+            plane: cofferdam_policy::Plane::FIRST,
         })])
         .collect();
     stage.datapath().apply(&closed).unwrap();

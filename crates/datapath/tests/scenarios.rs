@@ -55,11 +55,7 @@ fn root_scenarios_in_the_compiled_decision() {
         decider.load(&compiled).unwrap();
         for case in scenario.cases_for(Engine::Compiled) {
             let verdict = compiled.verdict_by(&scenario.world, &case.attempt, |q| {
-                let ends = (q.peer, q.class);
-                decider
-                    .decide(q.subject, q.direction, ends, q.protocol, q.port)
-                    .unwrap()
-                    .verdict
+                decider.decide(&q).unwrap().verdict
             });
             ran += 1;
             failed.extend(
@@ -287,6 +283,7 @@ impl Host {
             reason: Reason::Unprotected,
             direction: None,
             rule: 0,
+            observed: false,
         };
         let told = match told {
             None if pending => Verdict {

@@ -1,155 +1,233 @@
-//! The rules of one subject in one direction, in the order in which they are asked.
+//! The rules of one subject in one direction, in the order in which they are asked: the Admin tier by priority,
+//! NetworkPolicies, the Baseline tier by priority, the default profile.
 //!
-//! A profile's rule becomes one clause; its `opened` peer becomes one clause for each opening of the subject. All of
-//! [`crate::decide`], [`crate::compile`] and [`crate::explain`] read the same list; they differ in how they search it.
+//! All of [`crate::decide`], [`crate::compile`] and [`crate::explain`] read the same list; they differ in how they search
+//! it. A rule's `opened` peer becomes one clause for each opening of the subject.
 
-use std::collections::{BTreeMap, HashMap};
+use std::borrow::Cow;
 use std::net::IpAddr;
 
-use ipnet::IpNet;
-
-use crate::classes::{canonical, class_of, class_prefixes};
-use crate::document::{Profile, RulePeer, default_profile};
+use crate::documents::{Document, Rule, RulePeer, RulePort, Tier};
 use crate::{
-    Action, Direction, End, Identity, Labels, Opening, OpeningPeer, Peer, PeerClass, PortRange, PortValue,
-    Protocol, RuleText, Subject, World,
+    Direction, Effect, Identity, Labels, Opening, OpeningPeer, PeerClass, PortRange, Protocol, RuleText,
 };
 
-/// Where the Baseline tier begins among the `u16` priorities; the tiers above it will need room.
-const BASELINE_PRIORITY: u16 = 0x8000;
+mod index;
+mod walk;
 
-/// A world, indexed by its numbers.
-pub(crate) struct Index<'w> {
-    pub(crate) world: &'w World,
-    /// `None` fails closed: no clause, no policy.
-    pub(crate) profile: Option<&'static Profile>,
-    pub(crate) classes: BTreeMap<IpNet, PeerClass>,
-    identities: HashMap<Peer, &'w Identity>,
-    subjects: HashMap<u32, &'w Subject>,
-}
+pub(crate) use index::Index;
+pub(crate) use index::{selects, selects_namespace};
+pub(crate) use walk::{Outcome, outcome};
 
-/// A peer as rules see it.
+use crate::classes::canonical;
+
+/// A peer as rules see it, and its address where that is known.
 #[derive(Clone, Copy)]
 pub(crate) enum View<'a> {
-    /// A protected workload.
-    Identity(&'a Identity),
-    /// A protected workload that no rule names by its labels.
-    AnyWorkload,
+    /// A protected workload; `None`: one that no rule names by its labels.
+    Workload(Option<&'a Identity>, Option<IpAddr>),
     /// Somebody unprotected.
-    Outside(PeerClass, Around<'a>),
+    Outside(PeerClass, IpAddr),
 }
 
-/// The prefixes around a peer that is no workload.
-#[derive(Clone, Copy)]
-pub(crate) enum Around<'a> {
-    /// All those that contain this address.
-    Address(IpAddr),
-    /// These.
-    Nets(&'a [IpNet]),
+/// Which tier a clause is of. A denial or an allowance ends the list, [`Effect::Pass`] leads to the next stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Stage {
+    Admin = 0,
+    NetworkPolicy = 1,
+    Baseline = 2,
+    Default = 3,
 }
 
 /// One rule, as it stands for one subject.
 pub(crate) struct Clause<'w> {
-    pub(crate) rule: RuleText,
-    pub(crate) action: Action,
+    pub(crate) rule: Cow<'w, RuleText>,
+    pub(crate) effect: Effect,
+    pub(crate) stage: Stage,
+    /// Its place in the list.
     pub(crate) priority: u16,
+    /// Its policy is only observed.
+    pub(crate) observe: bool,
+    /// Its policy does not cut what was open.
+    pub(crate) keep: bool,
     pub(crate) condition: Condition<'w>,
 }
 
 /// Whom and which ports a clause is about.
 #[derive(Clone, Copy)]
 pub(crate) enum Condition<'w> {
-    /// A rule of the profile: any of its peers, every port.
-    Peers(&'static [RulePeer]),
+    /// A rule's peers but for `opened`, and its ports.
+    Rule(&'w Rule),
     /// An opening of the subject.
     Opening(&'w Opening),
+    /// Everything: what no NetworkPolicy allows to a subject that one of them selects.
+    Isolation,
 }
 
 // === impl Index ===
 
 impl<'w> Index<'w> {
-    pub(crate) fn new(world: &'w World) -> Self {
-        Self {
-            world,
-            profile: default_profile(world.profile),
-            classes: class_prefixes(world),
-            identities: world
-                .identities
+    /// The clauses of a subject in one direction, first asked first. `selected` are the documents that select it, in
+    /// order.
+    pub(crate) fn clauses_of(
+        &self,
+        subject: &'w crate::Subject,
+        selected: &[&'w Document],
+        direction: Direction,
+    ) -> Vec<Clause<'w>> {
+        let mut list = List {
+            subject,
+            direction,
+            clauses: Vec::new(),
+        };
+        let about = |tier| {
+            selected
                 .iter()
-                .map(|identity| (identity.number, identity))
-                .collect(),
-            subjects: world
-                .subjects
-                .iter()
-                .map(|subject| (subject.number, subject))
-                .collect(),
+                .copied()
+                .filter(move |document| document.tier == tier)
+        };
+        about(Tier::Admin).for_each(|document| list.document(document, Stage::Admin));
+        let policies: Vec<&Document> = about(Tier::NetworkPolicy)
+            .filter(|document| document.rules(direction).is_some())
+            .collect();
+        policies
+            .iter()
+            .for_each(|document| list.document(document, Stage::NetworkPolicy));
+        list.isolation(&policies);
+        about(Tier::Baseline).for_each(|document| list.document(document, Stage::Baseline));
+        if policies.iter().all(|document| document.observe)
+            && let Some(profile) = self.profile(subject)
+        {
+            list.document(profile, Stage::Default);
         }
-    }
-
-    /// A subject and who it is; `None` if the world does not have both.
-    pub(crate) fn subject(&self, number: u32) -> Option<(&'w Subject, &'w Identity)> {
-        let subject = *self.subjects.get(&number)?;
-        Some((subject, *self.identities.get(&subject.identity)?))
-    }
-
-    /// The class of an address.
-    pub(crate) fn class(&self, address: IpAddr) -> PeerClass {
-        class_of(&self.classes, address)
-    }
-
-    /// How rules see an end. A subject that the world does not have is some workload.
-    pub(crate) fn view(&self, end: End) -> View<'w> {
-        match end {
-            End::Subject(number) => self
-                .subject(number)
-                .map_or(View::AnyWorkload, |(_, identity)| View::Identity(identity)),
-            End::Address(address) => View::Outside(
-                class_of(&self.classes, address),
-                Around::Address(address.to_canonical()),
-            ),
-            End::Pending => View::AnyWorkload,
-        }
-    }
-
-    /// The clauses of a subject in one direction, first asked first.
-    pub(crate) fn clauses(&self, subject: &'w Subject, direction: Direction) -> Vec<Clause<'w>> {
-        let rules = self.profile.map_or(&[][..], |profile| profile.rules(direction));
-        let mut clauses = Vec::with_capacity(rules.len() + subject.openings.len());
-        for (rule, priority) in rules.iter().zip(BASELINE_PRIORITY..) {
-            let clause = |source: &str, condition| Clause {
-                rule: RuleText {
-                    name: rule.name.clone(),
-                    source: source.to_owned(),
-                },
-                action: rule.action,
-                priority,
-                condition,
-            };
-            if rule.peers.iter().any(|peer| *peer != RulePeer::Opened) {
-                clauses.push(clause(BUILT_IN, Condition::Peers(&rule.peers)));
-            }
-            if rule.peers.contains(&RulePeer::Opened) {
-                let openings = subject
-                    .openings
-                    .iter()
-                    .filter(|opening| opening.direction == direction);
-                clauses.extend(openings.map(|opening| clause(&opening.source, Condition::Opening(opening))));
-            }
-        }
-        clauses
+        list.clauses
     }
 }
 
-/// The source of rules that the user did not write.
-pub(crate) const BUILT_IN: &str = "built-in";
+/// A list while it is made.
+struct List<'w> {
+    subject: &'w crate::Subject,
+    direction: Direction,
+    clauses: Vec<Clause<'w>>,
+}
 
-// === impl Around ===
+// === impl List ===
 
-impl Around<'_> {
-    fn covered_by(self, net: IpNet) -> bool {
+impl<'w> List<'w> {
+    fn document(&mut self, document: &'w Document, stage: Stage) {
+        for rule in document.rules(self.direction).unwrap_or_default() {
+            if rule.peers.iter().any(|peer| *peer != RulePeer::Opened) {
+                self.push(
+                    document,
+                    stage,
+                    rule,
+                    Cow::Borrowed(&rule.text),
+                    Condition::Rule(rule),
+                );
+            }
+            if rule.peers.contains(&RulePeer::Opened) {
+                let (subject, direction) = (self.subject, self.direction);
+                for opening in subject
+                    .openings
+                    .iter()
+                    .filter(|opening| opening.direction == direction)
+                {
+                    let text = RuleText {
+                        name: rule.text.name.clone(),
+                        source: opening.source.clone(),
+                    };
+                    self.push(
+                        document,
+                        stage,
+                        rule,
+                        Cow::Owned(text),
+                        Condition::Opening(opening),
+                    );
+                }
+            }
+        }
+    }
+
+    fn push(
+        &mut self,
+        document: &Document,
+        stage: Stage,
+        rule: &Rule,
+        text: Cow<'w, RuleText>,
+        condition: Condition<'w>,
+    ) {
+        self.clauses.push(Clause {
+            rule: text,
+            effect: rule.effect,
+            stage,
+            priority: self.next(),
+            observe: document.observe,
+            keep: document.keep,
+            condition,
+        });
+    }
+
+    /// Whoever is selected by a NetworkPolicy is denied what none of them allows.
+    fn isolation(&mut self, policies: &[&Document]) {
+        if policies.is_empty() {
+            return;
+        }
+        let enforced: Vec<&Document> = policies
+            .iter()
+            .copied()
+            .filter(|document| !document.observe)
+            .collect();
+        let by = if enforced.is_empty() { policies } else { &enforced };
+        self.clauses.push(Clause {
+            rule: Cow::Owned(isolation_text(by)),
+            effect: Effect::Deny,
+            stage: Stage::NetworkPolicy,
+            priority: self.next(),
+            observe: enforced.is_empty(),
+            keep: by.iter().all(|document| document.keep),
+            condition: Condition::Isolation,
+        });
+    }
+
+    /// A list that is longer is refused by `compile`.
+    fn next(&self) -> u16 {
+        u16::try_from(self.clauses.len()).unwrap_or(u16::MAX)
+    }
+}
+
+/// `shop/web/not-allowed`; where several policies select, the first few by name.
+fn isolation_text(by: &[&Document]) -> RuleText {
+    const NAMED: usize = 3;
+    let mut names: Vec<String> = by
+        .iter()
+        .take(NAMED)
+        .map(|document| document.full_name())
+        .collect();
+    let mut places: Vec<&str> = by
+        .iter()
+        .take(NAMED)
+        .map(|document| document.place.as_str())
+        .collect();
+    let more;
+    if by.len() > NAMED {
+        more = format!("{} more", by.len() - NAMED);
+        names.push(more.clone());
+        places.push(&more);
+    }
+    RuleText {
+        name: format!("{}/not-allowed", names.join("+")),
+        source: places.join(", "),
+    }
+}
+
+// === impl View ===
+
+impl<'a> View<'a> {
+    fn identity(self) -> Option<&'a Identity> {
         match self {
-            Self::Address(address) => canonical(net).contains(&address),
-            Self::Nets(nets) => nets.contains(&canonical(net)),
+            Self::Workload(identity, _) => identity,
+            Self::Outside(..) => None,
         }
     }
 }
@@ -158,54 +236,93 @@ impl Around<'_> {
 
 impl Clause<'_> {
     /// Whether it is about this peer, for a subject that is `own`.
-    pub(crate) fn matches_peer(&self, own: &Identity, peer: View<'_>) -> bool {
+    pub(crate) fn matches_peer(&self, index: &Index<'_>, own: &Identity, peer: View<'_>) -> bool {
         match self.condition {
-            Condition::Peers(peers) => peers.iter().any(|one| rule_peer_matches(*one, own, peer)),
+            Condition::Rule(rule) => rule
+                .peers
+                .iter()
+                .any(|one| rule_peer_matches(index, one, own, peer)),
             Condition::Opening(opening) => opening_matches(&opening.peer, own, peer),
+            Condition::Isolation => true,
         }
     }
 
-    /// Whether it is about this port.
-    pub(crate) fn matches_port(&self, protocol: Protocol, port: u16) -> bool {
-        self.ports().contains(protocol, port)
-    }
-
-    pub(crate) fn ports(&self) -> PortRange {
+    /// Whether it is about this port. A port that a rule names is the one that the reached end gave that name.
+    pub(crate) fn matches_port(
+        &self,
+        (direction, own, peer): (Direction, &Identity, View<'_>),
+        protocol: Protocol,
+        port: u16,
+    ) -> bool {
+        let reached = match direction {
+            Direction::Ingress => Some(own),
+            Direction::Egress => peer.identity(),
+        };
         match self.condition {
-            Condition::Peers(_) => PortRange::EVERYTHING,
-            Condition::Opening(opening) => opening.ports.unwrap_or(PortRange::EVERYTHING),
-        }
-    }
-
-    /// Its verdict under a rule number.
-    pub(crate) fn value(&self, rule: u32) -> PortValue {
-        PortValue {
-            action: self.action,
-            observe: false,
-            rule,
-            priority: self.priority,
+            Condition::Rule(rule) if rule.ports.is_empty() => true,
+            Condition::Rule(rule) => rule.ports.iter().any(|one| match one {
+                RulePort::Range(range) => range.contains(protocol, port),
+                RulePort::Named(wanted, name) => reached.is_some_and(|reached| {
+                    named(reached, *wanted, name).any(|range| range.contains(protocol, port))
+                }),
+            }),
+            Condition::Opening(opening) => opening
+                .ports
+                .unwrap_or(PortRange::EVERYTHING)
+                .contains(protocol, port),
+            Condition::Isolation => true,
         }
     }
 }
 
-fn rule_peer_matches(rule: RulePeer, own: &Identity, peer: View<'_>) -> bool {
+/// The ports to which a workload gave a name.
+pub(crate) fn named<'a>(
+    identity: &'a Identity,
+    wanted: Protocol,
+    name: &'a str,
+) -> impl Iterator<Item = PortRange> + 'a {
+    let ports = identity.named_ports.iter();
+    let ports =
+        ports.filter(move |port| port.name == name && (wanted == Protocol::ANY || wanted == port.protocol));
+    ports.map(|port| PortRange {
+        protocol: port.protocol,
+        first: port.port,
+        last: port.port,
+    })
+}
+
+fn rule_peer_matches(index: &Index<'_>, rule: &RulePeer, own: &Identity, peer: View<'_>) -> bool {
     match (rule, peer) {
-        (RulePeer::SameLabels, View::Identity(other)) => same_labels(own, other),
-        (RulePeer::Workloads, View::Identity(_) | View::AnyWorkload) => true,
-        (RulePeer::Class(class), View::Outside(other, _)) => class == other,
+        (RulePeer::Net(net), View::Workload(_, Some(address)) | View::Outside(_, address)) => {
+            net.contains(address)
+        }
+        (RulePeer::Anyone, _) | (RulePeer::Workloads, View::Workload(..)) => true,
+        (RulePeer::Pods(selection), View::Workload(Some(other), _)) => selects(
+            selection,
+            &other.namespace,
+            index.namespace(&other.namespace),
+            &other.labels,
+        ),
+        (RulePeer::Pods(selection), View::Workload(None, _)) => selection.is_everything(),
+        (RulePeer::SameLabels, View::Workload(Some(other), _)) => same_labels(own, other),
+        (RulePeer::SameNamespace, View::Workload(Some(other), _)) => own.namespace == other.namespace,
+        (RulePeer::Class(class), View::Outside(other, _)) => *class == other,
         // `opened` stands as clauses of its own.
         _ => false,
     }
 }
 
+/// Openings by address are for unprotected peers; protected ones are opened by their labels.
 fn opening_matches(opened: &OpeningPeer, own: &Identity, peer: View<'_>) -> bool {
     match (opened, peer) {
-        (OpeningPeer::Labels(wanted), View::Identity(other)) => {
+        (OpeningPeer::Labels(wanted), View::Workload(Some(other), _)) => {
             own.namespace == other.namespace && carries(&other.labels, wanted)
         }
-        (OpeningPeer::Class(PeerClass::Workload), View::Identity(_) | View::AnyWorkload) => true,
+        (OpeningPeer::Class(PeerClass::Workload), View::Workload(..)) => true,
         (OpeningPeer::Class(class), View::Outside(other, _)) => *class == other,
-        (OpeningPeer::Prefix(net), View::Outside(_, around)) => around.covered_by(*net),
+        (OpeningPeer::Prefix(net), View::Outside(_, address)) => {
+            canonical(*net).contains(&address.to_canonical())
+        }
         _ => false,
     }
 }

@@ -3,28 +3,27 @@
 //! Numbers of prefixes and port tables come from their contents, those of rules from the last compilation: so an
 //! unchanged subject keeps its rows whatever happens around it, and a table in use never changes under a flow.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::hash::{Hash, Hasher};
 
 use ipnet::IpNet;
 
 use crate::classes::canonical;
-use crate::clauses::{Around, Clause, Index, View};
-use crate::rules::Rules;
-use crate::{
-    Compiled, Direction, IDENTITY_MIN, Identity, OpeningPeer, PREFIX_MIN, Peer, PeerClass, PortRange,
-    PortValue, RowKey, RowValue, RuleText, Subject, World,
-};
+use crate::documents::{Document, RulePeer};
+use crate::{Compiled, Direction, IDENTITY_MIN, OpeningPeer, PREFIX_MIN, Peer, PeerClass, RuleText, World};
 
-mod peers;
+mod compiler;
+mod lines;
 mod prefixes;
+mod room;
+mod rows;
+mod sets;
 mod tables;
 #[cfg(test)]
 mod tests;
 
-use peers::PeerIndex;
-use prefixes::Regions;
-use tables::Tables;
+pub use compiler::Compiler;
+pub use room::{PORTS, PREFIXES, ROWS};
 
 /// Why a world cannot be compiled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,54 +50,49 @@ pub enum CompileError {
         /// Its class.
         class: PeerClass,
     },
+    /// More rules are about one workload than a verdict can tell apart.
+    #[error("{count} {} rules are about {who}; there is room for {}", .direction.name(), u16::MAX)]
+    TooManyRules {
+        /// The workload, in words.
+        who: String,
+        /// Its end.
+        direction: Direction,
+        /// How many rules.
+        count: usize,
+    },
+    /// The kernel's maps are too small for it.
+    #[error(
+        "the policies need {needed} {what}, there is room for {room}; most of them ({share}) come from {most}"
+    )]
+    NoRoom {
+        /// Which map: `rows`, `port blocks`, `prefixes`.
+        what: &'static str,
+        /// How many entries it would have.
+        needed: usize,
+        /// How many it can have.
+        room: usize,
+        /// The rule that needs most.
+        most: String,
+        /// How many that are.
+        share: usize,
+    },
 }
-
-/// The classes that every subject has a row for.
-const ROW_CLASSES: [PeerClass; 6] = [
-    PeerClass::Host,
-    PeerClass::Lan,
-    PeerClass::Metadata,
-    PeerClass::Multicast,
-    PeerClass::World,
-    PeerClass::Workload,
-];
 
 /// Compiles a world, rules numbered from scratch.
 ///
 /// # Errors
-/// [`CompileError`] names the first inconsistency of the world.
+/// [`CompileError`] names the first inconsistency of the world, or what is too big.
 pub fn compile(world: &World) -> Result<Compiled, CompileError> {
     compile_with(world, &[])
 }
 
 /// Compiles a world and keeps the numbers of `previous_rules` (the `rules` of the last [`Compiled`]), so that the
-/// rows of unchanged subjects do not change.
+/// rows of unchanged subjects do not change. [`Compiler`] does the same and remembers what it did.
 ///
 /// # Errors
-/// [`CompileError`] names the first inconsistency of the world.
+/// [`CompileError`] names the first inconsistency of the world, or what is too big.
 pub fn compile_with(world: &World, previous_rules: &[RuleText]) -> Result<Compiled, CompileError> {
-    check(world)?;
-    let index = Index::new(world);
-    let regions = Regions::new(&index.classes, &named_prefixes(world));
-    let mut compiler = Compiler {
-        rules: Rules::new(&index, previous_rules),
-        peers: PeerIndex::new(world),
-        index: &index,
-        regions: &regions,
-        tables: Tables::default(),
-        rows: BTreeMap::new(),
-    };
-    for subject in &world.subjects {
-        for direction in [Direction::Ingress, Direction::Egress] {
-            compiler.rows_of(subject, direction);
-        }
-    }
-    Ok(Compiled {
-        rows: compiler.rows,
-        ports: compiler.tables.into_blocks(),
-        prefixes: regions.values(),
-        rules: compiler.rules.into_texts(),
-    })
+    Compiler::default().compile(world, previous_rules)
 }
 
 /// A number for some content, in `range`, that is not taken. The same content nearly always gets the same number.
@@ -146,98 +140,25 @@ fn check(world: &World) -> Result<(), CompileError> {
     Ok(())
 }
 
+/// Every prefix that a rule or an opening is about, or makes an exception of.
 fn named_prefixes(world: &World) -> BTreeSet<IpNet> {
     let openings = world.subjects.iter().flat_map(|subject| &subject.openings);
-    openings.filter_map(|opening| prefix(&opening.peer)).collect()
-}
-
-fn openings_of(subject: &Subject, direction: Direction) -> impl Iterator<Item = &OpeningPeer> {
-    let openings = subject
-        .openings
-        .iter()
-        .filter(move |opening| opening.direction == direction);
-    openings.map(|opening| &opening.peer)
-}
-
-fn prefix(peer: &OpeningPeer) -> Option<IpNet> {
-    match peer {
-        OpeningPeer::Prefix(net) => Some(canonical(*net)),
+    let opened = openings.filter_map(|opening| match opening.peer {
+        OpeningPeer::Prefix(net) => Some(canonical(net)),
         _ => None,
-    }
+    });
+    let rules = world.documents.iter().flat_map(rules_of);
+    let nets = rules.flat_map(|rule| &rule.peers).filter_map(|peer| match peer {
+        RulePeer::Net(net) => Some(net),
+        _ => None,
+    });
+    let nets = nets.flat_map(|peer| peer.except.iter().chain([&peer.net]).copied().map(canonical));
+    opened.chain(nets).collect()
 }
 
-struct Compiler<'i, 'w> {
-    index: &'i Index<'w>,
-    peers: PeerIndex<'w>,
-    regions: &'i Regions,
-    rules: Rules,
-    tables: Tables,
-    rows: BTreeMap<RowKey, RowValue>,
-}
-
-/// One subject in one direction.
-struct Side<'w> {
-    subject: &'w Subject,
-    own: &'w Identity,
-    direction: Direction,
-    clauses: Vec<Clause<'w>>,
-}
-
-// === impl Compiler ===
-
-impl<'w> Compiler<'_, 'w> {
-    /// A row for every class, and for those peers whose row would differ from that of their class.
-    fn rows_of(&mut self, subject: &'w Subject, direction: Direction) {
-        let Some((_, own)) = self.index.subject(subject.number) else {
-            return;
-        };
-        let side = Side {
-            subject,
-            own,
-            direction,
-            clauses: self.index.clauses(subject, direction),
-        };
-        for class in ROW_CLASSES {
-            let view = match class {
-                PeerClass::Workload => View::AnyWorkload,
-                _ => View::Outside(class, Around::Nets(&[])),
-            };
-            self.put(&side, class.peer(), None, view);
-        }
-        for identity in self.peers.special(subject, own, direction) {
-            self.put(
-                &side,
-                identity.number,
-                Some(PeerClass::Workload),
-                View::Identity(identity),
-            );
-        }
-        let regions = self.regions;
-        for region in regions.named_by(openings_of(subject, direction).filter_map(prefix)) {
-            let view = View::Outside(region.class, Around::Nets(&region.chain));
-            self.put(&side, region.number, Some(region.class), view);
-        }
-    }
-
-    /// Writes the row of one peer, unless the row of its class says the same.
-    fn put(&mut self, side: &Side<'w>, peer: Peer, class: Option<PeerClass>, view: View<'_>) {
-        let matching: Vec<(PortRange, PortValue)> = side
-            .clauses
-            .iter()
-            .filter(|clause| clause.matches_peer(side.own, view))
-            .map(|clause| (clause.ports(), clause.value(self.rules.number(&clause.rule))))
-            .collect();
-        let Some(row) = self.tables.row(&matching) else {
-            return;
-        };
-        let key = |peer| RowKey {
-            subject: side.subject.number,
-            peer,
-            direction: side.direction,
-        };
-        let implied = class.and_then(|class| self.rows.get(&key(class.peer())));
-        if implied != Some(&row) {
-            self.rows.insert(key(peer), row);
-        }
-    }
+fn rules_of(document: &Document) -> impl Iterator<Item = &crate::documents::Rule> {
+    [Direction::Ingress, Direction::Egress]
+        .into_iter()
+        .filter_map(|direction| document.rules(direction))
+        .flatten()
 }

@@ -4,13 +4,14 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::clauses::{Clause, Condition, Index, View};
-use crate::decide::{Judged, ends, structural};
-use crate::document::RulePeer;
+use crate::clauses::{Clause, Index};
+use crate::decide::{Judge, Judged, ends, structural};
 use crate::suggest::who;
-use crate::{
-    Action, Attempt, Direction, End, Identity, OpeningPeer, PeerClass, Reason, RuleText, Verdict, World,
-};
+use crate::{Action, Attempt, Direction, Effect, End, Protocol, Reason, RuleText, Verdict, World};
+
+mod why;
+
+use why::{Fit, why};
 
 #[cfg(test)]
 mod tests;
@@ -47,6 +48,8 @@ pub struct EndExplanation {
     pub subject: String,
     /// What its policy says; `None` if it has none, which denies.
     pub action: Option<Action>,
+    /// It denies, but the policy that does is only observed.
+    pub observed: bool,
     /// Its rules in order, up to and including the one that decides.
     pub rules: Vec<RuleExplanation>,
 }
@@ -57,9 +60,15 @@ pub struct RuleExplanation {
     /// The rule.
     pub rule: RuleText,
     /// What it does when it matches.
-    pub action: Action,
-    /// Whether it matches (and so decides).
+    pub effect: Effect,
+    /// Whether it matches.
     pub matched: bool,
+    /// Whether it decides: of those that match, the first that is not skipped.
+    pub decides: bool,
+    /// Its policy is only observed.
+    pub observed: bool,
+    /// It is about the peer but not about the port, or about the port but not about the peer.
+    pub near: bool,
     /// Why, or why not.
     pub why: String,
 }
@@ -73,11 +82,9 @@ pub fn explain(world: &World, attempt: &Attempt) -> Explanation {
     } else {
         ends(&index, attempt)
     };
-    let verdict = crate::decide(world, attempt);
+    let verdict = Judge::new(world).decide(attempt);
     let decided = judged.iter().find(|end| Some(end.direction) == verdict.direction);
-    let rule = decided
-        .and_then(|end| end.clause.as_ref())
-        .map(|clause| clause.rule.clone());
+    let rule = decided.and_then(|end| Some(end.outcome.as_ref()?.decided.rule.clone().into_owned()));
     Explanation {
         attempt: *attempt,
         from: end_in_words(&index, attempt.from),
@@ -108,23 +115,20 @@ fn end_in_words(index: &Index<'_>, end: End) -> String {
 
 fn end_explanation(index: &Index<'_>, end: &Judged<'_>, attempt: &Attempt) -> EndExplanation {
     let mut rules: Vec<(Fit, RuleExplanation)> = Vec::new();
+    let decided = end.outcome.as_ref().map(|outcome| &outcome.decided);
     if let Some((subject, own)) = index.subject(end.subject) {
-        for clause in index.clauses(subject, end.direction) {
-            let (fit, why) = why(&clause, own, index.view(end.peer), attempt);
-            let matched = fit == Fit::Full;
-            let rule = RuleExplanation {
-                rule: clause.rule,
-                action: clause.action,
-                matched,
-                why,
-            };
+        let view = index.view(end.peer, end.address);
+        for clause in index.clauses(subject, own, end.direction) {
+            let decides = decided.is_some_and(|decided| decided.priority == clause.priority);
+            let (fit, why) = why(&clause, index, (end.direction, own, view), attempt);
+            let rule = rule_explanation(clause, fit, why, decides);
             // One label may open to several classes or protocols: of such a run, what came closest is told.
             match rules.last_mut() {
                 Some(last) if last.1.rule == rule.rule && last.0 <= fit => *last = (fit, rule),
                 Some(last) if last.1.rule == rule.rule => {}
                 _ => rules.push((fit, rule)),
             }
-            if matched {
+            if decides {
                 break;
             }
         }
@@ -132,98 +136,29 @@ fn end_explanation(index: &Index<'_>, end: &Judged<'_>, attempt: &Attempt) -> En
     EndExplanation {
         direction: end.direction,
         subject: end_in_words(index, End::Subject(end.subject)),
-        action: end.clause.as_ref().map(|clause| clause.action),
+        action: decided.and_then(|decided| decided.effect.action()),
+        observed: end.outcome.as_ref().is_some_and(|outcome| outcome.observed),
         rules: rules.into_iter().map(|(_, rule)| rule).collect(),
     }
 }
 
-/// How far a rule matches.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Fit {
-    Nothing,
-    Peer,
-    Full,
-}
-
-fn why(clause: &Clause<'_>, own: &Identity, peer: View<'_>, attempt: &Attempt) -> (Fit, String) {
-    if !clause.matches_peer(own, peer) {
-        let why = match clause.condition {
-            Condition::Peers([RulePeer::SameLabels]) => differing(own, peer),
-            Condition::Peers(peers) => {
-                let words: Vec<&str> = peers.iter().map(|one| rule_peer_in_words(*one)).collect();
-                format!(
-                    "is about {}; the peer is {}",
-                    words.join(", "),
-                    view_in_words(peer)
-                )
-            }
-            Condition::Opening(opening) => not_opened(&opening.peer, own, peer),
-        };
-        return (Fit::Nothing, why);
-    }
-    if !clause.matches_port(attempt.protocol, attempt.port) {
-        let why = format!(
-            "the peer matches, but it opens {}, not {}",
-            clause.ports(),
-            asked(attempt)
-        );
-        return (Fit::Peer, why);
-    }
-    let why = match clause.condition {
-        Condition::Peers([RulePeer::SameLabels]) => "the peer has the same labels".to_owned(),
-        _ => format!("the peer is {}", view_in_words(peer)),
-    };
-    (Fit::Full, why)
-}
-
-fn differing(own: &Identity, peer: View<'_>) -> String {
-    match peer {
-        _ if own.identity_labels.is_empty() => "the subject has no identity label".to_owned(),
-        View::Identity(other) if own.identity_labels == other.identity_labels => {
-            format!(
-                "same labels, but in namespace {}, not {}",
-                other.namespace, own.namespace
-            )
-        }
-        View::Identity(other) => format!("the peer has {}, not {}", who(other), who(own)),
-        _ => format!("the peer is {}", view_in_words(peer)),
-    }
-}
-
-fn not_opened(opened: &OpeningPeer, own: &Identity, peer: View<'_>) -> String {
-    match (opened, peer) {
-        (OpeningPeer::Labels(_), View::Identity(other)) if own.namespace != other.namespace => {
-            format!(
-                "labels select in namespace {} only; the peer is in {}",
-                own.namespace, other.namespace
-            )
-        }
-        (OpeningPeer::Labels(_), View::Identity(_)) => "the peer does not carry these labels".to_owned(),
-        (OpeningPeer::Prefix(_), View::Outside(..)) => "the peer's address lies outside".to_owned(),
-        _ => format!("the peer is {}", view_in_words(peer)),
-    }
-}
-
-fn rule_peer_in_words(peer: RulePeer) -> &'static str {
-    match peer {
-        RulePeer::SameLabels => "peers with the same labels",
-        RulePeer::Opened => "what is opened",
-        RulePeer::Workloads => "protected workloads",
-        RulePeer::Class(class) => class.name(),
-    }
-}
-
-fn view_in_words(view: View<'_>) -> &'static str {
-    match view {
-        View::Identity(_) | View::AnyWorkload => "a protected workload",
-        View::Outside(PeerClass::Host, _) => "unprotected, on this host",
-        View::Outside(class, _) => class.name(),
+fn rule_explanation(clause: Clause<'_>, fit: Fit, why: String, decides: bool) -> RuleExplanation {
+    RuleExplanation {
+        rule: clause.rule.into_owned(),
+        effect: clause.effect,
+        matched: fit == Fit::Full,
+        decides,
+        observed: clause.observe,
+        near: matches!(fit, Fit::Port | Fit::Peer),
+        why,
     }
 }
 
 fn asked(attempt: &Attempt) -> String {
+    let is_icmp = matches!(attempt.protocol, Protocol::ICMP | Protocol::ICMP6);
     match attempt.port {
         0 => attempt.protocol.to_string(),
+        kind if is_icmp => format!("{} type {kind}", attempt.protocol),
         port => format!("{port}/{}", attempt.protocol),
     }
 }
@@ -234,6 +169,7 @@ impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verdict = match self.verdict.action {
             Action::Allow => "allowed",
+            Action::Deny if self.verdict.observed => "would be denied (only observed)",
             Action::Deny => "denied",
         };
         let because = self.because();
@@ -274,32 +210,56 @@ impl Explanation {
 
 impl EndExplanation {
     fn fmt_lines(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let says = match self.action {
-            Some(Action::Allow) => "allows",
-            Some(Action::Deny) => "denies",
-            None => "has no policy: denies",
+        let says = match (self.action, self.observed) {
+            (Some(Action::Allow), _) => "allows",
+            (Some(Action::Deny), true) => "would deny, and only observes",
+            (Some(Action::Deny), false) => "denies",
+            (None, _) => "has no policy: denies",
         };
         line(
             f,
             0,
             &format!("{} of {} {says}", self.direction.name(), self.subject),
         )?;
-        for rule in &self.rules {
-            let mark = if rule.matched { "=>" } else { "  " };
-            let action = match rule.action {
-                Action::Allow => "allow",
-                Action::Deny => "deny ",
-            };
-            line(
-                f,
-                1,
-                &format!(
-                    "{mark} {action} {} ({}): {}",
-                    rule.rule.name, rule.rule.source, rule.why
-                ),
-            )?;
+        let many = self.rules.len() > SHOWN;
+        let told = |rule: &&RuleExplanation| !many || rule.matched || rule.near;
+        for rule in self.rules.iter().filter(told) {
+            rule.fmt_line(f)?;
+        }
+        let left = self.rules.iter().filter(|rule| !told(rule)).count();
+        if left > 0 {
+            line(f, 1, &format!("   and {left} rules that are about others"))?;
         }
         Ok(())
+    }
+}
+
+/// Of more rules than that, only those are printed that match or nearly do.
+const SHOWN: usize = 12;
+
+// === impl RuleExplanation ===
+
+impl RuleExplanation {
+    fn fmt_line(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mark = match (self.decides, self.matched) {
+            (true, _) => "=>",
+            (false, true) => "- ",
+            (false, false) => "  ",
+        };
+        let effect = match self.effect {
+            Effect::Allow => "allow",
+            Effect::Deny => "deny ",
+            Effect::Pass => "pass ",
+        };
+        let observed = if self.observed { ", only observed" } else { "" };
+        line(
+            f,
+            1,
+            &format!(
+                "{mark} {effect} {} ({}{observed}): {}",
+                self.rule.name, self.rule.source, self.why
+            ),
+        )
     }
 }
 

@@ -4,11 +4,13 @@
 //! the numbers that the kernel looks up ([`Compiled`]), and [`plan()`] into the ordered steps that get it there.
 //! The kernel's half of the contract is `crates/datapath/bpf/abi.h`.
 
-pub mod document;
+pub mod cases;
+pub mod documents;
 pub mod labels;
 pub mod openings;
 #[cfg(feature = "scenario")]
 pub mod scenario;
+pub mod trial;
 
 mod classes;
 mod clauses;
@@ -17,16 +19,19 @@ mod decide;
 mod explain;
 mod lookup;
 mod plan;
+mod postures;
 mod rules;
 mod suggest;
 mod types;
+mod yaml;
 
 pub use classes::base_prefixes;
-pub use compile::{CompileError, compile, compile_with};
-pub use decide::{decide, decide_with};
-pub use document::default_profile_text;
+pub use compile::{CompileError, Compiler, PORTS, PREFIXES, ROWS, compile, compile_with};
+pub use decide::{Judge, decide, decide_with};
+pub use documents::{Diagnostic, Document};
 pub use explain::{EndExplanation, Explanation, RuleExplanation, explain};
 pub use lookup::Question;
 pub use plan::plan;
+pub use postures::{POSTURES, default_profile_text};
 pub use suggest::{Suggestion, suggest, suggestions};
 pub use types::*;

@@ -4,10 +4,10 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::decide::{UNPROTECTED, no_policy, structural};
+use crate::decide::{both, no_policy, structural};
 use crate::{
-    Action, Attempt, Compiled, Direction, End, Peer, PeerClass, PortKey, PortValue, PrefixValue, Protocol,
-    Reason, RowKey, Verdict, World,
+    Attempt, Compiled, Direction, Effect, End, PREFIX_MIN, Peer, PeerClass, Plane, PortKey, PortValue,
+    PrefixValue, Protocol, Reason, RowKey, Verdict, World,
 };
 
 #[cfg(test)]
@@ -27,6 +27,9 @@ pub struct Question {
     pub peer: Peer,
     /// The class of the other end.
     pub class: PeerClass,
+    /// The number of the longest named prefix around the address of a protected peer; `None`: no rule names one, or
+    /// the address is not known.
+    pub region: Option<Peer>,
     /// The protocol.
     pub protocol: Protocol,
     /// The port that is reached, at whichever end it is.
@@ -36,8 +39,7 @@ pub struct Question {
 // === impl Compiled ===
 
 impl Compiled {
-    /// The verdict of one end: the row of `peer`, else that of `class`; there the longest port block, else the row's
-    /// own verdict. `None` is [`crate::Reason::NoPolicy`].
+    /// The verdict of one end about a peer without a region; see [`Compiled::answer`].
     #[must_use]
     pub fn lookup(
         &self,
@@ -48,17 +50,63 @@ impl Compiled {
         protocol: Protocol,
         port: u16,
     ) -> Option<PortValue> {
-        let row = |peer| {
-            self.rows.get(&RowKey {
-                subject,
-                peer,
-                direction,
-            })
-        };
-        let row = row(peer).or_else(|| row(class.peer()))?;
+        self.answer(&Question {
+            subject,
+            direction,
+            peer,
+            class,
+            region: None,
+            protocol,
+            port,
+        })
+    }
+
+    /// The verdict of one end. Stage by stage, until one does not pass: the row of `peer`, else that of `class`; there
+    /// the longest port block, else the row's own verdict; the row of `region` in its place, if that has the smaller
+    /// priority. `None` is [`crate::Reason::NoPolicy`].
+    #[must_use]
+    pub fn answer(&self, asked: &Question) -> Option<PortValue> {
+        let enforced = self.stages(asked, 0)?;
+        if enforced.effect == Effect::Allow && enforced.observe {
+            let observed = self.stages(asked, Plane::OBSERVED);
+            if let Some(denied) = observed.filter(|value| value.effect == Effect::Deny) {
+                return Some(denied);
+            }
+        }
+        Some(enforced)
+    }
+
+    fn stages(&self, asked: &Question, observed: u8) -> Option<PortValue> {
+        for stage in 0..Plane::STAGES {
+            let plane = stage | observed;
+            let mut found = self.row_value(asked, asked.peer, plane);
+            if found.is_none() {
+                found = self.row_value(asked, asked.class.peer(), plane);
+            }
+            let mut found = found?;
+            if let Some(region) = asked.region
+                && let Some(beside) = self.row_value(asked, region, plane | Plane::BESIDE)
+                && beside.priority < found.priority
+            {
+                found = beside;
+            }
+            if found.effect != Effect::Pass {
+                return Some(found);
+            }
+        }
+        None
+    }
+
+    fn row_value(&self, asked: &Question, peer: Peer, plane: u8) -> Option<PortValue> {
+        let row = self.rows.get(&RowKey {
+            subject: asked.subject,
+            peer,
+            direction: asked.direction,
+            plane: Plane(plane),
+        })?;
         let block = match row.table {
             0 => None,
-            table => self.port_block(table, protocol, port),
+            table => self.port_block(table, asked.protocol, asked.port),
         };
         Some(block.unwrap_or(row.verdict))
     }
@@ -66,61 +114,67 @@ impl Compiled {
     /// The verdict on an attempt, as the kernel reaches it: the sender's egress, then the receiver's ingress.
     #[must_use]
     pub fn verdict(&self, world: &World, attempt: &Attempt) -> Verdict {
-        self.verdict_by(world, attempt, |asked| {
-            let Question {
-                subject,
-                direction,
-                peer,
-                class,
-                protocol,
-                port,
-            } = asked;
-            self.lookup(subject, direction, peer, class, protocol, port)
-        })
+        self.verdict_by(world, attempt, |asked| self.answer(&asked))
     }
 
-    /// As [`Compiled::verdict`], with another engine in the place of [`Compiled::lookup`]. `world` only serves to tell
+    /// As [`Compiled::verdict`], with another engine in the place of [`Compiled::answer`]. `world` only serves to tell
     /// which identity a subject has.
     pub fn verdict_by(
         &self,
         world: &World,
         attempt: &Attempt,
-        mut ask: impl FnMut(Question) -> Option<PortValue>,
+        ask: impl FnMut(Question) -> Option<PortValue>,
     ) -> Verdict {
         if let Some(verdict) = structural(attempt) {
             return verdict;
         }
+        both(
+            self.ends_by(world, attempt, ask)
+                .into_iter()
+                .map(|(_, verdict)| verdict),
+        )
+    }
+
+    /// What each end that has a policy says on its own, the sender first.
+    pub fn ends_by(
+        &self,
+        world: &World,
+        attempt: &Attempt,
+        mut ask: impl FnMut(Question) -> Option<PortValue>,
+    ) -> Vec<(Direction, Verdict)> {
         let ends = [
-            (attempt.from, Direction::Egress, attempt.to),
-            (attempt.to, Direction::Ingress, attempt.from),
+            (attempt.from, Direction::Egress, attempt.to, attempt.to_address),
+            (attempt.to, Direction::Ingress, attempt.from, attempt.from_address),
         ];
-        let mut verdict = UNPROTECTED;
-        for (end, direction, peer) in ends {
+        let mut found = Vec::with_capacity(2);
+        for (end, direction, peer, address) in ends {
             let End::Subject(subject) = end else { continue };
+            let region = address.filter(|_| matches!(peer, End::Subject(_)));
+            let region = region.map(|address| self.classify(address).peer);
             let PrefixValue { peer, class } = self.peer(world, peer);
-            let (protocol, port) = (attempt.protocol, attempt.port);
             let answer = ask(Question {
                 subject,
                 direction,
                 peer,
                 class,
-                protocol,
-                port,
+                region: region.filter(|region| region.0 >= PREFIX_MIN),
+                protocol: attempt.protocol,
+                port: attempt.port,
             });
-            verdict = answer.map_or_else(
+            let decided = answer.and_then(|value| Some((value, value.effect.action()?)));
+            let verdict = decided.map_or_else(
                 || no_policy(direction),
-                |value| Verdict {
-                    action: value.action,
+                |(value, action)| Verdict {
+                    action,
                     reason: Reason::Rule,
                     direction: Some(direction),
                     rule: value.rule,
+                    observed: value.observe && value.effect == Effect::Deny,
                 },
             );
-            if verdict.action == Action::Deny {
-                break;
-            }
+            found.push((direction, verdict));
         }
-        verdict
+        found
     }
 
     fn peer(&self, world: &World, end: End) -> PrefixValue {

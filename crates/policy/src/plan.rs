@@ -3,11 +3,13 @@
 //! A flow's subject changes with its cgroup entry, between `install` and `retire`. Until then both compilations are
 //! in the maps at once, and each subject's rows must answer for the address prefixes of both: see [`bridges`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use ipnet::IpNet;
 
-use crate::{Compiled, Direction, PREFIX_MIN, Plan, PrefixValue, RowKey, RowValue, Step};
+use crate::{
+    Compiled, IDENTITY_MIN, PREFIX_MIN, Peer, PeerClass, Plan, Plane, PrefixValue, RowKey, RowValue, Step,
+};
 
 #[cfg(test)]
 mod tests;
@@ -51,48 +53,52 @@ fn numbered(value: &PrefixValue) -> bool {
     value.peer.0 >= PREFIX_MIN
 }
 
+/// Entries of `new` that `old` has not, or not so. Both are walked once: with hundreds of thousands of rows a search
+/// for each would take most of a change's time.
 fn changed<'a, K: Ord + Copy, V: PartialEq + Copy>(
     old: &'a BTreeMap<K, V>,
     new: &'a BTreeMap<K, V>,
 ) -> impl Iterator<Item = (K, V)> + 'a {
-    let changed = new.iter().filter(|(key, value)| old.get(key) != Some(value));
-    changed.map(|(key, value)| (*key, *value))
+    let mut old = old.iter().peekable();
+    new.iter().filter_map(move |(key, value)| {
+        while old.next_if(|(one, _)| *one < key).is_some() {}
+        let same = old
+            .next_if(|(one, _)| *one == key)
+            .is_some_and(|(_, before)| before == value);
+        (!same).then_some((*key, *value))
+    })
 }
 
+/// Keys of `old` that `new` has not.
 fn gone<'a, K: Ord + Copy, V>(
     old: &'a BTreeMap<K, V>,
     new: &'a BTreeMap<K, V>,
 ) -> impl Iterator<Item = K> + 'a {
-    old.keys().filter(|key| !new.contains_key(key)).copied()
+    let mut new = new.keys().peekable();
+    old.keys().copied().filter(move |key| {
+        while new.next_if(|one| *one < key).is_some() {}
+        new.next_if(|one| *one == key).is_none()
+    })
 }
 
 /// Rows that live from `install` to `retire` only.
 ///
 /// A subject of one side alone has rows for that side's prefix numbers. While a prefix of the other side lies over them,
 /// the longest prefix around an address has a number that the subject does not know, and its class would answer in
-/// place of the opening. So the subject's own answer for that prefix is repeated under the other side's number.
+/// place of its rule. So the subject's own answers for that prefix are repeated under the other side's number.
 fn bridges(old: &Compiled, new: &Compiled) -> BTreeMap<RowKey, RowValue> {
     let mut bridges = BTreeMap::new();
     for (own, other) in [(old, new), (new, old)] {
-        let subjects =
-            |compiled: &Compiled| -> BTreeSet<u32> { compiled.rows.keys().map(|key| key.subject).collect() };
-        let theirs = subjects(other);
-        let only_own: Vec<u32> = subjects(own)
-            .into_iter()
-            .filter(|subject| !theirs.contains(subject))
-            .collect();
+        let known = addresses_of_one_side(own, other);
         for (net, value) in changed(&own.prefixes, &other.prefixes) {
-            let known = enclosing(own, net);
-            for (subject, direction) in directions(&only_own) {
-                let key = |peer| RowKey {
-                    subject,
-                    peer,
-                    direction,
+            let Some(rows) = enclosing(own, net).and_then(|prefix| known.get(&prefix.peer)) else {
+                continue;
+            };
+            for (key, row) in rows {
+                let key = RowKey {
+                    peer: value.peer,
+                    ..*key
                 };
-                let Some(row) = known.and_then(|known| own.rows.get(&key(known.peer))) else {
-                    continue;
-                };
-                let key = key(value.peer);
                 if !own.rows.contains_key(&key) {
                     bridges.entry(key).or_insert(*row);
                 }
@@ -102,11 +108,19 @@ fn bridges(old: &Compiled, new: &Compiled) -> BTreeMap<RowKey, RowValue> {
     bridges
 }
 
-fn directions(subjects: &[u32]) -> impl Iterator<Item = (u32, Direction)> {
-    let both = [Direction::Ingress, Direction::Egress];
-    subjects
-        .iter()
-        .flat_map(move |subject| both.map(|direction| (*subject, direction)))
+/// The rows for prefix numbers of subjects that the other side does not have, by number.
+fn addresses_of_one_side(own: &Compiled, other: &Compiled) -> HashMap<Peer, Vec<(RowKey, RowValue)>> {
+    let theirs: HashSet<u32> = other.rows.keys().map(|key| key.subject).collect();
+    let mut known: HashMap<Peer, Vec<(RowKey, RowValue)>> = HashMap::new();
+    let rows = own.rows.iter().filter(|(key, _)| !theirs.contains(&key.subject));
+    for (key, row) in rows.filter(|(key, _)| key.plane.0 & Plane::BESIDE != 0 || !is_workload(key.peer)) {
+        known.entry(key.peer).or_default().push((*key, *row));
+    }
+    known
+}
+
+fn is_workload(peer: Peer) -> bool {
+    (IDENTITY_MIN..PREFIX_MIN).contains(&peer.0) || peer == PeerClass::Workload.peer()
 }
 
 /// What a compilation says about the addresses of `net`, by the longest of its prefixes around all of them.

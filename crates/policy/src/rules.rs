@@ -1,8 +1,9 @@
 //! Rule numbers: which index of `Compiled::rules` stands for which rule text.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::clauses::{BUILT_IN, Index};
+use crate::clauses::Index;
+use crate::documents::Document;
 use crate::{Direction, RuleText};
 
 /// Unused numbers are kept until there are this many more than twice those in use: a flow record that still holds an
@@ -20,7 +21,26 @@ pub(crate) struct Rules {
 impl Rules {
     /// Numbers every rule of the world. A text of `previous` keeps its number.
     pub(crate) fn new(index: &Index<'_>, previous: &[RuleText]) -> Self {
-        let needed = needed(index);
+        let mut made = BTreeSet::new();
+        for subject in &index.world.subjects {
+            let Some((_, own)) = index.subject(subject.number) else {
+                continue;
+            };
+            let selecting = index.selecting(own);
+            for direction in DIRECTIONS {
+                let clauses = index.clauses_of(subject, &selecting, direction);
+                made.extend(clauses.into_iter().filter_map(|clause| match clause.rule {
+                    std::borrow::Cow::Owned(text) => Some(text),
+                    std::borrow::Cow::Borrowed(_) => None,
+                }));
+            }
+        }
+        Self::numbered(index, made, previous)
+    }
+
+    /// The same, given the texts that no document holds: openings, and what NetworkPolicies do not allow.
+    pub(crate) fn numbered(index: &Index<'_>, made: BTreeSet<RuleText>, previous: &[RuleText]) -> Self {
+        let needed = needed(index, made);
         let mut texts = previous.to_vec();
         if texts.is_empty() {
             texts.push(RuleText {
@@ -28,14 +48,19 @@ impl Rules {
                 source: String::new(),
             });
         }
-        let known: BTreeSet<RuleText> = texts.iter().skip(1).cloned().collect();
-        let wanted: BTreeSet<&RuleText> = needed.iter().collect();
         let crowded = texts.len() > 2 * needed.len() + SLACK;
+        let known: HashSet<&RuleText> = texts.iter().skip(1).collect();
+        let missing: Vec<RuleText> = needed
+            .iter()
+            .filter(|text| !known.contains(text))
+            .cloned()
+            .collect();
+        let wanted: HashSet<&RuleText> = needed.iter().collect();
         let free: Vec<usize> = (1..texts.len())
             .filter(|slot| crowded && !wanted.contains(&texts[*slot]))
             .collect();
         let mut free = free.into_iter();
-        for text in needed.into_iter().filter(|text| !known.contains(text)) {
+        for text in missing {
             match free.next() {
                 Some(slot) => texts[slot] = text,
                 None => texts.push(text),
@@ -51,33 +76,41 @@ impl Rules {
         self.numbers.get(text).copied().unwrap_or(0)
     }
 
+    pub(crate) fn texts(&self) -> &[RuleText] {
+        &self.texts
+    }
+
     pub(crate) fn into_texts(self) -> Vec<RuleText> {
         self.texts
     }
 }
 
-/// The profile's rules in their order, then what subjects opened, sorted; each once.
-fn needed(index: &Index<'_>) -> Vec<RuleText> {
-    let directions = [Direction::Ingress, Direction::Egress];
-    let rules = directions.iter().flat_map(|direction| {
-        let rules = index.profile.map_or(&[][..], |profile| profile.rules(*direction));
-        rules.iter().map(|rule| RuleText {
-            name: rule.name.clone(),
-            source: BUILT_IN.to_owned(),
-        })
-    });
-    let opened: BTreeSet<RuleText> = index
+const DIRECTIONS: [Direction; 2] = [Direction::Ingress, Direction::Egress];
+
+/// The rules of the default profiles and of documents in their order, then the others, sorted; each once.
+fn needed(index: &Index<'_>, made: BTreeSet<RuleText>) -> Vec<RuleText> {
+    let mut profiles: Vec<&Document> = Vec::new();
+    for profile in index
         .world
         .subjects
         .iter()
-        .flat_map(|subject| directions.map(|direction| index.clauses(subject, direction)))
-        .flatten()
-        .map(|clause| clause.rule)
-        .filter(|rule| rule.source != BUILT_IN)
-        .collect();
-    let mut seen = BTreeSet::new();
-    rules
-        .chain(opened)
+        .filter_map(|subject| index.profile(subject))
+    {
+        if !profiles.iter().any(|known| std::ptr::eq(*known, profile)) {
+            profiles.push(profile);
+        }
+    }
+    profiles.sort_by_key(|profile| &profile.name);
+    let documents = profiles.into_iter().chain(index.documents.iter().copied());
+    let written = documents.flat_map(|document| {
+        let rules = DIRECTIONS
+            .into_iter()
+            .filter_map(|direction| document.rules(direction));
+        rules.flatten().map(|rule| rule.text.clone())
+    });
+    let mut seen = HashSet::new();
+    written
+        .chain(made)
         .filter(|text| seen.insert(text.clone()))
         .collect()
 }

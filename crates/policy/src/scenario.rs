@@ -54,6 +54,11 @@ pub struct Workload {
     pub resolvers: Vec<IpAddr>,
     /// Its address: where it is dialled, and who it is while unprotected. By default 127.0.0.1.
     pub address: Option<IpAddr>,
+    /// Names of its ports: `http = "80/tcp"`.
+    #[serde(default)]
+    pub ports: BTreeMap<String, String>,
+    /// Its own posture.
+    pub profile: Option<DefaultProfile>,
     /// Its labels are not known yet.
     #[serde(default)]
     pub pending: bool,
@@ -125,6 +130,8 @@ pub struct Expected {
     pub rule: Option<String>,
     /// The rule's source, where the scenario cares.
     pub source: Option<String>,
+    /// The denial is only recorded.
+    pub observed: bool,
 }
 
 /// Why a scenario cannot be used.
@@ -141,6 +148,17 @@ pub enum ScenarioError {
         /// The defect.
         #[source]
         problem: Box<LabelError>,
+    },
+    /// The policies do not parse.
+    #[error("the policies do not parse: {0}")]
+    Policies(String),
+    /// The port that has a name is defective.
+    #[error("workload {name}: {text:?} is not PORT/PROTOCOL")]
+    NamedPort {
+        /// The workload.
+        name: String,
+        /// What was written.
+        text: String,
     },
     /// A published port is defective.
     #[error("workload {name}: {text:?} is not [IP:]PORT:PORT[/PROTOCOL]")]
@@ -204,6 +222,7 @@ impl Case {
             end: verdict.direction,
             rule: rule.map(|rule| rule.name.clone()),
             source: wanted.source.as_ref().and(rule.map(|rule| rule.source.clone())),
+            observed: verdict.observed,
         };
         if found == *wanted {
             return Ok(());
@@ -234,6 +253,10 @@ struct File {
     #[serde(default)]
     prefixes: BTreeMap<ipnet::IpNet, PeerClass>,
     #[serde(default)]
+    policies: String,
+    #[serde(default)]
+    namespaces: BTreeMap<String, Labels>,
+    #[serde(default)]
     workloads: BTreeMap<String, Workload>,
     #[serde(default)]
     strangers: BTreeMap<String, Stranger>,
@@ -257,6 +280,8 @@ struct AttemptLine {
     end: Option<Direction>,
     rule: Option<String>,
     source: Option<String>,
+    #[serde(default)]
+    observed: bool,
     engines: Option<Vec<Engine>>,
 }
 

@@ -4,9 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::clauses::Index;
+use crate::clauses::{Index, Stage};
 use crate::decide::{Judged, ends, structural};
-use crate::{Action, Attempt, Direction, End, Identity, PeerClass, PortRange, Protocol, World};
+use crate::{Attempt, Direction, End, Identity, PeerClass, PortRange, Protocol, World};
 
 #[cfg(test)]
 mod tests;
@@ -31,11 +31,7 @@ pub fn suggestions(world: &World, attempt: &Attempt) -> Vec<Suggestion> {
     if structural(attempt).is_some() {
         return Vec::new();
     }
-    let denied = ends(&index, attempt).into_iter().filter(|end| {
-        end.clause
-            .as_ref()
-            .is_none_or(|clause| clause.action == Action::Deny)
-    });
+    let denied = ends(&index, attempt).into_iter().filter(Judged::denies);
     // All or nothing: half of what is needed would only move the denial to the other end.
     denied
         .map(|end| suggestion(&index, &end, attempt))
@@ -53,9 +49,12 @@ pub fn suggest(world: &World, attempt: &Attempt) -> Option<String> {
     (!lines.is_empty()).then(|| lines.join("; "))
 }
 
-/// `None` if the grammar cannot say it.
+/// `None` if the grammar cannot say it, or if a policy of the user denies: a label opens nothing against that.
 fn suggestion(index: &Index<'_>, end: &Judged<'_>, attempt: &Attempt) -> Option<Suggestion> {
-    end.clause.as_ref()?;
+    let outcome = end.outcome.as_ref()?;
+    if outcome.decided.stage != Stage::Default {
+        return None;
+    }
     let (_, own) = index.subject(end.subject)?;
     let peer = match end.peer {
         End::Subject(number) => {

@@ -5,7 +5,12 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::documents::Document;
+
+mod kernel;
 mod names;
+
+pub use kernel::{Compiled, Plane, PortKey, PortValue, PrefixValue, RowKey, RowValue, RuleText};
 
 /// A number for one set of labels in one namespace, as the kernel sees it.
 ///
@@ -78,6 +83,19 @@ pub enum Action {
     Deny = 2,
 }
 
+/// What a rule does when it matches. The discriminants are the numbers in the kernel's maps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[repr(u8)]
+pub enum Effect {
+    /// The flow may go on.
+    Allow = 1,
+    /// The flow is refused.
+    Deny = 2,
+    /// The next tier decides.
+    Pass = 3,
+}
+
 /// Whether verdicts bind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -125,6 +143,17 @@ pub enum Reason {
 /// Labels, sorted by key.
 pub type Labels = BTreeMap<String, String>;
 
+/// A port that a workload gave a name: `EXPOSE`, compose, or `cofferdam run --port NAME=PORT`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct NamedPort {
+    /// The name.
+    pub name: String,
+    /// Its protocol.
+    pub protocol: Protocol,
+    /// Its number.
+    pub port: u16,
+}
+
 /// A number for a set of labels in a namespace, with the labels it stands for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
@@ -136,6 +165,9 @@ pub struct Identity {
     pub identity_labels: Labels,
     /// Every label its creator gave; selectors see these (identity labels included).
     pub labels: Labels,
+    /// Its ports that policies may name.
+    #[serde(default)]
+    pub named_ports: Vec<NamedPort>,
 }
 
 /// What one `cofferdam.ingress`/`cofferdam.egress` item, published port or resolver opens.
@@ -174,6 +206,12 @@ pub enum DefaultProfile {
     Strict,
     /// Only explicit policies deny.
     Allow,
+    /// Workloads of one namespace talk; the world is reachable; the rest is denied.
+    Networks,
+    /// As `SameLabels`, and the host and the LAN reach it.
+    LanService,
+    /// The world's web servers are reachable; the rest is denied.
+    Agent,
 }
 
 /// The policy of one or more workloads that are alike: same identity, same openings, same mode.
@@ -185,6 +223,9 @@ pub struct Subject {
     pub identity: Peer,
     /// What its user opened.
     pub openings: Vec<Opening>,
+    /// Its own posture; `None`: that of the world.
+    #[serde(default)]
+    pub profile: Option<DefaultProfile>,
 }
 
 /// Everything that a verdict depends on.
@@ -198,6 +239,12 @@ pub struct World {
     pub subjects: Vec<Subject>,
     /// Prefix → class for this host (its addresses and Docker's subnets are `host`, its links `lan`, …).
     pub prefixes: Vec<(ipnet::IpNet, PeerClass)>,
+    /// The policies in force, in any order.
+    #[serde(default)]
+    pub documents: Vec<Document>,
+    /// Labels of namespaces; `kubernetes.io/metadata.name` goes without saying.
+    #[serde(default)]
+    pub namespaces: BTreeMap<String, Labels>,
 }
 
 /// One end of an attempt as `decide` sees it.
@@ -221,8 +268,14 @@ pub struct Attempt {
     pub to: End,
     /// The protocol.
     pub protocol: Protocol,
-    /// The port that is reached.
+    /// The port that is reached; of ICMP, the type.
     pub port: u16,
+    /// The address of the one who starts, where it is a workload and rules about addresses are to see it.
+    #[serde(default)]
+    pub from_address: Option<IpAddr>,
+    /// The address of the one who is reached, likewise.
+    #[serde(default)]
+    pub to_address: Option<IpAddr>,
 }
 
 /// The answer, with the rule that gave it.
@@ -236,85 +289,9 @@ pub struct Verdict {
     pub direction: Option<Direction>,
     /// Index into [`Compiled::rules`]; 0 where no rule decided.
     pub rule: u32,
-}
-
-/// The kernel's view of a [`World`]: only numbers. One lookup in `rows`, at most one more for the class, at most one
-/// in `ports`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Compiled {
-    /// (subject, direction, peer) → verdict for every port, or the table that knows ports.
-    pub rows: BTreeMap<RowKey, RowValue>,
-    /// (table, protocol, port prefix) → verdict; the longest prefix wins.
-    pub ports: BTreeMap<PortKey, PortValue>,
-    /// Address prefix → peer number; the longest prefix wins.
-    pub prefixes: BTreeMap<ipnet::IpNet, PrefixValue>,
-    /// Rule number → what to print. Index 0 is unused.
-    pub rules: Vec<RuleText>,
-}
-
-/// Key of `rows`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct RowKey {
-    /// Subject number.
-    pub subject: u32,
-    /// Identity, class or prefix number.
-    pub peer: Peer,
-    /// The subject's end.
-    pub direction: Direction,
-}
-
-/// Value of `rows`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct RowValue {
-    /// The verdict for ports that `table` does not know.
-    pub verdict: PortValue,
-    /// The port table to ask first; 0 is none.
-    pub table: u32,
-}
-
-/// Key of `ports`: the first `bits` bits of (protocol 8, port 16) decide. `bits` counts from the protocol, so 8 is
-/// "every port of this protocol" and 24 one port; 0 never occurs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct PortKey {
-    /// Which table.
-    pub table: u32,
-    /// IP protocol number.
-    pub protocol: Protocol,
-    /// First port of the block.
-    pub port: u16,
-    /// How many bits of protocol and port are fixed (8..=24).
-    pub bits: u8,
-}
-
-/// A verdict in a map.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct PortValue {
-    /// Allow or deny.
-    pub action: Action,
-    /// Only record a denial.
-    pub observe: bool,
-    /// The rule that decided.
-    pub rule: u32,
-    /// Its precedence, smaller first; for `explain` and for later tiers.
-    pub priority: u16,
-}
-
-/// Value of `prefixes`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct PrefixValue {
-    /// Number of the prefix (≥ `PREFIX_MIN`), or of its class where no rule names it.
-    pub peer: Peer,
-    /// The class, asked where the subject has no row for `peer`.
-    pub class: PeerClass,
-}
-
-/// What a rule number stands for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct RuleText {
-    /// Document and rule, e.g. `default/same-labels`.
-    pub name: String,
-    /// Where it was written: a label, a file and line, or `built-in`.
-    pub source: String,
+    /// A denial that is only recorded: the flow goes on.
+    #[serde(default)]
+    pub observed: bool,
 }
 
 /// One step towards a new [`Compiled`]. A [`Plan`] is an ordered, printable list of them.

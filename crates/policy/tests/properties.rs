@@ -10,7 +10,7 @@ mod random;
 use std::collections::BTreeSet;
 
 use cofferdam_policy::{
-    Attempt, Compiled, Direction, End, Step, World, compile, compile_with, decide, decide_with, document,
+    Attempt, Compiled, Direction, End, Step, World, compile, compile_with, decide, decide_with, documents,
     labels, openings, plan,
 };
 use proptest::prelude::*;
@@ -125,6 +125,11 @@ proptest! {
         }
     }
 
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn a_plan_leads_exactly_to_the_new_maps(before in random::world(), after in random::world()) {
         let old = compile(&before).unwrap();
@@ -208,6 +213,6 @@ proptest! {
             }
         }
         let _ = labels::parse(&text);
-        let _ = document::parse(&text);
+        let _ = documents::parse("x.yaml", text.as_bytes());
     }
 }

@@ -21,6 +21,8 @@ impl Engine {
             to,
             protocol: protocol_of(&request.protocol)?,
             port: request.port,
+            from_address: None,
+            to_address: None,
         };
         let explanation = explain(&self.resolved.world, &attempt);
         let verdict = explanation.verdict;

@@ -99,6 +99,8 @@ impl Engine {
             to: self.attempt_end(&flow.to, flow.destination),
             protocol: flow.protocol,
             port: flow.destination.port(),
+            from_address: Some(flow.source.ip()),
+            to_address: Some(flow.destination.ip()),
         };
         suggest(&self.resolved.world, &attempt).map(Into::into)
     }

@@ -17,6 +17,7 @@ fn event(port: u16) -> FlowEvent {
     FlowEvent {
         time_ns: 0,
         verdict: Verdict {
+            observed: false,
             action: Action::Deny,
             reason: Reason::Rule,
             direction: Some(Direction::Ingress),

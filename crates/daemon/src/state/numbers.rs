@@ -82,6 +82,7 @@ impl Numbers {
             namespace: namespace.to_owned(),
             identity_labels,
             labels,
+            named_ports: Vec::new(),
         };
         let identity = self.identity(identity, given.map(|given| given.identity));
         self.workloads.insert(
@@ -149,6 +150,7 @@ impl Numbers {
             number: self.last_subject,
             identity,
             openings,
+            profile: None,
         };
         self.subjects.push(SubjectRecord {
             subject: subject.clone(),

@@ -9,6 +9,12 @@ fn enums_agree_with_abi_h() {
     assert_eq!(Direction::Egress as u32, d::DIR_EGRESS.0);
     assert_eq!(Action::Allow as u32, a::ACT_ALLOW.0);
     assert_eq!(Action::Deny as u32, a::ACT_DENY.0);
+    assert_eq!(Effect::Allow as u32, a::ACT_ALLOW.0);
+    assert_eq!(Effect::Deny as u32, a::ACT_DENY.0);
+    assert_eq!(Effect::Pass as u32, a::ACT_PASS.0);
+    assert_eq!(u32::from(Plane::STAGES), types::plane::PLANE_STAGES.0);
+    assert_eq!(u32::from(Plane::OBSERVED), types::plane::PLANE_OBSERVED.0);
+    assert_eq!(u32::from(Plane::BESIDE), types::plane::PLANE_BESIDE.0);
     for (ours, theirs) in [
         (PeerClass::Host, c::CLASS_HOST),
         (PeerClass::Lan, c::CLASS_LAN),

@@ -318,7 +318,7 @@ fn trust_the_server_only(stage: &mut Stage) {
                 key.peer = identity(1);
                 steps.push(Step::SetRow(key, value));
             }
-            value.verdict.action = Action::Deny;
+            value.verdict.effect = cofferdam_policy::Effect::Deny;
             key.direction = Direction::Egress;
             steps.push(Step::SetRow(key, value));
         }

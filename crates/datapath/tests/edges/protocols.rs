@@ -72,9 +72,10 @@ fn root_point_09_echo_is_judged_where_it_leaves() {
             subject: 3,
             peer: Peer(class as u32),
             direction: Direction::Egress,
+            plane: cofferdam_policy::Plane::FIRST,
         };
         let verdict = PortValue {
-            action: Action::Deny,
+            effect: cofferdam_policy::Effect::Deny,
             observe: false,
             rule: 9,
             priority: 0,

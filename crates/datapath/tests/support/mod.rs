@@ -344,7 +344,7 @@ pub(crate) fn entry(number: u32) -> Entry {
 fn row(action: Action, rule: u32) -> RowValue {
     RowValue {
         verdict: PortValue {
-            action,
+            effect: action.into(),
             observe: false,
             rule,
             priority: 0,
@@ -370,6 +370,7 @@ pub(crate) fn rows(subject: u32, friends: &[Peer]) -> Vec<Step> {
                 subject,
                 peer,
                 direction: Direction::Egress,
+                plane: cofferdam_policy::Plane::FIRST,
             },
             row(Action::Allow, 1),
         );
@@ -378,6 +379,7 @@ pub(crate) fn rows(subject: u32, friends: &[Peer]) -> Vec<Step> {
                 subject,
                 peer,
                 direction: Direction::Ingress,
+                plane: cofferdam_policy::Plane::FIRST,
             },
             row(Action::Deny, 2),
         );
@@ -387,6 +389,7 @@ pub(crate) fn rows(subject: u32, friends: &[Peer]) -> Vec<Step> {
             subject,
             peer: *peer,
             direction: Direction::Ingress,
+            plane: cofferdam_policy::Plane::FIRST,
         };
         compiled.rows.insert(key, row(Action::Allow, 3));
     }

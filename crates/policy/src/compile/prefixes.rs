@@ -64,8 +64,9 @@ impl Regions {
     }
 
     /// The regions inside any of these prefixes, each once.
-    pub(crate) fn named_by(&self, nets: impl Iterator<Item = IpNet>) -> impl Iterator<Item = &Region> {
+    pub(crate) fn named_by(&self, nets: Vec<IpNet>) -> impl Iterator<Item = &Region> {
         let found: BTreeSet<usize> = nets
+            .into_iter()
             .filter_map(|net| self.inside.get(&net))
             .flatten()
             .copied()

@@ -4,34 +4,114 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use crate::{PortKey, PortRange, PortValue, Protocol, RowValue};
+use crate::clauses::{Stage, outcome};
+use crate::{Effect, PortKey, PortRange, PortValue, Protocol, RowValue};
 
 use super::content_number;
+use super::lines::{Body, Line};
 
 /// A block: protocol, first port, bits fixed.
 type Block = (Protocol, u16, u8);
 type Content = Vec<(Block, PortValue)>;
 
-/// All port tables of a compilation.
+/// A line that is about the peer in question.
+#[derive(Clone, Copy)]
+pub(crate) struct Entry<'a> {
+    pub(crate) line: &'a Line,
+    pub(crate) priority: u16,
+    /// `None`: every port.
+    pub(crate) ports: Option<&'a [PortRange]>,
+}
+
+/// What a row answers.
+#[derive(Clone, Copy)]
+pub(crate) enum Question {
+    /// The verdict.
+    Final,
+    /// What one stage says.
+    Stage {
+        stage: Stage,
+        /// Policies that are only observed count.
+        observed: bool,
+        /// An allowance is to be compared with the observed one.
+        asks_observed: bool,
+    },
+}
+
+/// All port tables.
 #[derive(Default)]
 pub(crate) struct Tables {
     numbers: HashMap<Content, u32>,
     taken: HashSet<u32>,
 }
 
+// === impl Question ===
+
+impl Question {
+    pub(crate) fn stage(&self) -> Option<Stage> {
+        match self {
+            Self::Final => None,
+            Self::Stage { stage, .. } => Some(*stage),
+        }
+    }
+
+    /// The answer, given the entries that match, in order.
+    fn answer<'e, 'a: 'e>(&self, matching: impl Iterator<Item = &'e Entry<'a>> + Clone) -> Option<PortValue> {
+        let of = |entry: &Entry<'_>| (entry.line.stage, entry.line.effect, entry.line.observe);
+        match *self {
+            Self::Final => {
+                let found = outcome(matching, of)?;
+                // Nothing is compared with it; without a place, a table can serve many subjects, and a rule that comes
+                // or goes before it changes nothing.
+                Some(PortValue {
+                    priority: 0,
+                    ..value(found.decided, found.observed)
+                })
+            }
+            Self::Stage {
+                stage,
+                observed,
+                asks_observed,
+            } => {
+                let mut matching =
+                    matching.filter(|entry| entry.line.stage == stage && (observed || !entry.line.observe));
+                // The first of a stage, also if it passes.
+                let Some(entry) = matching.next() else {
+                    return Some(NOTHING);
+                };
+                let allows = entry.line.effect == Effect::Allow;
+                Some(value(entry, allows && asks_observed || !allows && observed))
+            }
+        }
+    }
+}
+
+/// The stage says nothing.
+const NOTHING: PortValue = PortValue {
+    effect: Effect::Pass,
+    observe: false,
+    rule: 0,
+    priority: u16::MAX,
+};
+
+fn value(entry: &Entry<'_>, observe: bool) -> PortValue {
+    PortValue {
+        effect: entry.line.effect,
+        observe,
+        rule: entry.line.rule,
+        priority: entry.priority,
+    }
+}
+
 // === impl Tables ===
 
 impl Tables {
-    /// What `clauses`, asked in order, say about each port. `None` if no clause is about every port.
-    pub(crate) fn row(&mut self, clauses: &[(PortRange, PortValue)]) -> Option<RowValue> {
-        let last = clauses
-            .iter()
-            .position(|(ports, _)| *ports == PortRange::EVERYTHING)?;
-        let (narrow, rest) = clauses.split_at(last);
-        let verdict = rest.first()?.1;
+    /// What `entries`, asked in order, say about each port. `None` if none of them is about every port.
+    pub(crate) fn row(&mut self, entries: &[Entry<'_>], question: &Question) -> Option<RowValue> {
+        let verdict = question.answer(entries.iter().filter(|entry| entry.ports.is_none()))?;
         let mut content = Content::new();
-        for protocol in protocols(narrow) {
-            for (first, last, value) in segments(protocol, narrow, verdict) {
+        for protocol in protocols(entries) {
+            for (first, last, value) in segments(protocol, entries, question, verdict) {
                 content.extend(blocks(first, last).map(|(port, bits)| ((protocol, port, bits), value)));
             }
         }
@@ -43,20 +123,27 @@ impl Tables {
         Some(RowValue { verdict, table })
     }
 
-    pub(crate) fn into_blocks(self) -> BTreeMap<PortKey, PortValue> {
-        let tables = self.numbers.into_iter();
+    /// The blocks of those tables that are used.
+    pub(crate) fn blocks(&self, used: &HashSet<u32>) -> BTreeMap<PortKey, PortValue> {
+        let tables = self.numbers.iter().filter(|(_, table)| used.contains(table));
         let blocks = tables.flat_map(|(content, table)| {
-            content.into_iter().map(move |((protocol, port, bits), value)| {
+            content.iter().map(|((protocol, port, bits), value)| {
                 let key = PortKey {
-                    table,
-                    protocol,
-                    port,
-                    bits,
+                    table: *table,
+                    protocol: *protocol,
+                    port: *port,
+                    bits: *bits,
                 };
-                (key, value)
+                (key, *value)
             })
         });
         blocks.collect()
+    }
+
+    /// Forgets those that are not used.
+    pub(crate) fn retain(&mut self, used: &HashSet<u32>) {
+        self.numbers.retain(|_, table| used.contains(table));
+        self.taken.retain(|table| used.contains(table));
     }
 
     fn number(&mut self, content: Content) -> u32 {
@@ -70,34 +157,42 @@ impl Tables {
     }
 }
 
-/// The protocols that these clauses are about, `ANY` spelt out.
-fn protocols(clauses: &[(PortRange, PortValue)]) -> BTreeSet<Protocol> {
-    let mut found = BTreeSet::new();
-    for (ports, _) in clauses {
-        match ports.protocol {
-            Protocol::ANY => found.extend(Protocol::WITH_PORTS),
-            protocol => _ = found.insert(protocol),
-        }
-    }
-    found
+/// The protocols that these entries are about, those about every port left out.
+fn protocols(entries: &[Entry<'_>]) -> BTreeSet<Protocol> {
+    entries
+        .iter()
+        .filter_map(|entry| entry.ports)
+        .flat_map(Body::protocols)
+        .collect()
 }
 
 /// The ports of one protocol, cut where the verdict changes; those that `rest` answers for are left out.
 fn segments(
     protocol: Protocol,
-    clauses: &[(PortRange, PortValue)],
+    entries: &[Entry<'_>],
+    question: &Question,
     rest: PortValue,
 ) -> Vec<(u16, u16, PortValue)> {
+    let about = |range: &&PortRange| range.protocol == protocol || range.protocol == Protocol::ANY;
     let mut starts = BTreeSet::from([0]);
-    for (ports, _) in clauses {
-        starts.insert(ports.first);
-        starts.extend(ports.last.checked_add(1));
+    for range in entries
+        .iter()
+        .filter_map(|entry| entry.ports)
+        .flatten()
+        .filter(about)
+    {
+        starts.insert(range.first);
+        starts.extend(range.last.checked_add(1));
     }
     let ends = starts.iter().skip(1).map(|next| next - 1).chain([u16::MAX]);
     let mut found: Vec<(u16, u16, PortValue)> = Vec::new();
     for (first, last) in starts.iter().copied().zip(ends) {
-        let decided = clauses.iter().find(|(ports, _)| ports.contains(protocol, first));
-        let value = decided.map_or(rest, |(_, value)| *value);
+        let matches = |entry: &&Entry<'_>| {
+            entry
+                .ports
+                .is_none_or(|ports| ports.iter().any(|range| range.contains(protocol, first)))
+        };
+        let value = question.answer(entries.iter().filter(matches)).unwrap_or(rest);
         match found.last_mut() {
             Some(before) if before.2 == value => before.1 = last,
             _ => found.push((first, last, value)),

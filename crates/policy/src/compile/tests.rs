@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Action, DefaultProfile, Labels, Opening, PortKey, PrefixValue, Protocol};
+use crate::{DefaultProfile, Effect, Identity, Labels, Opening, PortKey, PrefixValue, Protocol, Subject};
 
 fn labels(app: &str) -> Labels {
     [("app".to_owned(), app.to_owned())].into()
@@ -12,6 +12,7 @@ fn identity(number: u32, app: &str) -> Identity {
         namespace,
         identity_labels: labels(app),
         labels: labels(app),
+        named_ports: Vec::new(),
     }
 }
 
@@ -26,6 +27,7 @@ fn world(openings: &[(Direction, &str)]) -> World {
             number: 1,
             identity: Peer(256),
             openings,
+            profile: None,
         }],
         ..World::default()
     }
@@ -76,7 +78,7 @@ fn nested_prefixes_fold_the_rules_of_those_around_them() {
             let value = compiled
                 .lookup(1, Direction::Egress, peer, class, Protocol::TCP, port)
                 .unwrap();
-            value.action == Action::Allow
+            value.effect == Effect::Allow
         };
         (79..=83).filter(|port| allowed(*port)).collect()
     };
@@ -96,7 +98,7 @@ fn ranges_become_the_fewest_blocks_and_end_where_they_say() {
     let allowed = |port| {
         let host = PeerClass::Host;
         let value = compiled.lookup(1, Direction::Ingress, host.peer(), host, Protocol::TCP, port);
-        value.unwrap().action == Action::Allow
+        value.unwrap().effect == Effect::Allow
     };
     let expected = |port| (80..=85).contains(&port) || (90..=100).contains(&port);
     assert!((0..=u16::MAX).all(|port| allowed(port) == expected(port)));
@@ -210,6 +212,7 @@ fn ten_thousand_identities_compile_to_rows_for_friends_only() {
             number: at + 1,
             identity: Peer(IDENTITY_MIN + at),
             openings,
+            profile: None,
         });
     }
     let compiled = compile(&world).unwrap();

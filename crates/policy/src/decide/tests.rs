@@ -10,12 +10,14 @@ fn world() -> World {
             namespace,
             identity_labels: labels.clone(),
             labels,
+            named_ports: Vec::new(),
         }
     };
     let subject = |number, identity| Subject {
         number,
         identity: Peer(identity),
         openings: Vec::new(),
+        profile: None,
     };
     World {
         identities: vec![identity(256, "a"), identity(257, "b")],
@@ -30,6 +32,8 @@ fn verdict(from: End, to: End) -> Verdict {
         to,
         protocol: Protocol::TCP,
         port: 80,
+        from_address: None,
+        to_address: None,
     };
     let world = world();
     let verdict = decide(&world, &attempt);
@@ -98,6 +102,8 @@ fn an_inconsistent_class_has_no_policy() {
         to: address("10.0.0.1"),
         protocol: Protocol::TCP,
         port: 80,
+        from_address: None,
+        to_address: None,
     };
     assert_eq!(decide(&world, &attempt).reason, Reason::NoPolicy);
 }

@@ -10,6 +10,7 @@ fn world() -> World {
             namespace,
             identity_labels: labels.clone(),
             labels,
+            named_ports: Vec::new(),
         }
     };
     let mut nginx = openings::parse(Direction::Ingress, "app=web:443, 10.0.0.0/8:80").unwrap();
@@ -21,11 +22,13 @@ fn world() -> World {
                 number: 1,
                 identity: Peer(256),
                 openings: nginx,
+                profile: None,
             },
             Subject {
                 number: 2,
                 identity: Peer(257),
                 openings: Vec::new(),
+                profile: None,
             },
         ],
         ..World::default()
@@ -40,6 +43,8 @@ fn explained(from: End, to: End, port: u16) -> Explanation {
             to,
             protocol: Protocol::TCP,
             port,
+            from_address: None,
+            to_address: None,
         },
     )
 }
@@ -119,6 +124,8 @@ fn no_line_is_wider_than_a_terminal() {
                 to,
                 protocol: Protocol::UDP,
                 port: 53,
+                from_address: None,
+                to_address: None,
             },
         )
         .to_string();

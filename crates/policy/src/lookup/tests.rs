@@ -3,7 +3,7 @@ use crate::RowValue;
 
 fn value(rule: u32) -> PortValue {
     PortValue {
-        action: Action::Allow,
+        effect: Effect::Allow,
         observe: false,
         rule,
         priority: 0,
@@ -15,6 +15,7 @@ fn compiled() -> Compiled {
         subject: 1,
         peer: Peer(peer),
         direction: Direction::Egress,
+        plane: Plane::FIRST,
     };
     let block = |port, bits| PortKey {
         table: 9,

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Identity, Labels, Peer, Subject, World, compile, compile_with};
+use crate::{Direction, Identity, Labels, Subject, World, compile, compile_with};
 
 /// A world of one workload with these egress openings.
 fn world(number: u32, egress: &str) -> World {
@@ -12,11 +12,13 @@ fn world(number: u32, egress: &str) -> World {
             namespace,
             identity_labels: labels.clone(),
             labels,
+            named_ports: Vec::new(),
         }],
         subjects: vec![Subject {
             number,
             identity: Peer(256),
             openings,
+            profile: None,
         }],
         ..World::default()
     }
@@ -66,6 +68,7 @@ fn an_old_subject_keeps_its_opening_under_a_new_prefix_until_it_retires() {
         subject,
         peer,
         direction: Direction::Egress,
+        plane: Plane::FIRST,
     };
     assert!(
         plan.install
@@ -85,6 +88,7 @@ fn a_new_subject_has_its_opening_under_an_old_prefix_until_that_goes() {
         subject,
         peer,
         direction: Direction::Egress,
+        plane: Plane::FIRST,
     };
     assert!(
         plan.install

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
+use crate::documents::{self, Document};
 use crate::{
-    Attempt, End, IDENTITY_MIN, Identity, Opening, Peer, Protocol, Reason, Subject, World, labels, openings,
+    Attempt, DefaultProfile, End, IDENTITY_MIN, Identity, NamedPort, Opening, Peer, Protocol, Reason,
+    Subject, World, labels, openings,
 };
 
 use super::{
@@ -17,6 +19,8 @@ pub(crate) fn scenario(mut file: File) -> Result<Scenario, ScenarioError> {
     let mut world = World {
         profile: file.profile,
         prefixes: file.prefixes.into_iter().collect(),
+        documents: policies(&file.policies)?,
+        namespaces: file.namespaces,
         ..World::default()
     };
     for (name, workload) in &mut file.workloads {
@@ -39,6 +43,13 @@ pub(crate) fn scenario(mut file: File) -> Result<Scenario, ScenarioError> {
     })
 }
 
+fn policies(text: &str) -> Result<Vec<Document>, ScenarioError> {
+    documents::parse("policies", text.as_bytes()).map_err(|found| {
+        let lines: Vec<String> = found.iter().map(ToString::to_string).collect();
+        ScenarioError::Policies(lines.join("\n"))
+    })
+}
+
 fn end(world: &mut World, name: &str, workload: &Workload) -> Result<End, ScenarioError> {
     let asked = labels::directives(&workload.labels);
     if let Some(problem) = asked.problems.into_iter().next() {
@@ -51,7 +62,10 @@ fn end(world: &mut World, name: &str, workload: &Workload) -> Result<End, Scenar
     if workload.pending {
         return Ok(End::Pending);
     }
-    if !asked.protect.unwrap_or(!identity_labels.is_empty()) {
+    let labels = labels::selectable(&workload.labels, &[]);
+    let selected = |document: &Document| document.selects(&world.namespaces, &workload.namespace, &labels);
+    let is_protected = !identity_labels.is_empty() || world.documents.iter().any(selected);
+    if !asked.protect.unwrap_or(is_protected) {
         return Ok(End::Address(workload.address.unwrap_or(LOCALHOST)));
     }
     let mut openings = asked.openings;
@@ -68,7 +82,6 @@ fn end(world: &mut World, name: &str, workload: &Workload) -> Result<End, Scenar
             .iter()
             .map(|address| openings::resolver(*address)),
     );
-    let labels = labels::selectable(&workload.labels, &[]);
     let namespace = workload.namespace.clone();
     let identity = identity(
         world,
@@ -77,9 +90,27 @@ fn end(world: &mut World, name: &str, workload: &Workload) -> Result<End, Scenar
             namespace,
             identity_labels,
             labels,
+            named_ports: named_ports(name, workload)?,
         },
     );
-    Ok(End::Subject(subject(world, identity, openings)))
+    Ok(End::Subject(subject(world, identity, openings, workload.profile)))
+}
+
+fn named_ports(name: &str, workload: &Workload) -> Result<Vec<NamedPort>, ScenarioError> {
+    let port = |(label, text): (&String, &String)| {
+        let (number, word) = text.split_once('/').unwrap_or((text, "tcp"));
+        let parsed = number.parse().ok().zip(protocol(word));
+        let (port, protocol) = parsed.ok_or_else(|| ScenarioError::NamedPort {
+            name: name.to_owned(),
+            text: text.clone(),
+        })?;
+        Ok(NamedPort {
+            name: label.clone(),
+            protocol,
+            port,
+        })
+    };
+    workload.ports.iter().map(port).collect()
 }
 
 /// The number of an identity, a new one if no workload had it before.
@@ -103,11 +134,16 @@ fn identity(world: &mut World, wanted: Identity) -> Peer {
     number
 }
 
-fn subject(world: &mut World, identity: Peer, openings: Vec<Opening>) -> u32 {
+fn subject(
+    world: &mut World,
+    identity: Peer,
+    openings: Vec<Opening>,
+    profile: Option<DefaultProfile>,
+) -> u32 {
     let known = world
         .subjects
         .iter()
-        .find(|known| known.identity == identity && known.openings == openings);
+        .find(|known| known.identity == identity && known.openings == openings && known.profile == profile);
     if let Some(known) = known {
         return known.number;
     }
@@ -116,6 +152,7 @@ fn subject(world: &mut World, identity: Peer, openings: Vec<Opening>) -> u32 {
         number,
         identity,
         openings,
+        profile,
     });
     number
 }
@@ -172,6 +209,8 @@ fn case(
             to,
             protocol,
             port: line.port,
+            from_address: workloads.get(&line.from).and_then(|workload| workload.address),
+            to_address: workloads.get(&line.to).and_then(|workload| workload.address),
         },
         dial: line.dial,
         listen: line.listen,
@@ -181,6 +220,7 @@ fn case(
             end: line.end,
             rule: line.rule,
             source: line.source,
+            observed: line.observed,
         },
         engines: line.engines.unwrap_or_else(every),
         from: line.from,

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Labels, Peer, Subject, compile, openings};
+use crate::{Action, Labels, Peer, Subject, compile, openings};
 
 fn world(labels: &[(&str, &str, &str)]) -> World {
     let mut world = World::default();
@@ -15,11 +15,13 @@ fn world(labels: &[(&str, &str, &str)]) -> World {
             namespace,
             identity_labels: labels.clone(),
             labels,
+            named_ports: Vec::new(),
         });
         world.subjects.push(Subject {
             number,
             identity: peer,
             openings: Vec::new(),
+            profile: None,
         });
     }
     world
@@ -31,6 +33,8 @@ fn attempt(from: End, to: End, protocol: Protocol, port: u16) -> Attempt {
         to,
         protocol,
         port,
+        from_address: None,
+        to_address: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Direction, Peer, PeerClass, PortRange, Protocol};
+use super::{Action, Direction, Effect, Peer, PeerClass, Plane, PortRange, Protocol};
 
 // === impl PeerClass ===
 
@@ -26,6 +26,42 @@ impl PeerClass {
             Self::Workload => "workload",
         }
     }
+}
+
+// === impl Effect ===
+
+impl Effect {
+    /// The verdict that it is, unless the next tier decides.
+    #[must_use]
+    pub const fn action(self) -> Option<Action> {
+        match self {
+            Self::Allow => Some(Action::Allow),
+            Self::Deny => Some(Action::Deny),
+            Self::Pass => None,
+        }
+    }
+}
+
+impl From<Action> for Effect {
+    fn from(action: Action) -> Self {
+        match action {
+            Action::Allow => Self::Allow,
+            Action::Deny => Self::Deny,
+        }
+    }
+}
+
+// === impl Plane ===
+
+impl Plane {
+    /// The only question, and the first stage of several.
+    pub const FIRST: Self = Self(0);
+    /// Stages: Admin tier, NetworkPolicies, Baseline tier, default profile.
+    pub const STAGES: u8 = 4;
+    /// Added to a stage: what policies would say that are only observed.
+    pub const OBSERVED: u8 = 4;
+    /// Added to a stage: what rules about addresses say; the peer is a prefix number.
+    pub const BESIDE: u8 = 8;
 }
 
 // === impl Direction ===

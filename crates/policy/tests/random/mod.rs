@@ -1,10 +1,12 @@
 //! Random worlds from a small stock of labels, prefixes and ports, so that things meet.
 
+mod documents;
+
 use std::net::IpAddr;
 
 use cofferdam_policy::{
-    Attempt, DefaultProfile, Direction, End, IDENTITY_MIN, Identity, Labels, Opening, OpeningPeer, Peer,
-    PeerClass, PortRange, Protocol, Subject, World,
+    Attempt, DefaultProfile, Direction, End, IDENTITY_MIN, Identity, Labels, NamedPort, Opening, OpeningPeer,
+    Peer, PeerClass, PortRange, Protocol, Subject, World,
 };
 use ipnet::IpNet;
 use proptest::prelude::*;
@@ -80,17 +82,22 @@ fn labels(most: usize) -> impl Strategy<Value = Labels> {
 }
 
 fn identity(number: u32) -> impl Strategy<Value = Identity> {
-    (select(["default", "shop"].as_slice()), labels(2), labels(2)).prop_map(
-        move |(namespace, identity_labels, mut labels)| {
+    (
+        select(["default", "shop"].as_slice()),
+        labels(2),
+        labels(2),
+        named_ports(),
+    )
+        .prop_map(move |(namespace, identity_labels, mut labels, named_ports)| {
             labels.extend(identity_labels.clone());
             Identity {
                 number: Peer(number),
                 namespace: namespace.to_owned(),
                 identity_labels,
                 labels,
+                named_ports,
             }
-        },
-    )
+        })
 }
 
 fn ports() -> impl Strategy<Value = Option<PortRange>> {
@@ -139,6 +146,8 @@ fn profile() -> impl Strategy<Value = DefaultProfile> {
             DefaultProfile::SameLabels,
             DefaultProfile::Strict,
             DefaultProfile::Allow,
+            DefaultProfile::Networks,
+            DefaultProfile::Agent,
         ]
         .as_slice(),
     )
@@ -147,26 +156,61 @@ fn profile() -> impl Strategy<Value = DefaultProfile> {
 /// A consistent world on a host with these prefixes. Subject numbers are 1 to 6, not all of them used.
 pub(crate) fn world_on(prefixes: Vec<(IpNet, PeerClass)>) -> impl Strategy<Value = World> {
     let identities: Vec<_> = (0..6).map(|at| identity(IDENTITY_MIN + at)).collect();
-    let subject = (0..6_u32, prop::collection::vec(opening(), 0..8));
+    let own = prop_oneof![4 => Just(None), 1 => profile().prop_map(Some)];
+    let subject = (0..6_u32, prop::collection::vec(opening(), 0..8), own);
     let subjects = prop::collection::btree_map(1..=6_u32, subject, 2..6);
-    (profile(), identities, subjects).prop_map(move |(profile, identities, subjects)| World {
-        profile,
-        identities,
-        subjects: subjects
-            .into_iter()
-            .map(|(number, (identity, openings))| Subject {
-                number,
-                identity: Peer(IDENTITY_MIN + identity),
-                openings,
-            })
-            .collect(),
-        prefixes: prefixes.clone(),
-    })
+    let documents = prop_oneof![
+        1 => Just(Vec::new()),
+        2 => prop::collection::vec(documents::document(), 0..6),
+    ];
+    (profile(), identities, subjects, documents).prop_map(
+        move |(profile, identities, subjects, documents)| World {
+            profile,
+            identities,
+            documents,
+            namespaces: [(
+                "shop".to_owned(),
+                Labels::from([("app".to_owned(), "a".to_owned())]),
+            )]
+            .into(),
+            subjects: subjects
+                .into_iter()
+                .map(|(number, (identity, openings, profile))| Subject {
+                    number,
+                    identity: Peer(IDENTITY_MIN + identity),
+                    openings,
+                    profile,
+                })
+                .collect(),
+            prefixes: prefixes.clone(),
+        },
+    )
 }
 
 /// Any consistent world.
 pub(crate) fn world() -> impl Strategy<Value = World> {
     prefixes().prop_flat_map(world_on)
+}
+
+fn named_ports() -> impl Strategy<Value = Vec<NamedPort>> {
+    let port = (
+        select(["http", "dns"].as_slice()),
+        select([6_u8, 17].as_slice()),
+        select(PORTS.as_slice()),
+    );
+    prop::collection::vec(port, 0..3).prop_map(|ports| {
+        let named = |(name, protocol, port): (&str, u8, u16)| NamedPort {
+            name: name.to_owned(),
+            protocol: Protocol(protocol),
+            port,
+        };
+        ports.into_iter().map(named).collect()
+    })
+}
+
+fn end_address() -> impl Strategy<Value = Option<IpAddr>> {
+    let address = select(ADDRESSES.as_slice()).prop_map(|text| text.parse().ok());
+    prop_oneof![1 => Just(None), 3 => address]
 }
 
 fn end() -> impl Strategy<Value = End> {
@@ -181,10 +225,13 @@ fn end() -> impl Strategy<Value = End> {
 /// Any attempt.
 pub(crate) fn attempt() -> impl Strategy<Value = Attempt> {
     let port = prop_oneof![3 => select(PORTS.as_slice()), 1 => any::<u16>()];
-    (end(), end(), select(PROTOCOLS.as_slice()), port).prop_map(|(from, to, protocol, port)| Attempt {
-        from,
-        to,
+    let ends = (end(), end(), end_address(), end_address());
+    (ends, select(PROTOCOLS.as_slice()), port).prop_map(|(ends, protocol, port)| Attempt {
+        from: ends.0,
+        to: ends.1,
         protocol: Protocol(protocol),
         port,
+        from_address: ends.2,
+        to_address: ends.3,
     })
 }

@@ -1,0 +1,181 @@
+//! `cofferdam policy test`.
+
+use std::path::Path;
+
+use cofferdam_policy::trial::{Stage, Test, parse};
+use cofferdam_policy::{Action, explain};
+use serde::Serialize;
+
+use super::gather;
+use crate::args::{TestArgs, TestFormat};
+use crate::failure::Failure;
+use crate::output::{self, BAD, Call, GOOD, styled};
+
+#[derive(Serialize)]
+struct Report {
+    version: u32,
+    passed: usize,
+    failed: usize,
+    tests: Vec<Outcome>,
+}
+
+#[derive(Serialize)]
+struct Outcome {
+    file: String,
+    line: usize,
+    name: String,
+    /// What was wrong; `None`: it passed.
+    failure: Option<String>,
+    /// The explanation of a test that failed.
+    explanation: Option<String>,
+}
+
+pub(super) fn test(call: &Call, args: &TestArgs) -> Result<u8, Failure> {
+    let mut tests = Vec::new();
+    for file in &args.files {
+        tests.extend(run(file)?);
+    }
+    let failed = tests.iter().filter(|test| test.failure.is_some()).count();
+    let report = Report {
+        version: cofferdam_api::VERSION,
+        passed: tests.len() - failed,
+        failed,
+        tests,
+    };
+    match args.format {
+        TestFormat::Junit => output::print(&junit(&report))?,
+        TestFormat::Text => call.print(&report, text)?,
+    }
+    Ok(if failed == 0 { crate::OK } else { crate::FINDINGS })
+}
+
+fn run(file: &Path) -> Result<Vec<Outcome>, Failure> {
+    let name = gather::shown(file);
+    let trial = parse(&name, &gather::read(file)?).map_err(|mistakes| {
+        let text: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+        Failure::new(format!("the test file is not valid\n{}", text.join("\n\n")))
+    })?;
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let paths: Vec<_> = trial.paths.iter().map(|path| folder.join(path)).collect();
+    let mut documents = gather::valid(&paths)?;
+    documents.extend(trial.inline);
+    let stage = Stage::new(&trial.workloads, documents, trial.profile);
+    trial
+        .tests
+        .iter()
+        .map(|test| outcome(&name, &stage, test))
+        .collect()
+}
+
+fn outcome(file: &str, stage: &Stage, test: &Test) -> Result<Outcome, Failure> {
+    let Some(attempt) = stage.attempt(&test.from, &test.to, (test.protocol, test.port)) else {
+        let unknown = [&test.from, &test.to]
+            .into_iter()
+            .find(|word| stage.find(word).is_none());
+        let word = unknown.map_or("", String::as_str);
+        return Err(Failure::new(format!(
+            "{file}:{}: `{word}` is no workload, class or address",
+            test.line
+        ))
+        .hint("workloads are listed under `workloads:`; classes are host, lan, metadata, multicast, world"));
+    };
+    let explanation = explain(&stage.world, &attempt);
+    let verdict = explanation.verdict;
+    let found = if verdict.observed {
+        Action::Allow
+    } else {
+        verdict.action
+    };
+    let rule = explanation.rule.as_ref().map(|rule| rule.name.as_str());
+    let word = |action| match action {
+        Action::Allow => "allow",
+        Action::Deny => "deny",
+    };
+    let failure = if found != test.expect {
+        let by = rule.map_or_else(String::new, |rule| format!(" by {rule}"));
+        Some(format!(
+            "expected {}, found {}{by}",
+            word(test.expect),
+            word(found)
+        ))
+    } else if test.rule.is_some() && test.rule.as_deref() != rule {
+        let wanted = test.rule.as_deref().unwrap_or_default();
+        Some(format!(
+            "expected rule {wanted}, found {}",
+            rule.unwrap_or("none")
+        ))
+    } else {
+        None
+    };
+    Ok(Outcome {
+        file: file.to_owned(),
+        line: test.line,
+        name: format!("{} -> {} {}/{}", test.from, test.to, test.port, test.protocol),
+        explanation: failure.is_some().then(|| explanation.to_string()),
+        failure,
+    })
+}
+
+fn text(report: &Report) -> String {
+    let mut text = String::new();
+    for test in &report.tests {
+        if let (Some(failure), Some(explanation)) = (&test.failure, &test.explanation) {
+            text.push_str(&format!(
+                "{} {}:{}: {}: {failure}\n",
+                styled(BAD, "failed:"),
+                test.file,
+                test.line,
+                test.name
+            ));
+            explanation
+                .lines()
+                .for_each(|line| text.push_str(&format!("  {line}\n")));
+        }
+    }
+    let style = if report.failed == 0 { GOOD } else { BAD };
+    let sum = format!("{} passed, {} failed", report.passed, report.failed);
+    text.push_str(&format!("{}\n", styled(style, sum)));
+    text
+}
+
+fn junit(report: &Report) -> String {
+    let mut text = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite name=\"cofferdam policy\" tests=\"{}\" failures=\"{}\">\n",
+        report.tests.len(),
+        report.failed
+    );
+    for test in &report.tests {
+        let (file, name) = (escaped(&test.file), escaped(&test.name));
+        text.push_str(&format!(
+            "<testcase classname=\"{file}\" name=\"line {}: {name}\"",
+            test.line
+        ));
+        match &test.failure {
+            None => text.push_str("/>\n"),
+            Some(failure) => {
+                let why = escaped(test.explanation.as_deref().unwrap_or_default());
+                text.push_str(&format!(
+                    "><failure message=\"{}\">{why}</failure></testcase>\n",
+                    escaped(failure)
+                ));
+            }
+        }
+    }
+    text.push_str("</testsuite>\n</testsuites>\n");
+    text
+}
+
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            c if c.is_control() && c != '\n' => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out
+}
