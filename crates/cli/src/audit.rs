@@ -18,6 +18,7 @@ mod gather;
 mod host;
 mod matrix;
 mod observe;
+mod policy;
 mod table;
 #[cfg(test)]
 mod tests;

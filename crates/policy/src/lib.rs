@@ -21,7 +21,7 @@ mod rules;
 mod suggest;
 mod types;
 
-pub use classes::base_prefixes;
+pub use classes::{base_prefixes, class};
 pub use compile::{CompileError, compile, compile_with};
 pub use decide::{decide, decide_with};
 pub use document::default_profile_text;

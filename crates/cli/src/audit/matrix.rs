@@ -7,10 +7,13 @@ use std::time::Duration;
 
 use anstyle::Style;
 use cofferdam_audit::matrix::{From, Outcome, Row, Way, matrix};
-use cofferdam_audit::model::{Estate, Protocol};
+use cofferdam_audit::model::{Estate, Place, Protocol};
+use cofferdam_audit::report::Remark;
 use nix::sched::{CloneFlags, setns};
+use serde::Serialize;
 
 use super::observe::processes;
+use super::policy::{Judged, Profile};
 use crate::failure::Failure;
 use crate::output::{BAD, Call, FAINT, GOOD, table};
 
@@ -21,14 +24,30 @@ const PATIENCE: Duration = Duration::from_millis(700);
 pub(super) fn show(call: &Call, estate: &Estate, probe: bool, all: bool) -> Result<u8, Failure> {
     let mut rows = matrix(estate);
     if probe {
-        attempt_all(estate, &mut rows);
+        attempt_all(&mut rows);
     }
-    let answer = serde_json::json!({"version": 1, "paths": rows});
-    call.print(&answer, |_| text(&rows, probe, all))?;
+    let profile = Profile::of(estate);
+    let paths: Vec<Judged<'_>> = rows.into_iter().map(|row| profile.judge(row)).collect();
+    let notes: Vec<Remark> = profile.notes.iter().map(Remark::from).collect();
+    super::tell(&notes);
+    let answer = Matrix {
+        version: 1,
+        paths,
+        notes,
+    };
+    call.print(&answer, |answer| text(&answer.paths, probe, all))?;
     Ok(crate::OK)
 }
 
-fn text(rows: &[Row], probe: bool, all: bool) -> String {
+#[derive(Serialize)]
+struct Matrix<'a> {
+    version: u32,
+    paths: Vec<Judged<'a>>,
+    /// Labels that are not understood.
+    notes: Vec<Remark>,
+}
+
+fn text(paths: &[Judged<'_>], probe: bool, all: bool) -> String {
     let mut header = vec![
         ("FROM", 16),
         ("TO", 16),
@@ -38,7 +57,8 @@ fn text(rows: &[Row], probe: bool, all: bool) -> String {
         ("COFFERDAM", 9),
     ];
     header.push(if probe { ("PROBE", 8) } else { ("BECAUSE", 0) });
-    let shown = rows.iter().map(|row| {
+    let shown = paths.iter().map(|judged| {
+        let row = &judged.row;
         let from = match &row.from {
             From::Internet => "internet".to_owned(),
             From::Lan => "lan".to_owned(),
@@ -50,10 +70,12 @@ fn text(rows: &[Row], probe: bool, all: bool) -> String {
             Some(false) => "blocked",
             None => "-",
         };
-        let last = if probe {
-            seen.to_owned()
-        } else {
-            row.because.clone()
+        // Where Cofferdam changes something, its reason is the one that is asked for.
+        let changed = judged.with_cofferdam != row.now;
+        let last = match &judged.decided_by {
+            _ if probe => seen.to_owned(),
+            Some(rule) if changed => rule.clone(),
+            _ => row.because.clone(),
         };
         let cells = vec![
             from,
@@ -61,16 +83,16 @@ fn text(rows: &[Row], probe: bool, all: bool) -> String {
             format!("{}/{}", row.port, row.protocol),
             way(row.way).to_owned(),
             word(row.now).to_owned(),
-            word(row.with_cofferdam).to_owned(),
+            word(judged.with_cofferdam).to_owned(),
             last,
         ];
-        (style(row), cells)
+        (style(judged), cells)
     });
     table(&header, shown.collect(), all)
 }
 
-fn style(row: &Row) -> Style {
-    match (row.now, row.with_cofferdam) {
+fn style(judged: &Judged<'_>) -> Style {
+    match (judged.row.now, judged.with_cofferdam) {
         (Outcome::Reached, Outcome::Reached) => Style::new(),
         (Outcome::Reached, _) => BAD,
         (Outcome::Blocked, _) => GOOD,
@@ -97,11 +119,10 @@ fn word(outcome: Outcome) -> &'static str {
 }
 
 /// Tries the paths of TCP that begin on this host, from the network of whoever begins.
-fn attempt_all(estate: &Estate, rows: &mut [Row]) {
+fn attempt_all(rows: &mut [Row<'_>]) {
     let processes = processes();
-    let namespace = |name: &str| {
-        let place = estate.places().find(|place| place.service.name == *name)?;
-        let id = place.service.id.as_deref()?;
+    let namespace = |source: Option<Place<'_>>| {
+        let id = source?.service.id.as_deref()?;
         let (pid, _) = processes.iter().find(|(_, container)| container == id)?;
         File::open(format!("/proc/{pid}/ns/net")).ok()
     };
@@ -112,7 +133,7 @@ fn attempt_all(estate: &Estate, rows: &mut [Row]) {
         let to = SocketAddr::new(address, row.port);
         row.probe = match &row.from {
             From::Host => Some(connects(to)),
-            From::Container(name) => namespace(name).and_then(|namespace| connects_from(&namespace, to)),
+            From::Container(_) => namespace(row.source).and_then(|namespace| connects_from(&namespace, to)),
             From::Internet | From::Lan => None,
         };
     }
