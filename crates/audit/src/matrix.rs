@@ -165,6 +165,7 @@ impl<'a, 'n> Paths<'a, 'n> {
             for other in self.others(here) {
                 match other.reach {
                     Reach::Host => self.from(other, &target, Way::Loopback, local(), &near),
+                    Reach::Own if other.on_lan || other.without_gateway => {}
                     Reach::Own => self.from(other, &target, Way::Gateway, other.gateway(), &outside),
                     _ => {}
                 }
@@ -193,7 +194,8 @@ impl<'a, 'n> Paths<'a, 'n> {
         let Some(range) = port.published.filter(|range| is_listed(*range)) else {
             return;
         };
-        if here.on_lan {
+        // Docker publishes nothing there, and says nothing.
+        if here.on_lan || here.internal {
             return;
         }
         let target = Target {
@@ -269,6 +271,8 @@ impl<'a, 'n> Paths<'a, 'n> {
             }
             let host = if here.on_lan {
                 blocked("macvlan and ipvlan keep the host's own interface away from their containers")
+            } else if here.without_gateway {
+                blocked("the host has no address on its network")
             } else {
                 reached("the host is on every bridge")
             };
@@ -278,7 +282,9 @@ impl<'a, 'n> Paths<'a, 'n> {
 
     /// A container's own address, for a machine on the LAN.
     fn from_neighbour(&self, here: &Neighbour<'_>) -> Told {
-        if here.on_lan {
+        if here.internal {
+            blocked("an internal network lets nobody in")
+        } else if here.on_lan {
             reached("macvlan and ipvlan put the container on the LAN")
         } else if self.direct_drop() {
             blocked("Engine 28's raw rule drops it")

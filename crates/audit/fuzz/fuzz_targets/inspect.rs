@@ -10,7 +10,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     engine.add_version(data);
     engine.add_info(data);
     let estate = Estate {
-        projects: vec![inspect::read("i.json", data, false), inspect::read("engine", data, true)],
+        projects: vec![inspect::read("i.json", data, None), inspect::read("engine", data, Some("docker"))],
         engine: Some(engine),
         host: None,
     };

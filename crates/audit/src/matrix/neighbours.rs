@@ -12,6 +12,8 @@ pub(super) struct Neighbour<'a> {
     pub(super) internal: bool,
     /// macvlan or ipvlan: a machine of the LAN, behind no bridge of this host.
     pub(super) on_lan: bool,
+    /// The host has no address on its networks.
+    pub(super) without_gateway: bool,
     /// Its networks, as the engine names them; and whether containers on them reach each other.
     networks: Vec<(String, bool)>,
 }
@@ -24,8 +26,9 @@ pub(super) fn neighbours(estate: &Estate) -> Vec<Neighbour<'_>> {
             place,
             reach: estate.reach(place),
             joined: !estate.joined(place).is_empty(),
-            internal: is_internal(place),
-            on_lan: is_on_lan(place),
+            internal: place.is_internal(),
+            on_lan: place.is_on_lan(),
+            without_gateway: place.is_without_gateway(),
             networks: networks(place),
         })
         .collect()
@@ -91,21 +94,4 @@ fn named(place: Place<'_>, key: &str) -> (String, bool) {
         None => format!("{}_{key}", place.project.name),
     };
     (name, open)
-}
-
-fn is_internal(place: Place<'_>) -> bool {
-    let mut networks = place.networks().peekable();
-    networks.peek().is_some() && networks.all(|network| network.internal)
-}
-
-fn is_on_lan(place: Place<'_>) -> bool {
-    let mut networks = place.networks().peekable();
-    let on_lan = |driver: &str| matches!(driver, "macvlan" | "ipvlan");
-    networks.peek().is_some()
-        && networks.all(|network| {
-            network
-                .driver
-                .as_ref()
-                .is_some_and(|driver| on_lan(&driver.value))
-        })
 }
