@@ -99,6 +99,9 @@ struct Target<'a> {
 /// An outcome and why.
 type Told = (Outcome, String);
 
+/// Beyond so many services the paths between projects are left out: there would be millions of them.
+pub const MANY: usize = 400;
+
 /// All paths to all services.
 pub fn matrix(estate: &Estate) -> Vec<Row<'_>> {
     let all = neighbours(estate);
@@ -311,8 +314,10 @@ impl<'a, 'n> Paths<'a, 'n> {
 
     /// Services beside this one that are not joined to it.
     fn others(&self, here: &'n Neighbour<'a>) -> impl Iterator<Item = &'n Neighbour<'a>> + use<'a, 'n> {
+        let all = self.all.len() <= MANY;
         self.all.iter().filter(move |other| {
             !std::ptr::eq(other.place.service, here.place.service)
+                && (all || std::ptr::eq(other.place.project, here.place.project))
                 && (!other.joined || other.reach == Reach::Host)
         })
     }

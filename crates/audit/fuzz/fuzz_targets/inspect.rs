@@ -2,6 +2,7 @@
 #![no_main]
 
 use cofferdam_audit::engine::Engine;
+use cofferdam_audit::matrix::matrix;
 use cofferdam_audit::model::Estate;
 use cofferdam_audit::{check, inspect};
 
@@ -14,5 +15,5 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
         engine: Some(engine),
         host: None,
     };
-    let _ = check(&estate);
+    let _ = (check(&estate), matrix(&estate));
 });

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use anstyle::Style;
-use cofferdam_audit::matrix::{From, Outcome, Row, Way, matrix};
+use cofferdam_audit::matrix::{From, MANY, Outcome, Row, Way, matrix};
 use cofferdam_audit::model::{Estate, Place, Protocol};
 use cofferdam_audit::report::Remark;
 use nix::sched::{CloneFlags, setns};
@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::observe::processes;
 use super::policy::{Judged, Profile};
 use crate::failure::Failure;
-use crate::output::{BAD, Call, FAINT, GOOD, table};
+use crate::output::{BAD, Call, FAINT, GOOD, note, table};
 
 /// On one host a connection is made at once or not at all.
 const PATIENCE: Duration = Duration::from_millis(700);
@@ -30,6 +30,11 @@ pub(super) fn show(call: &Call, estate: &Estate, probe: bool, all: bool) -> Resu
     let paths: Vec<Judged<'_>> = rows.into_iter().map(|row| profile.judge(row)).collect();
     let notes: Vec<Remark> = profile.notes.iter().map(Remark::from).collect();
     super::tell(&notes);
+    if estate.places().count() > MANY {
+        note(&format!(
+            "more than {MANY} services: paths between projects are left out"
+        ));
+    }
     let answer = Matrix {
         version: 1,
         paths,
@@ -57,13 +62,20 @@ fn text(paths: &[Judged<'_>], probe: bool, all: bool) -> String {
         ("COFFERDAM", 9),
     ];
     header.push(if probe { ("PROBE", 8) } else { ("BECAUSE", 0) });
+    // Names tell services apart only within a project.
+    let mut namespaces: Vec<&str> = paths.iter().map(|judged| judged.to_namespace.as_str()).collect();
+    namespaces.dedup();
+    let named = |namespace: Option<&str>, name: &str| match namespace {
+        Some(namespace) if namespaces.len() > 1 => format!("{namespace}/{name}"),
+        _ => name.to_owned(),
+    };
     let shown = paths.iter().map(|judged| {
         let row = &judged.row;
         let from = match &row.from {
             From::Internet => "internet".to_owned(),
             From::Lan => "lan".to_owned(),
             From::Host => "host".to_owned(),
-            From::Container(name) => name.clone(),
+            From::Container(name) => named(judged.from_namespace.as_deref(), name),
         };
         let seen = match row.probe {
             Some(true) => "reached",
@@ -79,7 +91,7 @@ fn text(paths: &[Judged<'_>], probe: bool, all: bool) -> String {
         };
         let cells = vec![
             from,
-            row.to.clone(),
+            named(Some(&judged.to_namespace), &row.to),
             format!("{}/{}", row.port, row.protocol),
             way(row.way).to_owned(),
             word(row.now).to_owned(),

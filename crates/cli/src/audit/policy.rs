@@ -32,6 +32,11 @@ pub(super) struct Judged<'a> {
     /// The path.
     #[serde(flatten)]
     pub(super) row: Row<'a>,
+    /// Policy namespaces: names of services repeat in other projects.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) from_namespace: Option<String>,
+    /// That of the service that is reached.
+    pub(super) to_namespace: String,
     /// Under the default profile, all of it enforced.
     pub(super) with_cofferdam: Outcome,
     /// Whose rule says so, in words.
@@ -122,6 +127,8 @@ impl Profile {
             false => (row.now, rule),
         };
         Judged {
+            from_namespace: row.source.map(namespace),
+            to_namespace: namespace(row.target),
             row,
             with_cofferdam,
             decided_by,
