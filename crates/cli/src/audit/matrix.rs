@@ -84,9 +84,10 @@ fn text(paths: &[Judged<'_>], probe: bool, all: bool) -> String {
         };
         // Where Cofferdam changes something, its reason is the one that is asked for.
         let changed = judged.with_cofferdam != row.now;
-        let last = match &judged.decided_by {
+        let last = match (&judged.decided_by, &judged.short) {
             _ if probe => seen.to_owned(),
-            Some(rule) if changed => rule.clone(),
+            (Some(rule), _) if changed && all => rule.clone(),
+            (_, Some(short)) if changed => short.clone(),
             _ => row.because.clone(),
         };
         let cells = vec![

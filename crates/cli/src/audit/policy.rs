@@ -42,6 +42,9 @@ pub(super) struct Judged<'a> {
     /// Whose rule says so, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) decided_by: Option<String>,
+    /// The same, for a narrow column: `egress: other-workloads`.
+    #[serde(skip)]
+    pub(super) short: Option<String>,
 }
 
 /// Everybody that Cofferdam would protect, and the classes of this host's prefixes.
@@ -64,7 +67,13 @@ struct Workload {
 /// One attempt, judged.
 struct Verdict {
     allowed: bool,
-    rule: Option<String>,
+    rule: Option<Deciding>,
+}
+
+/// The rule that decided.
+struct Deciding {
+    words: String,
+    short: String,
 }
 
 // === impl Profile ===
@@ -118,20 +127,19 @@ impl Profile {
             false => verdicts.into_iter().next(),
         };
         let rule = rule.and_then(|verdict| verdict.rule);
-        let (with_cofferdam, decided_by) = match partly {
-            true => (
-                Outcome::Unknown,
-                rule.map(|rule| format!("{rule}, from some addresses alone")),
-            ),
-            false if allowed == 0 => (Outcome::Blocked, rule),
-            false => (row.now, rule),
+        let some = if partly { ", from some addresses alone" } else { "" };
+        let with_cofferdam = match partly {
+            true => Outcome::Unknown,
+            false if allowed == 0 => Outcome::Blocked,
+            false => row.now,
         };
         Judged {
             from_namespace: row.source.map(namespace),
             to_namespace: namespace(row.target),
             row,
             with_cofferdam,
-            decided_by,
+            decided_by: rule.as_ref().map(|rule| format!("{}{some}", rule.words)),
+            short: rule.map(|rule| rule.short),
         }
     }
 
@@ -223,14 +231,17 @@ fn verdict(ends: &[EndExplanation], names: [Option<&String>; 2], observed: [bool
         let allowed = end.action == Some(Action::Allow);
         let watched = observed[index] && !allowed;
         rule = end.rules.last().map(|last| {
-            format!(
-                "{} of {}: {} ({}){}",
-                end.direction.name(),
-                names[index].map_or("", String::as_str),
-                last.rule.name,
-                last.rule.source,
-                if watched { ", observed only" } else { "" },
-            )
+            let direction = end.direction.name();
+            let name = &last.rule.name;
+            Deciding {
+                words: format!(
+                    "{direction} of {}: {name} ({}){}",
+                    names[index].map_or("", String::as_str),
+                    last.rule.source,
+                    if watched { ", observed only" } else { "" },
+                ),
+                short: format!("{direction}: {}", name.split('/').next_back().unwrap_or(name)),
+            }
         });
         if !allowed && !watched {
             return Verdict { allowed: false, rule };
