@@ -3,13 +3,13 @@
 
 use serde::Serialize;
 
-use crate::engine::Version;
 use crate::host::is_public;
 use crate::known::ports_of_image;
 use crate::model::{Estate, Place, Port, PortRange, Protocol, Reach};
 use neighbours::{Neighbour, neighbours};
 
 mod neighbours;
+mod outcomes;
 #[cfg(test)]
 mod tests;
 
@@ -227,29 +227,13 @@ impl<'a, 'n> Paths<'a, 'n> {
                     let outcome = if other.internal {
                         blocked("an internal network has no way out, to published ports either")
                     } else {
-                        near.clone()
+                        self.from_bridge(&target)
                     };
                     let at = if every { other.gateway() } else { dialled.clone() };
                     self.from(other, &target, Way::Gateway, at, &outcome);
                 }
                 _ => {}
             }
-        }
-    }
-
-    /// A published port, for whoever is not on this host.
-    fn from_outside(&self, port: &Port) -> Told {
-        let firewall = self.estate.host.as_ref().map(|host| &host.firewall);
-        if port.is_loopback() {
-            if self.leaks() {
-                reached("the engine is older than 28: neighbours reach loopback's ports")
-            } else {
-                blocked("it is published on loopback alone")
-            }
-        } else if firewall.is_some_and(|firewall| firewall.forward_drops) {
-            unknown("a rule in DOCKER-USER drops some of it")
-        } else {
-            reached("Docker's DNAT comes before the host's firewall")
         }
     }
 
@@ -281,35 +265,6 @@ impl<'a, 'n> Paths<'a, 'n> {
             };
             self.push(From::Host, None, &target, Way::Direct, at, &host);
         }
-    }
-
-    /// A container's own address, for a machine on the LAN.
-    fn from_neighbour(&self, here: &Neighbour<'_>) -> Told {
-        if here.internal {
-            blocked("an internal network lets nobody in")
-        } else if here.on_lan {
-            reached("macvlan and ipvlan put the container on the LAN")
-        } else if self.direct_drop() {
-            blocked("Engine 28's raw rule drops it")
-        } else if self.leaks() {
-            reached("a neighbour adds a route; engines before 28 let it through")
-        } else {
-            unknown("a neighbour may add a route; Engine 28 and newer drop it")
-        }
-    }
-
-    fn direct_drop(&self) -> bool {
-        self.estate
-            .host
-            .as_ref()
-            .is_some_and(|host| host.firewall.direct_drop)
-    }
-
-    /// Engines before 28.0.0 forward what a neighbour sends to a container's address or to loopback's ports.
-    fn leaks(&self) -> bool {
-        let engine = self.estate.engine.as_ref();
-        let old = engine.and_then(|engine| engine.is_before(&Version(28, 0, 0)));
-        old == Some(true) && !self.direct_drop()
     }
 
     /// Services beside this one that are not joined to it.

@@ -68,6 +68,21 @@ fn a_firewall_covers_host_mode_and_not_published_ports() {
     assert!(rows.iter().all(|row| row.to != "lone"));
 }
 
+/// Measured: Docker's DNAT leaves out what comes from bridges.
+#[test]
+fn a_firewall_covers_published_ports_from_other_bridges() {
+    let text = "services: {web: {image: w, ports: ['80:80']}, far: {image: f, networks: [other]}}\nnetworks: {other: {}}";
+    for (drops, wanted) in [(false, Outcome::Reached), (true, Outcome::Blocked)] {
+        let estate = estate(text, drops);
+        let rows = matrix(&estate);
+        assert_eq!(one(&rows, &container("far"), "web", Way::Gateway).now, wanted);
+        assert_eq!(
+            one(&rows, &From::Lan, "web", Way::Published).now,
+            Outcome::Reached
+        );
+    }
+}
+
 #[test]
 fn a_published_port_leads_to_the_one_inside() {
     let estate = estate(TEXT, false);
