@@ -243,7 +243,7 @@ fn root_the_table_of_paths_holds() {
     scene.serve("tool", "--net=host", "0.0.0.0:8080");
     scene.serve("db", "-p 15432:5432", "0.0.0.0:5432");
     scene.docker("network create --internal inside");
-    scene.serve("shut", "--network inside", "0.0.0.0:80");
+    scene.serve("shut", "--network inside -p 9900:80", "0.0.0.0:80");
     scene.docker("network create elsewhere");
     scene.serve("far", "--network elsewhere", "0.0.0.0:80");
     let inspect = |name: &str, what: &str| {
@@ -296,6 +296,10 @@ fn root_the_table_of_paths_holds() {
                 "LAN -> service on the gateway's address",
                 scene.lan_reaches(&format!("{gateway}:8080")),
             ),
+            (
+                "LAN -> port of a container on internal networks alone",
+                scene.lan_reaches(&format!("{HOST_V4}:9900")),
+            ),
         ]
     };
     let raw = "nft add table ip raw28; nft add chain ip raw28 prerouting '{ type filter hook prerouting priority raw; }'; \
@@ -304,22 +308,22 @@ fn root_the_table_of_paths_holds() {
         (
             "no firewall",
             ":",
-            [true, true, true, true, false, true, true, true],
+            [true, true, true, true, false, true, true, true, false],
         ),
         (
             "INPUT drops from the LAN",
             LAN_FIREWALL,
-            [false, true, true, true, false, true, true, false],
+            [false, true, true, true, false, true, true, false, false],
         ),
         (
             "INPUT drops",
             FIREWALL,
-            [false, true, false, false, false, true, true, false],
+            [false, true, false, false, false, true, true, false, false],
         ),
         (
             "raw drop",
             raw,
-            [true, true, true, true, false, true, false, true],
+            [true, true, true, true, false, true, false, true, false],
         ),
     ];
     for (state, script, wanted) in states {
@@ -331,15 +335,15 @@ fn root_the_table_of_paths_holds() {
             let wanted = wanted && !(direct && engine_is_28(&scene));
             assert_eq!(reached, wanted, "{state}: {row} (neighbour {LAN_V4})");
         }
+        matrix_agrees(&scene, state);
         if script.contains("inet host") {
             scene.on_host(NO_FIREWALL);
         }
     }
-    matrix_agrees(&scene);
 }
 
 /// The matrix says of each path that begins on this host what an attempt shows.
-fn matrix_agrees(scene: &Scene) {
+fn matrix_agrees(scene: &Scene, state: &str) {
     let answer = scene.audit(&["--matrix", "--probe", "--json"]);
     let paths = answer["paths"].as_array().expect("paths");
     let tried: Vec<_> = paths
@@ -349,7 +353,7 @@ fn matrix_agrees(scene: &Scene) {
     assert!(tried.len() >= 4, "{paths:?}");
     for path in tried {
         let reached = path["now"] == "reached";
-        assert_eq!(path["probe"].as_bool(), Some(reached), "{path}");
+        assert_eq!(path["probe"].as_bool(), Some(reached), "{state}: {path}");
     }
 }
 

@@ -34,7 +34,11 @@ const PACKAGES: &[(&str, &str)] = &[
 ];
 
 /// What only tests need.
-const TEST_PACKAGES: &[(&str, &str)] = &[("/usr/bin/psql", "postgresql"), ("/usr/sbin/sysctl", "procps")];
+const TEST_PACKAGES: &[(&str, &str)] = &[
+    ("/usr/bin/psql", "postgresql"),
+    ("/usr/sbin/sysctl", "procps"),
+    ("/usr/bin/podman", "podman"),
+];
 
 /// Servers and their load tools, for `root_soak` and `cargo xtask soak`.
 const SOAK_PACKAGES: &[(&str, &str)] = &[

@@ -43,6 +43,9 @@ const LETTERS: &[(char, &str)] = &[
     ('c', "cpu-shares"),
 ];
 
+/// Capabilities that Docker gives by default and Podman since its version 4 does not.
+const NOT_PODMANS: &[&str] = &["AUDIT_WRITE", "MKNOD", "NET_RAW"];
+
 /// Reads the words of a command line. `None` where they do not run or create a container.
 pub fn read(words: &[String]) -> Option<Project> {
     let run = words
@@ -56,6 +59,12 @@ pub fn read(words: &[String]) -> Option<Project> {
         service: Service::new("container", Origin::Command, at(run)),
         notes: Vec::new(),
     };
+    if words.iter().take(run).any(|word| word.ends_with("podman")) {
+        let dropped = NOT_PODMANS
+            .iter()
+            .map(|cap| Located::new((*cap).to_owned(), at(0)));
+        reader.service.cap_drop.extend(dropped);
+    }
     let mut here = run + 1;
     while let Some(word) = words
         .get(here)

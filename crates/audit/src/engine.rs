@@ -157,6 +157,9 @@ impl Engine {
                 .text_of("Name")
                 .is_some_and(|name| name.contains("Podman"))
         });
+        if self.podman {
+            self.at = Position::start("engine:podman");
+        }
     }
 
     /// Adds what `GET /info` answered.
@@ -180,6 +183,11 @@ impl Engine {
         if has("no-new-privileges") {
             self.no_new_privileges = Some(Located::new(true, self.at.clone()));
         }
+    }
+
+    /// What it is called, in a word.
+    pub fn word(&self) -> &'static str {
+        if self.podman { "podman" } else { "docker" }
     }
 
     /// The engine is older than `version`, as far as is known.

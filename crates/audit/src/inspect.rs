@@ -15,8 +15,9 @@ mod tests;
 
 pub use swarm::add_swarm;
 
-/// Reads a list of containers, of networks, of Swarm's services, or of several of them. `live` names each as `docker:NAME` instead of the file.
-pub fn read(file: &str, bytes: &[u8], live: bool) -> Project {
+/// Reads a list of containers, of networks, of Swarm's services, or of several of them. `live` is the word for the engine
+/// that answered: each is then named as `docker:NAME` instead of the file.
+pub fn read(file: &str, bytes: &[u8], live: Option<&str>) -> Project {
     let name: Arc<str> = Arc::from(file);
     let text = String::from_utf8_lossy(bytes);
     let loaded = yaml::load(&name, &text);
@@ -49,7 +50,7 @@ fn objects(document: &Node) -> &[Node] {
     }
 }
 
-fn container(node: &Node, live: bool) -> Service {
+fn container(node: &Node, live: Option<&str>) -> Service {
     let name = node
         .text_of("Name")
         .unwrap_or("?")
@@ -57,7 +58,7 @@ fn container(node: &Node, live: bool) -> Service {
         .to_owned();
     let reader = Reader {
         node,
-        live: live.then(|| Position::start(format!("docker:{name}"))),
+        live: live.map(|engine| Position::start(format!("{engine}:{name}"))),
     };
     let mut service = Service::new(name, Origin::Inspect, reader.at(node));
     service.id = node.text_of("Id").map(str::to_owned);
@@ -90,9 +91,24 @@ fn container(node: &Node, live: bool) -> Service {
     service.sysctls = reader.pairs(&["HostConfig", "Sysctls"]);
     service.labels = reader.pairs(&["Config", "Labels"]);
     service.links = reader.texts(&["HostConfig", "Links"]);
+    settle_bridge(&mut service);
     swarm::settle_copy(&mut service);
     service.extra_hosts = reader.extra_hosts();
     service
+}
+
+/// Podman says `bridge` whatever bridge it is, and calls its default one `podman`.
+fn settle_bridge(service: &mut Service) {
+    let default = |usage: &NetworkUse| matches!(usage.name.value.as_str(), "bridge" | "podman");
+    let Some(first) = service.networks.first().map(|usage| usage.name.value.clone()) else {
+        return;
+    };
+    if let Some(mode) = &mut service.network_mode
+        && mode.value == NetworkMode::Bridge
+        && !service.networks.iter().any(default)
+    {
+        mode.value = NetworkMode::Named(first);
+    }
 }
 
 /// Where `use_api_socket` puts the engine's socket.
@@ -267,14 +283,19 @@ impl Reader<'_> {
     }
 }
 
-fn network(node: &Node, live: bool) -> Network {
+fn network(node: &Node, live: Option<&str>) -> Network {
     let key = node.text_of("Name").unwrap_or("?").to_owned();
-    let at = if live {
-        Position::start(format!("docker:network {key}"))
-    } else {
-        node.at.clone()
+    let at = match live {
+        Some(engine) => Position::start(format!("{engine}:network {key}")),
+        None => node.at.clone(),
     };
-    let place = |node: &Node| if live { at.clone() } else { node.at.clone() };
+    let place = |node: &Node| {
+        if live.is_some() {
+            at.clone()
+        } else {
+            node.at.clone()
+        }
+    };
     let ipam = node
         .path(&["IPAM", "Config"])
         .map(Node::items)
@@ -285,6 +306,10 @@ fn network(node: &Node, live: bool) -> Network {
             .collect()
     };
     let options = node.get("Options").map(Node::entries).unwrap_or_default();
+    let told: Vec<String> = of_ipam("Gateway");
+    // Podman prints the address that there is not as `<nil>`.
+    let without_gateway = told.iter().any(|gateway| gateway == "<nil>");
+    let gateways = told.into_iter().filter(|gateway| gateway != "<nil>").collect();
     Network {
         name: None,
         driver: node
@@ -301,7 +326,8 @@ fn network(node: &Node, live: bool) -> Network {
         external: false,
         ipv6: node.get("EnableIPv6").and_then(Node::truth) == Some(true),
         subnets: of_ipam("Subnet"),
-        gateways: of_ipam("Gateway"),
+        gateways,
+        without_gateway,
         key,
         at,
     }

@@ -135,15 +135,7 @@ const fn known(
 
 /// What `port` of `service` is: by its image where that is known, else by the port. The flag says that both agree.
 pub fn known_port(service: &Service, port: u16) -> Option<(&'static Known, bool)> {
-    let image = service.image_name().unwrap_or_default();
-    let by_image = KNOWN.iter().find(|known| {
-        known.images.iter().any(|name| {
-            image
-                .strip_prefix(name)
-                .is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
-        })
-    });
-    if let Some(known) = by_image
+    if let Some(known) = by_image(service)
         && (known.ports.is_empty() || known.ports.contains(&port))
     {
         return Some((known, true));
@@ -152,6 +144,23 @@ pub fn known_port(service: &Service, port: u16) -> Option<(&'static Known, bool)
     // A web application may well sit on 8086 or 9000.
     let telling = !matches!(port, 7000 | 7474 | 8086 | 8123 | 9000 | 9092 | 9093 | 6380 | 2181);
     telling.then_some((by_port, false))
+}
+
+/// The first port of what its image is known for.
+pub(crate) fn ports_of_image(service: &Service) -> &'static [u16] {
+    let ports = by_image(service).map_or(&[][..], |known| known.ports);
+    ports.get(..1).unwrap_or_default()
+}
+
+fn by_image(service: &Service) -> Option<&'static Known> {
+    let image = service.image_name().unwrap_or_default();
+    KNOWN.iter().find(|known| {
+        known.images.iter().any(|name| {
+            image
+                .strip_prefix(name)
+                .is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+        })
+    })
 }
 
 /// The protocol of a port, where it is one in clear.

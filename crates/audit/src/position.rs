@@ -36,7 +36,7 @@ impl Position {
 
     /// No file: an object of the running host, such as `docker:web`.
     pub fn is_live(&self) -> bool {
-        ["docker:", "engine:", "host:", "run:"]
+        ["docker:", "podman:", "engine:", "host:", "run:"]
             .iter()
             .any(|scheme| self.file.starts_with(scheme))
     }

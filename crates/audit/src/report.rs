@@ -78,15 +78,9 @@ impl Report {
                 .filter(|finding| finding.suppressed.is_some())
                 .count(),
         };
-        let notes = notes.iter().map(|note| Remark {
-            file: note.at.file.to_string(),
-            line: note.at.line,
-            column: note.at.column,
-            text: note.text.clone(),
-        });
         Self {
             version: 1,
-            notes: notes.collect(),
+            notes: notes.iter().map(Remark::from).collect(),
             summary,
             findings,
         }
@@ -102,5 +96,18 @@ impl Report {
     /// Something at or above `severity` counts.
     pub fn fails(&self, severity: Severity) -> bool {
         self.counted().any(|finding| finding.severity >= severity)
+    }
+}
+
+// === impl Remark ===
+
+impl From<&Note> for Remark {
+    fn from(note: &Note) -> Self {
+        Self {
+            file: note.at.file.to_string(),
+            line: note.at.line,
+            column: note.at.column,
+            text: note.text.clone(),
+        }
     }
 }

@@ -155,8 +155,8 @@ fn changed_answers_of_engines_do_not_panic() {
         engine.add_info(input);
         check(&Estate {
             projects: vec![
-                inspect::read("i.json", input, false),
-                inspect::read("engine", input, true),
+                inspect::read("i.json", input, None),
+                inspect::read("engine", input, Some("docker")),
             ],
             engine: Some(engine),
             host: None,

@@ -27,7 +27,7 @@ fn estate(folder: &Path, kind: &str) -> Option<Estate> {
         any = true;
     }
     if let Some(bytes) = read("inspect.json") {
-        estate.projects.push(inspect::read("inspect.json", &bytes, false));
+        estate.projects.push(inspect::read("inspect.json", &bytes, None));
         any = true;
     }
     if let Some(bytes) = read("daemon.json") {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use cofferdam_audit::decision::{Baseline, Configuration, apply_comments};
 use cofferdam_audit::report::{self, Report};
-use cofferdam_audit::{Finding, Note, Severity};
+use cofferdam_audit::{Finding, Note, Position, Severity};
 
 use crate::args::{AuditArgs, AuditCommand, AuditFormat};
 use crate::failure::Failure;
@@ -18,6 +18,7 @@ mod gather;
 mod host;
 mod matrix;
 mod observe;
+mod policy;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -96,7 +97,8 @@ fn shown(
 fn tell(notes: &[report::Remark]) {
     const FEW: usize = 4;
     for one in notes.iter().take(if notes.len() > FEW { 0 } else { FEW }) {
-        note(&format!("{}:{}:{}: {}", one.file, one.line, one.column, one.text));
+        let at = Position::new(one.file.as_str(), one.line, one.column);
+        note(&format!("{at}: {}", one.text));
     }
     if notes.len() > FEW {
         note(&format!(

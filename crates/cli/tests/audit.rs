@@ -178,3 +178,72 @@ fn saved_answers_of_an_engine_and_saved_facts_are_judged() {
         assert!(rules.contains(&Some(rule)), "{rule} in {rules:?}");
     }
 }
+
+/// What `dist/audit` runs, as pre-commit and a runner of GitHub's run it.
+#[test]
+fn the_hook_and_the_action_run() {
+    let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dist/audit");
+    let read = |name: &str| fs::read_to_string(dist.join(name)).expect("a file of dist/audit");
+    let hooks = read("pre-commit-hooks.yaml");
+    let entry = hooks
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("entry: "))
+        .expect("an entry");
+    let folder = folder(&[("compose.yaml", GOOD), ("docker-compose.prod.yml", BAD)]);
+    let script = |text: &str| {
+        let program = Path::new(env!("CARGO_BIN_EXE_cofferdam"));
+        let path = format!(
+            "{}:{}",
+            program.parent().expect("a folder").display(),
+            std::env::var("PATH").unwrap_or_default()
+        );
+        Command::new("bash")
+            .args(["--noprofile", "--norc", "-eo", "pipefail", "-c", text])
+            .current_dir(folder.path())
+            .envs([
+                ("PATH", path.as_str()),
+                ("AUDIT_PATHS", "compose.yaml\ndocker-compose.prod.yml\n"),
+            ])
+            .envs([
+                ("SARIF", "out.sarif"),
+                ("FAIL_ON", "high"),
+                ("MATCHERS", "matchers.json"),
+            ])
+            .output()
+            .expect("bash")
+    };
+    assert_eq!(code(&script(&format!("{entry} compose.yaml"))), Some(0));
+    assert_eq!(
+        code(&script(&format!("{entry} docker-compose.prod.yml"))),
+        Some(1)
+    );
+    let action = read("action.yml");
+    let steps: Vec<String> = action
+        .split("run: |\n")
+        .skip(1)
+        .map(|rest| {
+            rest.lines()
+                .take_while(|line| line.starts_with("        "))
+                .collect::<Vec<_>>()
+                .join("\n")
+        })
+        .collect();
+    assert_eq!(steps.len(), 2, "{action}");
+    assert_eq!(code(&script(&steps[0])), Some(0));
+    let sarif: Value =
+        serde_json::from_str(&fs::read_to_string(folder.path().join("out.sarif")).expect("the SARIF file"))
+            .expect("SARIF");
+    assert_eq!(sarif["version"], "2.1.0");
+    let told = script(&steps[1]);
+    assert_eq!(code(&told), Some(1));
+    assert!(
+        text(&told).starts_with("::add-matcher::matchers.json\n"),
+        "{told:?}"
+    );
+    // The matchers take a line apart by single blanks and colons behind the severity.
+    let matchers: Value = serde_json::from_str(&read("problem-matchers.json")).expect("matchers");
+    let pattern = &matchers["problemMatcher"][0]["pattern"][0]["regexp"];
+    assert_eq!(pattern, r"^(?:critical|high)\s+(\S+) (\S+):(\d+):(\d+) (.+)$");
+    let line = "high     host-network docker-compose.prod.yml:4:19 web: ";
+    assert!(text(&told).lines().any(|told| told.starts_with(line)), "{told:?}");
+}

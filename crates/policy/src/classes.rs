@@ -70,6 +70,12 @@ pub fn base_prefixes() -> Vec<(IpNet, PeerClass)> {
         .collect()
 }
 
+/// The class of an address in this world.
+#[must_use]
+pub fn class(world: &World, address: IpAddr) -> PeerClass {
+    class_of(&class_prefixes(world), address)
+}
+
 /// The class of every prefix that has one, for this world.
 pub(crate) fn class_prefixes(world: &World) -> BTreeMap<IpNet, PeerClass> {
     let own = world

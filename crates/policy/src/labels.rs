@@ -22,6 +22,21 @@ pub const IDENTITY_KEYS: [&str; 7] = [
 /// `cofferdam.label.KEY=VALUE` is the identity label `KEY=VALUE`.
 pub const IDENTITY_PREFIX: &str = "cofferdam.label.";
 
+/// Keys that runtimes and build tools write. They say how a container came to be, not who it is.
+const RUNTIME_PREFIXES: [&str; 11] = [
+    "com.docker.",
+    "desktop.docker.io/",
+    "org.opencontainers.",
+    "org.label-schema.",
+    "io.podman.",
+    "io.buildah.",
+    "io.containers.",
+    "io.containerd.",
+    "io.cri-containerd.",
+    "io.kubernetes.",
+    "org.mobyproject.",
+];
+
 const DIRECTIVE_PREFIX: &str = "cofferdam.";
 const PROTECT: &str = "cofferdam.protect";
 const MODE: &str = "cofferdam.mode";
@@ -163,6 +178,12 @@ pub fn selectable(labels: &Labels, extra_keys: &[String]) -> Labels {
     seen
 }
 
+/// The key is a runtime's or a build tool's own: no selector sees it.
+#[must_use]
+pub fn is_runtimes(key: &str) -> bool {
+    RUNTIME_PREFIXES.iter().any(|prefix| key.starts_with(prefix))
+}
+
 /// Reads the `cofferdam.*` labels of a workload.
 #[must_use]
 pub fn directives(labels: &Labels) -> Directives {
@@ -226,6 +247,23 @@ fn key_character(c: char) -> bool {
 // === impl LabelError ===
 
 impl LabelError {
+    /// It is about `cofferdam.protect`, where what is not understood protects.
+    #[must_use]
+    pub fn is_protect(&self) -> bool {
+        matches!(self, Self::Directive { key, .. } if *key == PROTECT)
+    }
+
+    /// The key of the directive that is not understood.
+    #[must_use]
+    pub fn key(&self) -> Option<&str> {
+        match self {
+            Self::Directive { key, .. } => Some(key),
+            Self::UnknownDirective(key) => Some(key),
+            Self::Opening(error) => Some(error.label),
+            _ => None,
+        }
+    }
+
     /// What would be right, without the word `hint`.
     #[must_use]
     pub fn hint(&self) -> String {

@@ -25,7 +25,7 @@ mod suggest;
 mod types;
 mod yaml;
 
-pub use classes::base_prefixes;
+pub use classes::{base_prefixes, class};
 pub use compile::{CompileError, Compiler, PORTS, PREFIXES, ROWS, compile, compile_with};
 pub use decide::{Judge, decide, decide_with};
 pub use documents::{Diagnostic, Document};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use cofferdam_audit::compose::{self, Given};
 use cofferdam_audit::decision::apply_comments;
+use cofferdam_audit::matrix::matrix;
 use cofferdam_audit::model::Estate;
 use cofferdam_audit::report::{Report, html, junit, sarif};
 use cofferdam_audit::{Severity, check};
@@ -22,6 +23,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
         projects: vec![read.project],
         ..Estate::default()
     };
+    let _ = matrix(&estate);
     let mut findings = check(&estate);
     let notes = apply_comments(&read.comments, &estate.projects, &mut findings);
     assert!(findings.iter().all(|finding| finding.at.line > 0 && finding.at.column > 0));

@@ -2,6 +2,7 @@
 #![no_main]
 
 use cofferdam_audit::engine::Engine;
+use cofferdam_audit::matrix::matrix;
 use cofferdam_audit::model::Estate;
 use cofferdam_audit::{check, inspect};
 
@@ -10,9 +11,9 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     engine.add_version(data);
     engine.add_info(data);
     let estate = Estate {
-        projects: vec![inspect::read("i.json", data, false), inspect::read("engine", data, true)],
+        projects: vec![inspect::read("i.json", data, None), inspect::read("engine", data, Some("docker"))],
         engine: Some(engine),
         host: None,
     };
-    let _ = check(&estate);
+    let _ = (check(&estate), matrix(&estate));
 });

@@ -50,3 +50,14 @@ fn what_runs_nothing_is_nothing() {
     let half = line("docker run -p").expect("a container");
     assert_eq!(half.notes.len(), 2);
 }
+
+#[test]
+fn podman_gives_fewer_capabilities() {
+    let capable = |line: &str| {
+        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        read(&words).unwrap().services[0].has_capability("NET_RAW")
+    };
+    assert!(capable("docker run --net=host image"));
+    assert!(!capable("sudo podman run --net=host image"));
+    assert!(capable("podman run --cap-add NET_RAW image"));
+}

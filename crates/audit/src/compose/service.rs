@@ -311,6 +311,7 @@ fn network(entry: &Entry) -> Network {
         ipv6: node.get("enable_ipv6").and_then(Node::truth) == Some(true),
         subnets: of_ipam("subnet"),
         gateways: of_ipam("gateway"),
+        without_gateway: false,
     }
 }
 

@@ -213,7 +213,8 @@ impl Firewall {
         if chain == "DOCKER-USER" && drops {
             self.forward_drops = true;
         }
-        if table == "filter" && chain == "INPUT" && drops && words.len() <= 6 {
+        // `-A INPUT -s 10.0.0.9 -j DROP` stops one sender, `-A INPUT -j DROP` everybody.
+        if table == "filter" && chain == "INPUT" && drops && words.get(2) == Some(&"-j") {
             self.input_drops = true;
         }
         let input = table == "filter" && matches!(chain, "INPUT" | "ufw-user-input");

@@ -36,6 +36,14 @@ fn a_firewall_like_ufw_in_iptables() {
 }
 
 #[test]
+fn a_rule_about_one_sender_is_no_firewall() {
+    let line = "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -s 192.0.2.9 -j DROP\nCOMMIT\n";
+    assert!(!Firewall::from_iptables(line).input_drops);
+    let all = line.replace("-s 192.0.2.9 ", "");
+    assert!(Firewall::from_iptables(&all).input_drops);
+}
+
+#[test]
 fn a_firewall_in_nftables() {
     let text = br#"{"nftables":[
         {"chain":{"family":"inet","table":"filter","name":"input","hook":"input","policy":"drop"}},

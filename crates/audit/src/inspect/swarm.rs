@@ -15,7 +15,7 @@ pub fn add_swarm(project: &mut Project, bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let loaded = yaml::load(&Arc::from("engine:services"), &text);
     project.notes.extend(loaded.notes);
-    add(project, &loaded.documents, true);
+    add(project, &loaded.documents, Some("docker"));
 }
 
 /// What a copy publishes itself is `mode: host`; its network's mode is "default" whatever it joins.
@@ -29,14 +29,14 @@ pub(super) fn settle_copy(service: &mut Service) {
 }
 
 /// The mesh opens a port once on each node: one container gets it, or where none runs here the service itself.
-pub(super) fn add(project: &mut Project, documents: &[Node], live: bool) {
+pub(super) fn add(project: &mut Project, documents: &[Node], live: Option<&str>) {
     for node in documents.iter().flat_map(objects) {
         let Some(name) = node.path(&["Spec", "Name"]).and_then(Node::text) else {
             continue;
         };
         let ports = mesh_ports(
             node,
-            live.then(|| Position::start(format!("docker:service {name}"))),
+            live.map(|engine| Position::start(format!("{engine}:service {name}"))),
         );
         if ports.is_empty() {
             continue;

@@ -13,7 +13,7 @@ const TEXT: &str = r#"[{"Id":"1111","Name":"/db","State":{"Running":true},
 
 #[test]
 fn containers_and_networks() {
-    let project = read("engine.json", TEXT.as_bytes(), false);
+    let project = read("engine.json", TEXT.as_bytes(), None);
     let db = &project.services[0];
     assert_eq!(db.ports[0].key(), "49153:5432/tcp");
     assert!(db.ports[0].is_wildcard() && db.mounts[0].read_only && db.privileged.is_some());
@@ -30,7 +30,7 @@ fn containers_and_networks() {
 
 #[test]
 fn live_containers_have_a_name_instead_of_a_line() {
-    let project = read("engine", TEXT.as_bytes(), true);
+    let project = read("engine", TEXT.as_bytes(), Some("docker"));
     assert_eq!(project.services[0].ports[0].at.to_string(), "docker:db");
     assert!(project.services[0].at.is_live());
 }
@@ -44,7 +44,7 @@ const SWARM: &str = r#"[{"Id":"1","Name":"/web.1.x","Config":{"Labels":{"com.doc
 
 #[test]
 fn ports_of_the_mesh_belong_to_one_copy_or_to_the_service() {
-    let project = read("swarm.json", SWARM.as_bytes(), false);
+    let project = read("swarm.json", SWARM.as_bytes(), None);
     let ports = |service: usize| -> Vec<(String, bool, u32)> {
         let ports = project.services[service].ports.iter();
         ports
@@ -68,7 +68,7 @@ fn an_api_socket_is_a_socket_with_credentials() {
             r#"[{{"Name":"/a","HostConfig":{{}},"Config":{{"Env":[{environment}]}},
             "Mounts":[{{"Type":"bind","Source":"/run/docker.sock","Destination":"/var/run/docker.sock","RW":true}}]}}]"#
         );
-        read("a.json", text.as_bytes(), false).services[0]
+        read("a.json", text.as_bytes(), None).services[0]
             .api_socket
             .clone()
     };
@@ -77,4 +77,25 @@ fn an_api_socket_is_a_socket_with_credentials() {
         Some(2)
     );
     assert_eq!(with(r#""DOCKER_CONFIG=/root/.docker""#), None);
+}
+
+/// As Podman 4.3 answers: every bridge is `bridge`, the default one is `podman`, no gateway is `<nil>`.
+#[test]
+fn podmans_bridges_are_told_apart() {
+    let text = r#"[
+      {"Name": "/own", "HostConfig": {"NetworkMode": "bridge"}, "NetworkSettings": {"Networks": {"inside": {}}}},
+      {"Name": "/shared", "HostConfig": {"NetworkMode": "bridge"}, "NetworkSettings": {"Networks": {"podman": {}}}},
+      {"Name": "inside", "Driver": "bridge", "Internal": true, "IPAM": {"Config": [{"Subnet": "10.89.0.0/24", "Gateway": "<nil>"}]}}
+    ]"#;
+    let project = read("engine", text.as_bytes(), Some("podman"));
+    let mode = |index: usize| {
+        project.services[index]
+            .network_mode
+            .clone()
+            .map(|mode| mode.value)
+    };
+    assert_eq!(mode(0), Some(NetworkMode::Named("inside".to_owned())));
+    assert_eq!(mode(1), Some(NetworkMode::Bridge));
+    assert_eq!(project.services[0].at.to_string(), "podman:own");
+    assert!(project.networks[0].without_gateway && project.networks[0].gateways.is_empty());
 }

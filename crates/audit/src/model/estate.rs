@@ -124,6 +124,31 @@ impl<'a> Place<'a> {
             .iter()
             .filter_map(move |usage| self.network(&usage.name.value))
     }
+
+    /// All its networks are internal.
+    pub fn is_internal(self) -> bool {
+        let mut networks = self.networks().peekable();
+        networks.peek().is_some() && networks.all(|network| network.internal)
+    }
+
+    /// All its networks are macvlan or ipvlan: a machine of the LAN, behind no bridge of this host.
+    pub fn is_on_lan(self) -> bool {
+        let mut networks = self.networks().peekable();
+        let on_lan = |driver: &str| matches!(driver, "macvlan" | "ipvlan");
+        networks.peek().is_some()
+            && networks.all(|network| {
+                network
+                    .driver
+                    .as_ref()
+                    .is_some_and(|driver| on_lan(&driver.value))
+            })
+    }
+
+    /// The host has no address on any of its networks.
+    pub fn is_without_gateway(self) -> bool {
+        let mut networks = self.networks().peekable();
+        networks.peek().is_some() && networks.all(|network| network.without_gateway)
+    }
 }
 
 /// A declared network that is the host's own: `external`, named `host`.

@@ -53,6 +53,8 @@ pub struct Network {
     pub subnets: Vec<String>,
     /// Gateways.
     pub gateways: Vec<String>,
+    /// The engine says that it has none: the host has no address there (Podman's internal networks).
+    pub without_gateway: bool,
 }
 
 // === impl NetworkMode ===

@@ -5,14 +5,15 @@ use std::net::IpAddr;
 use crate::finding::Severity;
 use crate::model::{Estate, Mount, MountKind, Place, Port, Reach};
 
-/// Ports that Docker really publishes, with their services: it ignores those of host mode, and refuses them where
-/// the network is another's.
+/// Ports that Docker really publishes, with their services: it ignores those of host mode, of internal networks and
+/// of macvlan, and refuses them where the network is another's.
 pub(super) fn published(estate: &Estate) -> impl Iterator<Item = (Place<'_>, &Port)> {
     estate
         .places()
         .filter(|place| {
             let alone = estate.joined(*place).is_empty();
-            alone && !matches!(estate.reach(*place), Reach::Host | Reach::None)
+            let bridged = !place.is_internal() && !place.is_on_lan();
+            alone && bridged && !matches!(estate.reach(*place), Reach::Host | Reach::None)
         })
         .flat_map(|place| place.service.ports.iter().map(move |port| (place, port)))
 }
@@ -89,6 +90,12 @@ pub(super) fn is_socket_proxy(place: Place<'_>) -> bool {
         .service
         .image_name()
         .is_some_and(|image| image.contains("socket-proxy") || image.contains("socket_proxy"))
+}
+
+/// `1 service`, `2 services`.
+pub(super) fn count(number: usize, word: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {word}{plural}")
 }
 
 /// `postgres on 5432, sshd on 22`, cut where it becomes long.

@@ -29,15 +29,17 @@ fn check(estate: &Estate, out: &mut Vec<Finding>) {
     if open.is_empty() {
         return;
     }
-    let bridged = |place: &Place<'_>| estate.reach(*place) == Reach::Own && estate.joined(*place).is_empty();
+    let bridged = |place: &Place<'_>| {
+        let own = estate.reach(*place) == Reach::Own && estate.joined(*place).is_empty();
+        own && !place.is_without_gateway()
+    };
     for place in estate.places().filter(bridged) {
-        let networks: Vec<&Network> = place.networks().collect();
-        let internal = !networks.is_empty() && networks.iter().all(|network| network.internal);
-        let is_bridge = |network: &&Network| {
+        let internal = place.is_internal();
+        let is_bridge = |network: &Network| {
             let driver = network.driver.as_ref();
             driver.is_none_or(|driver| driver.value == "bridge")
         };
-        if !networks.iter().all(is_bridge) {
+        if !place.networks().all(is_bridge) {
             continue;
         }
         let (severity, fact) = if internal {
@@ -58,6 +60,9 @@ fn check(estate: &Estate, out: &mut Vec<Finding>) {
     }
 }
 
+/// They hold published ports, which are told elsewhere.
+const PROXIES: &[&str] = &["docker-proxy", "conmon", "rootlessport"];
+
 /// What listens on every address, and the firewall lets in.
 fn open_services(host: &Host) -> Vec<String> {
     let owner = |listener: &Listener| {
@@ -66,7 +71,7 @@ fn open_services(host: &Host) -> Vec<String> {
     };
     host.listeners
         .iter()
-        .filter(|listener| listener.is_wildcard() && owner(listener) != "docker-proxy")
+        .filter(|listener| listener.is_wildcard() && !PROXIES.contains(&owner(listener).as_str()))
         .filter(|listener| host.firewall.lets_in(listener.protocol, listener.port))
         .map(|listener| {
             let text = format!("{}/{} {}", listener.port, listener.protocol, owner(listener));

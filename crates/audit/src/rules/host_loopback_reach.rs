@@ -46,8 +46,8 @@ fn check(estate: &Estate, out: &mut Vec<Finding>) {
                 place,
                 &place.service.mode_at(),
                 format!(
-                    "reaches {} services that are for this host alone: {}",
-                    reached.len(),
+                    "reaches {} meant for this host alone: {}",
+                    facts::count(reached.len(), "service"),
                     facts::list(&reached)
                 ),
             )

@@ -4,12 +4,15 @@ use crate::finding::{Finding, Severity};
 use crate::model::{Estate, NetworkMode, Reach};
 use crate::rule::{Needs, Reference, Rule};
 
+use super::facts;
+
 pub(super) const RULE: Rule = Rule {
     id: "ignored-ports",
     title: "Published ports that Docker ignores",
     severity: Severity::Low,
     needs: Needs::Files,
-    what: "`ports:` beside `network_mode: host`, `none`, `service:` or `container:`.",
+    what: "`ports:` beside `network_mode: host`, `none`, `service:` or `container:`, or of a service whose \
+         networks are all `internal`, macvlan or ipvlan.",
     why: "In host mode Docker starts the container and ignores them: the program listens wherever it \
          likes, on every address if it does so, and the address in `ports:` protects nothing. \
          Cofferdam reads them as what the user wanted open.",
@@ -33,6 +36,8 @@ fn check(estate: &Estate, out: &mut Vec<Finding>) {
             Reach::Host => "in host mode Docker ignores",
             Reach::None => "without a network Docker ignores",
             _ if joined => "with another container's network Docker refuses",
+            _ if place.is_internal() => "on internal networks alone Docker ignores",
+            _ if place.is_on_lan() => "on macvlan and ipvlan Docker ignores",
             _ => continue,
         };
         let narrow = reach == Reach::Host && place.service.ports.iter().any(|port| !port.is_wildcard());
@@ -46,10 +51,17 @@ fn check(estate: &Estate, out: &mut Vec<Finding>) {
             Finding::of(
                 place,
                 &port.at,
-                format!("{why} its {} published ports{fact}", place.service.ports.len()),
+                format!(
+                    "{why} its {}{fact}",
+                    facts::count(place.service.ports.len(), "published port")
+                ),
             )
             .severity(severity)
-            .fix("remove `ports`, or the network mode"),
+            .fix(if reach == Reach::Own && !joined {
+                "remove `ports`, or join a bridge that is not internal"
+            } else {
+                "remove `ports`, or the network mode"
+            }),
         );
     }
 }

@@ -32,10 +32,13 @@ fn check(estate: &Estate, out: &mut Vec<Finding>) {
             ),
             _ => (
                 Severity::Info,
-                format!(
-                    "shares loopback and ports with {} (through {way})",
-                    owner.service.name
-                ),
+                match names.as_slice() {
+                    [one] => format!("shares loopback and ports with {one}"),
+                    _ => format!(
+                        "shares loopback and ports with {} (through {way})",
+                        owner.service.name
+                    ),
+                },
             ),
         };
         out.push(

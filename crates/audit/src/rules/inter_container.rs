@@ -54,6 +54,10 @@ fn check(estate: &Estate, out: &mut Vec<Finding>) {
     out.push(
         Finding::new(at, message)
             .severity(severity)
-            .fix("`\"icc\": false` in daemon.json"),
+            .fix(if engine.podman {
+                "a network of its own for each project: `podman network create`"
+            } else {
+                "`\"icc\": false` in daemon.json"
+            }),
     );
 }

@@ -5,6 +5,8 @@ use crate::model::Estate;
 use crate::position::Position;
 use crate::rule::{Needs, Rule};
 
+use super::facts;
+
 pub(super) const RULE: Rule = Rule {
     id: "route-localnet",
     title: "An interface delivers packets for 127.0.0.1",
@@ -13,10 +15,13 @@ pub(super) const RULE: Rule = Rule {
     what: "`net.ipv4.conf.*.route_localnet` is 1 for an interface of the running host.",
     why: "The kernel then routes 127.0.0.0/8 like any network: containers of that bridge, or neighbours \
          on that link, reach services that are bound to loopback, if a rule sends them there.",
-    fix: "`sysctl net.ipv4.conf.IFACE.route_localnet=0`; engines before 28 and some proxies set it.",
+    fix: "`sysctl net.ipv4.conf.IFACE.route_localnet=0`; engines before 28, Podman and some proxies set it.",
     references: &[],
     check,
 };
+
+/// How interfaces of Docker, compose and Podman begin.
+const BRIDGES: &[&str] = &["docker", "br-", "podman", "cni-"];
 
 fn check(estate: &Estate, out: &mut Vec<Finding>) {
     let Some(host) = &estate.host else { return };
@@ -24,17 +29,21 @@ fn check(estate: &Estate, out: &mut Vec<Finding>) {
         if !on || interface == "lo" {
             continue;
         }
-        let bridge = interface.starts_with("docker") || interface.starts_with("br-");
+        let bridge = BRIDGES.iter().any(|bridge| interface.starts_with(bridge));
         let (severity, who) = if bridge {
             (Severity::Medium, "containers on that bridge")
         } else {
             (Severity::High, "neighbours on that link")
         };
         let services = host.loopback_listeners().count();
+        let severity = if services == 0 { Severity::Low } else { severity };
         out.push(
             Finding::new(
                 &Position::start("host:sysctl"),
-                format!("{interface} delivers packets for 127.0.0.0/8: {who} may reach {services} services that are for the host alone"),
+                format!(
+                    "{interface} delivers packets for 127.0.0.0/8: {who} may reach {} meant for the host alone",
+                    facts::count(services, "service")
+                ),
             )
             .severity(severity)
             .sure(Confidence::Likely)

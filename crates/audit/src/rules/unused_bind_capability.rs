@@ -1,4 +1,4 @@
-//! `unused-bind-capability`: nET_BIND_SERVICE is kept and not used.
+//! `unused-bind-capability`: NET_BIND_SERVICE is kept and not used.
 
 use crate::finding::{Confidence, Finding, Severity};
 use crate::model::Estate;

@@ -28,7 +28,11 @@ fn check(estate: &Estate, out: &mut Vec<Finding>) {
         out.push(
             Finding::new(&engine.at, "root in a container is root of the host")
                 .severity(Severity::Info)
-                .fix("`\"userns-remap\": \"default\"` in daemon.json, or a rootless engine"),
+                .fix(if engine.podman {
+                    "`--userns=auto`, or rootless Podman"
+                } else {
+                    "`\"userns-remap\": \"default\"` in daemon.json, or a rootless engine"
+                }),
         );
     }
 }

@@ -1,12 +1,13 @@
 //! Asks a running engine, Docker or Podman, over its socket. Reads only.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
 use cofferdam_audit::engine::Engine;
 use cofferdam_audit::model::Project;
-use cofferdam_audit::{Note, Position, inspect};
+use cofferdam_audit::{Located, Note, Position, inspect};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::Request;
 use hyper_util::rt::TokioIo;
@@ -67,6 +68,7 @@ pub(super) fn ask(named: Option<&Path>) -> Result<Option<Answer>, Failure> {
 
 async fn ask_all(socket: &Path) -> Result<Answer, String> {
     let mut engine = Engine::unknown(Position::start("engine:docker"));
+    let mut images = HashMap::new();
     engine.add_version(&get(socket, "/version").await?);
     engine.add_info(&get(socket, "/info").await?);
     let listed = get(socket, "/containers/json").await?;
@@ -79,9 +81,14 @@ async fn ask_all(socket: &Path) -> Result<Answer, String> {
             containers.push(bytes);
         }
     }
-    let mut project = inspect::read("engine:networks", &get(socket, "/networks").await?, true);
+    let live = Some(engine.word());
+    let mut project = inspect::read("engine:networks", &get(socket, "/networks").await?, live);
     for bytes in containers {
-        let one = inspect::read("engine:containers", &bytes, true);
+        let mut one = inspect::read("engine:containers", &bytes, live);
+        let image = image_labels(socket, &bytes, &mut images).await;
+        one.services
+            .iter_mut()
+            .for_each(|service| subtract(&mut service.labels, image));
         project.services.extend(one.services);
         project.notes.extend(one.notes);
     }
@@ -96,6 +103,37 @@ async fn ask_all(socket: &Path) -> Result<Answer, String> {
         }
     }
     Ok(Answer { project, engine })
+}
+
+/// The labels of a container's image; none where the image is gone.
+async fn image_labels<'i>(
+    socket: &Path,
+    container: &[u8],
+    known: &'i mut HashMap<String, HashMap<String, String>>,
+) -> &'i HashMap<String, String> {
+    let container: serde_json::Value = serde_json::from_slice(container).unwrap_or_default();
+    let image = container["Image"].as_str().unwrap_or_default().to_owned();
+    if !known.contains_key(&image) {
+        let bytes = get(socket, &format!("/images/{image}/json")).await;
+        let answer: serde_json::Value = bytes
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default();
+        let labels = serde_json::from_value(answer["Config"]["Labels"].clone());
+        known.insert(image.clone(), labels.unwrap_or_default());
+    }
+    known.entry(image).or_default()
+}
+
+/// What the image brings says nothing of who the container is. Compose also labels images with the project that built
+/// them: what it made itself keeps its project.
+fn subtract(labels: &mut Vec<(Located<String>, String)>, image: &HashMap<String, String>) {
+    const PROJECT: &str = "com.docker.compose.project";
+    const CONFIG_HASH: &str = "com.docker.compose.config-hash";
+    let composed = labels
+        .iter()
+        .any(|(key, value)| key.value == CONFIG_HASH && image.get(CONFIG_HASH) != Some(value));
+    labels.retain(|(key, value)| image.get(&key.value) != Some(value) || (composed && key.value == PROJECT));
 }
 
 async fn get(socket: &Path, path: &str) -> Result<Bytes, String> {

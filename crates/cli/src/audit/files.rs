@@ -45,6 +45,7 @@ pub(super) struct Found {
 /// Looks at every path.
 pub(super) fn find(paths: &[PathBuf]) -> Result<Found, Failure> {
     let mut found = Found::default();
+    let mut named: BTreeMap<PathBuf, Vec<String>> = BTreeMap::new();
     for path in paths {
         let metadata = fs::metadata(path).map_err(|error| super::cannot("read", path, &error))?;
         if metadata.is_dir() {
@@ -52,10 +53,31 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<Found, Failure> {
         } else if path.extension().is_some_and(|end| end == "json") {
             found.json.push(shown(path));
         } else {
-            found.projects.push(vec![shown(path)]);
+            let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            named.entry(folder).or_default().push(name);
         }
     }
+    for (folder, names) in named {
+        together(&folder, &names, &mut found);
+    }
     Ok(found)
+}
+
+/// Named files are a project each, but for a file beside its override: pre-commit names both.
+fn together(folder: &Path, names: &[String], found: &mut Found) {
+    let whole = |name: &String| shown(&folder.join(name));
+    let pair = compose::default_files(names);
+    let pair = if pair.len() > 1 { pair } else { Vec::new() };
+    if !pair.is_empty() {
+        found.projects.push(pair.iter().map(whole).collect());
+    }
+    let others = names.iter().filter(|name| !pair.contains(name));
+    found.projects.extend(others.map(|name| vec![whole(name)]));
 }
 
 /// Reads all projects, on every core.

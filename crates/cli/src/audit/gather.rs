@@ -69,7 +69,7 @@ fn from_files(args: &AuditArgs, gathered: &mut Gathered) -> Result<(), Failure> 
     }
     for path in &found.json {
         let bytes = fs::read(path).map_err(|error| super::cannot("read", Path::new(path), &error))?;
-        let project = inspect::read(path, &bytes, false);
+        let project = inspect::read(path, &bytes, None);
         if project.services.is_empty() && project.networks.is_empty() {
             gathered.estate.engine = Some(Engine::read_configuration(path, &bytes));
         } else {
@@ -89,7 +89,8 @@ fn live(args: &AuditArgs, gathered: &mut Gathered) -> Result<(), Failure> {
         Some(answer) => {
             estate.projects.push(answer.project);
             let mut engine = answer.engine;
-            if let Ok(bytes) = fs::read(&args.daemon_json) {
+            // Podman does not read it.
+            if let (false, Ok(bytes)) = (engine.podman, fs::read(&args.daemon_json)) {
                 engine.add_configuration(&args.daemon_json.to_string_lossy(), &bytes);
             }
             estate.engine = Some(engine);

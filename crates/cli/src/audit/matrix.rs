@@ -6,13 +6,16 @@ use std::thread;
 use std::time::Duration;
 
 use anstyle::Style;
-use cofferdam_audit::matrix::{From, Outcome, Row, Way, matrix};
-use cofferdam_audit::model::{Estate, Protocol};
+use cofferdam_audit::matrix::{From, MANY, Outcome, Row, Way, matrix};
+use cofferdam_audit::model::{Estate, Place, Protocol};
+use cofferdam_audit::report::Remark;
 use nix::sched::{CloneFlags, setns};
+use serde::Serialize;
 
 use super::observe::processes;
+use super::policy::{Judged, Profile};
 use crate::failure::Failure;
-use crate::output::{BAD, Call, FAINT, GOOD, table};
+use crate::output::{BAD, Call, FAINT, GOOD, note, table};
 
 /// On one host a connection is made at once or not at all.
 const PATIENCE: Duration = Duration::from_millis(700);
@@ -21,14 +24,35 @@ const PATIENCE: Duration = Duration::from_millis(700);
 pub(super) fn show(call: &Call, estate: &Estate, probe: bool, all: bool) -> Result<u8, Failure> {
     let mut rows = matrix(estate);
     if probe {
-        attempt_all(estate, &mut rows);
+        attempt_all(&mut rows);
     }
-    let answer = serde_json::json!({"version": 1, "paths": rows});
-    call.print(&answer, |_| text(&rows, probe, all))?;
+    let profile = Profile::of(estate);
+    let paths: Vec<Judged<'_>> = rows.into_iter().map(|row| profile.judge(row)).collect();
+    let notes: Vec<Remark> = profile.notes.iter().map(Remark::from).collect();
+    super::tell(&notes);
+    if estate.places().count() > MANY {
+        note(&format!(
+            "more than {MANY} services: paths between projects are left out"
+        ));
+    }
+    let answer = Matrix {
+        version: 1,
+        paths,
+        notes,
+    };
+    call.print(&answer, |answer| text(&answer.paths, probe, all))?;
     Ok(crate::OK)
 }
 
-fn text(rows: &[Row], probe: bool, all: bool) -> String {
+#[derive(Serialize)]
+struct Matrix<'a> {
+    version: u32,
+    paths: Vec<Judged<'a>>,
+    /// Labels that are not understood.
+    notes: Vec<Remark>,
+}
+
+fn text(paths: &[Judged<'_>], probe: bool, all: bool) -> String {
     let mut header = vec![
         ("FROM", 16),
         ("TO", 16),
@@ -38,39 +62,50 @@ fn text(rows: &[Row], probe: bool, all: bool) -> String {
         ("COFFERDAM", 9),
     ];
     header.push(if probe { ("PROBE", 8) } else { ("BECAUSE", 0) });
-    let shown = rows.iter().map(|row| {
+    // Names tell services apart only within a project.
+    let mut namespaces: Vec<&str> = paths.iter().map(|judged| judged.to_namespace.as_str()).collect();
+    namespaces.dedup();
+    let named = |namespace: Option<&str>, name: &str| match namespace {
+        Some(namespace) if namespaces.len() > 1 => format!("{namespace}/{name}"),
+        _ => name.to_owned(),
+    };
+    let shown = paths.iter().map(|judged| {
+        let row = &judged.row;
         let from = match &row.from {
             From::Internet => "internet".to_owned(),
             From::Lan => "lan".to_owned(),
             From::Host => "host".to_owned(),
-            From::Container(name) => name.clone(),
+            From::Container(name) => named(judged.from_namespace.as_deref(), name),
         };
         let seen = match row.probe {
             Some(true) => "reached",
             Some(false) => "blocked",
             None => "-",
         };
-        let last = if probe {
-            seen.to_owned()
-        } else {
-            row.because.clone()
+        // Where Cofferdam changes something, its reason is the one that is asked for.
+        let changed = judged.with_cofferdam != row.now;
+        let last = match (&judged.decided_by, &judged.short) {
+            _ if probe => seen.to_owned(),
+            (Some(rule), _) if changed && all => rule.clone(),
+            (_, Some(short)) if changed => short.clone(),
+            _ => row.because.clone(),
         };
         let cells = vec![
             from,
-            row.to.clone(),
+            named(Some(&judged.to_namespace), &row.to),
             format!("{}/{}", row.port, row.protocol),
             way(row.way).to_owned(),
             word(row.now).to_owned(),
-            word(row.with_cofferdam).to_owned(),
+            word(judged.with_cofferdam).to_owned(),
             last,
         ];
-        (style(row), cells)
+        (style(judged), cells)
     });
     table(&header, shown.collect(), all)
 }
 
-fn style(row: &Row) -> Style {
-    match (row.now, row.with_cofferdam) {
+fn style(judged: &Judged<'_>) -> Style {
+    match (judged.row.now, judged.with_cofferdam) {
         (Outcome::Reached, Outcome::Reached) => Style::new(),
         (Outcome::Reached, _) => BAD,
         (Outcome::Blocked, _) => GOOD,
@@ -97,11 +132,10 @@ fn word(outcome: Outcome) -> &'static str {
 }
 
 /// Tries the paths of TCP that begin on this host, from the network of whoever begins.
-fn attempt_all(estate: &Estate, rows: &mut [Row]) {
+fn attempt_all(rows: &mut [Row<'_>]) {
     let processes = processes();
-    let namespace = |name: &str| {
-        let place = estate.places().find(|place| place.service.name == *name)?;
-        let id = place.service.id.as_deref()?;
+    let namespace = |source: Option<Place<'_>>| {
+        let id = source?.service.id.as_deref()?;
         let (pid, _) = processes.iter().find(|(_, container)| container == id)?;
         File::open(format!("/proc/{pid}/ns/net")).ok()
     };
@@ -112,7 +146,7 @@ fn attempt_all(estate: &Estate, rows: &mut [Row]) {
         let to = SocketAddr::new(address, row.port);
         row.probe = match &row.from {
             From::Host => Some(connects(to)),
-            From::Container(name) => namespace(name).and_then(|namespace| connects_from(&namespace, to)),
+            From::Container(_) => namespace(row.source).and_then(|namespace| connects_from(&namespace, to)),
             From::Internet | From::Lan => None,
         };
     }

@@ -56,6 +56,33 @@ fn a_folder_gives_its_projects_with_their_overrides() {
 }
 
 #[test]
+fn an_override_that_is_named_beside_its_file_is_merged() {
+    let compose = "services:\n  a: {image: x}\n";
+    let names = [
+        "b/compose.override.yaml",
+        "b/compose.yaml",
+        "b/docker-compose.prod.yml",
+        "c/compose.override.yaml",
+    ];
+    let folder = folder(&names.map(|name| (name, compose)));
+    let paths: Vec<PathBuf> = names.iter().map(|name| folder.path().join(name)).collect();
+    let found = files::find(&paths).expect("found");
+    let ends: Vec<Vec<&str>> = found
+        .projects
+        .iter()
+        .map(|files| files.iter().filter_map(|file| file.rsplit('/').next()).collect())
+        .collect();
+    assert_eq!(
+        ends,
+        [
+            vec!["compose.yaml", "compose.override.yaml"],
+            vec!["docker-compose.prod.yml"],
+            vec!["compose.override.yaml"],
+        ]
+    );
+}
+
+#[test]
 fn a_path_that_is_not_there_is_an_error() {
     assert!(files::find(&[PathBuf::from("/nowhere/at/all")]).is_err());
 }

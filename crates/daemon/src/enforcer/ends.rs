@@ -101,8 +101,8 @@ pub(super) fn changes_in_place(old: &Compiled, new: &Compiled) -> bool {
     let mut ports = old.ports.iter().filter(|(key, _)| tables.contains(&key.table));
     rows.any(|(key, row)| {
         let now = new.rows.get(key);
-        now.map(|row| (row.verdict.action, row.table)) != Some((row.verdict.action, row.table))
-    }) || ports.any(|(key, port)| new.ports.get(key).map(|port| port.action) != Some(port.action))
+        now.map(|row| (row.verdict.effect, row.table)) != Some((row.verdict.effect, row.table))
+    }) || ports.any(|(key, port)| new.ports.get(key).map(|port| port.effect) != Some(port.effect))
         || old.prefixes != new.prefixes
 }
 

@@ -103,18 +103,8 @@ pub(crate) fn container_key(id: &ContainerId) -> String {
 
 /// `cofferdam.protect`; a value that is neither true nor false fails closed.
 fn asked_to_protect(directives: &labels::Directives) -> Option<bool> {
-    let unreadable = directives.problems.iter().any(is_protect);
+    let unreadable = directives.problems.iter().any(labels::LabelError::is_protect);
     directives.protect.or(unreadable.then_some(true))
-}
-
-fn is_protect(problem: &labels::LabelError) -> bool {
-    matches!(
-        problem,
-        labels::LabelError::Directive {
-            key: "cofferdam.protect",
-            ..
-        }
-    )
 }
 
 fn protected_by(inputs: &Inputs<'_>, name: &str, asked: Option<bool>, identity: &Labels) -> Option<String> {
@@ -197,7 +187,7 @@ fn container_openings(inputs: &Inputs<'_>, container: &Container) -> Vec<Opening
 }
 
 fn warning(problem: &labels::LabelError) -> String {
-    let effect = if is_protect(problem) {
+    let effect = if problem.is_protect() {
         "it is taken as true"
     } else {
         "it has no effect"

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use cofferdam_datapath::{EndBy, Ended, Ender, FlowEvent, Hook};
-use cofferdam_policy::{Action, Direction, Peer, PeerClass, PortValue, RowKey, RowValue, Step};
+use cofferdam_policy::{Action, Direction, Peer, PeerClass, Plane, PortValue, RowKey, RowValue, Step};
 use socket2::{SockAddr, Socket};
 
 use crate::support::{Stage, sockets_in};
@@ -106,7 +106,7 @@ pub(crate) fn end_by(stage: &Stage, namespaces: &[&Path], by: EndBy) -> Ended {
 /// One row of a subject: what it says of that peer.
 pub(crate) fn row(subject: u32, direction: Direction, peer: Peer, action: Action, rule: u32) -> Step {
     let verdict = PortValue {
-        action,
+        effect: action.into(),
         observe: false,
         rule,
         priority: 0,
@@ -116,6 +116,7 @@ pub(crate) fn row(subject: u32, direction: Direction, peer: Peer, action: Action
             subject,
             peer,
             direction,
+            plane: Plane::FIRST,
         },
         RowValue { verdict, table: 0 },
     )

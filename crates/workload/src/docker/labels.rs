@@ -1,21 +1,7 @@
 //! Which of a container's labels its creator gave, and which namespace they put it into.
 
 use cofferdam_policy::Labels;
-
-/// Keys that runtimes and build tools write. They say how a container came to be, not who it is.
-const RUNTIME_PREFIXES: [&str; 11] = [
-    "com.docker.",
-    "desktop.docker.io/",
-    "org.opencontainers.",
-    "org.label-schema.",
-    "io.podman.",
-    "io.buildah.",
-    "io.containers.",
-    "io.containerd.",
-    "io.cri-containerd.",
-    "io.kubernetes.",
-    "org.mobyproject.",
-];
+use cofferdam_policy::labels::is_runtimes;
 
 const PROJECT: &str = "com.docker.compose.project";
 /// Compose writes it on containers only, never on the images it builds.
@@ -50,10 +36,6 @@ pub(super) fn origin(all: &Labels, image: &Labels) -> Origin {
         labels,
         namespace: namespace.unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),
     }
-}
-
-fn is_runtimes(key: &str) -> bool {
-    RUNTIME_PREFIXES.iter().any(|prefix| key.starts_with(prefix))
 }
 
 #[cfg(test)]

@@ -2,20 +2,21 @@
 
 use std::path::Path;
 
-use cofferdam_policy::{Action, Compiled, Direction, Peer, PortValue, RowKey, RowValue};
+use cofferdam_policy::{Compiled, Direction, Effect, Peer, Plane, PortValue, RowKey, RowValue};
 
 use super::{Change, changes_in_place};
 
-fn policy(rows: &[(u32, u32, Action, u32)]) -> Compiled {
+fn policy(rows: &[(u32, u32, Effect, u32)]) -> Compiled {
     let mut compiled = Compiled::default();
-    for (subject, peer, action, rule) in rows {
+    for (subject, peer, effect, rule) in rows {
         let key = RowKey {
             subject: *subject,
             peer: Peer(*peer),
             direction: Direction::Ingress,
+            plane: Plane::FIRST,
         };
         let verdict = PortValue {
-            action: *action,
+            effect: *effect,
             observe: false,
             rule: *rule,
             priority: 0,
@@ -27,7 +28,7 @@ fn policy(rows: &[(u32, u32, Action, u32)]) -> Compiled {
 
 #[test]
 fn only_a_subject_that_stays_is_looked_at() {
-    use Action::{Allow, Deny};
+    use Effect::{Allow, Deny};
     let old = policy(&[(1, 300, Allow, 1)]);
     let same = [
         ("nothing", policy(&[(1, 300, Allow, 1)])),
