@@ -207,7 +207,7 @@ impl<'a, 'n> Paths<'a, 'n> {
             inside: port.target.first,
             protocol: port.protocol,
         };
-        let outside = self.from_outside(port);
+        let outside = self.for_outsider(port);
         let every = port.is_wildcard();
         let dialled = if every {
             local()
@@ -227,7 +227,7 @@ impl<'a, 'n> Paths<'a, 'n> {
                     let outcome = if other.internal {
                         blocked("an internal network has no way out, to published ports either")
                     } else {
-                        self.from_bridge(&target)
+                        self.for_bridge(&target)
                     };
                     let at = if every { other.gateway() } else { dialled.clone() };
                     self.from(other, &target, Way::Gateway, at, &outcome);
@@ -250,7 +250,7 @@ impl<'a, 'n> Paths<'a, 'n> {
                 protocol,
             };
             let at = here.address();
-            let neighbour = self.from_neighbour(here);
+            let neighbour = self.for_neighbour(here);
             self.push(From::Lan, None, &target, Way::Direct, at.clone(), &neighbour);
             let near = reached("one network");
             for other in self.others(here).filter(|other| here.meets(other, self.estate)) {

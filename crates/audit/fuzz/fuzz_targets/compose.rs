@@ -27,6 +27,10 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let mut findings = check(&estate);
     let notes = apply_comments(&read.comments, &estate.projects, &mut findings);
     assert!(findings.iter().all(|finding| finding.at.line > 0 && finding.at.column > 0));
+    // A report holds the pages of all rules: it costs ten times what reading costs, and reads nothing itself.
+    if data.len() % 8 != 0 {
+        return;
+    }
     let report = Report::new(findings, &notes);
     let _ = (sarif(&report, "0"), junit(&report, Severity::High), html(&report, "x"));
 });

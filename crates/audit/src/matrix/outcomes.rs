@@ -8,7 +8,7 @@ use crate::model::Port;
 impl Paths<'_, '_> {
     /// A published port, for a container of another bridge: Docker leaves its packets to the proxy, a process of the host,
     /// so that INPUT sees them.
-    pub(super) fn from_bridge(&self, target: &Target<'_>) -> Told {
+    pub(super) fn for_bridge(&self, target: &Target<'_>) -> Told {
         let firewall = self.estate.host.as_ref().map(|host| &host.firewall);
         let open = firewall.is_none_or(|firewall| firewall.lets_in(target.protocol, target.port));
         let engine = self.estate.engine.as_ref();
@@ -23,7 +23,7 @@ impl Paths<'_, '_> {
     }
 
     /// A published port, for whoever is not on this host.
-    pub(super) fn from_outside(&self, port: &Port) -> Told {
+    pub(super) fn for_outsider(&self, port: &Port) -> Told {
         let firewall = self.estate.host.as_ref().map(|host| &host.firewall);
         if port.is_loopback() {
             if self.leaks() {
@@ -39,7 +39,7 @@ impl Paths<'_, '_> {
     }
 
     /// A container's own address, for a machine on the LAN.
-    pub(super) fn from_neighbour(&self, here: &Neighbour<'_>) -> Told {
+    pub(super) fn for_neighbour(&self, here: &Neighbour<'_>) -> Told {
         if here.internal {
             blocked("an internal network lets nobody in")
         } else if here.on_lan {

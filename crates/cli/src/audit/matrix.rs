@@ -65,43 +65,58 @@ fn text(paths: &[Judged<'_>], probe: bool, all: bool) -> String {
     // Names tell services apart only within a project.
     let mut namespaces: Vec<&str> = paths.iter().map(|judged| judged.to_namespace.as_str()).collect();
     namespaces.dedup();
-    let named = |namespace: Option<&str>, name: &str| match namespace {
-        Some(namespace) if namespaces.len() > 1 => format!("{namespace}/{name}"),
-        _ => name.to_owned(),
-    };
+    let several = namespaces.len() > 1;
     let shown = paths.iter().map(|judged| {
-        let row = &judged.row;
-        let from = match &row.from {
-            From::Internet => "internet".to_owned(),
-            From::Lan => "lan".to_owned(),
-            From::Host => "host".to_owned(),
-            From::Container(name) => named(judged.from_namespace.as_deref(), name),
+        let last = if probe {
+            seen(&judged.row)
+        } else {
+            because(judged, all)
         };
-        let seen = match row.probe {
-            Some(true) => "reached",
-            Some(false) => "blocked",
-            None => "-",
-        };
-        // Where Cofferdam changes something, its reason is the one that is asked for.
-        let changed = judged.with_cofferdam != row.now;
-        let last = match (&judged.decided_by, &judged.short) {
-            _ if probe => seen.to_owned(),
-            (Some(rule), _) if changed && all => rule.clone(),
-            (_, Some(short)) if changed => short.clone(),
-            _ => row.because.clone(),
-        };
-        let cells = vec![
-            from,
-            named(Some(&judged.to_namespace), &row.to),
-            format!("{}/{}", row.port, row.protocol),
-            way(row.way).to_owned(),
-            word(row.now).to_owned(),
-            word(judged.with_cofferdam).to_owned(),
-            last,
-        ];
+        let mut cells = cells(judged, several);
+        cells.push(last.to_owned());
         (style(judged), cells)
     });
     table(&header, shown.collect(), all)
+}
+
+fn cells(judged: &Judged<'_>, several: bool) -> Vec<String> {
+    let row = &judged.row;
+    let named = |namespace: Option<&str>, name: &str| match namespace {
+        Some(namespace) if several => format!("{namespace}/{name}"),
+        _ => name.to_owned(),
+    };
+    let from = match &row.from {
+        From::Internet => "internet".to_owned(),
+        From::Lan => "lan".to_owned(),
+        From::Host => "host".to_owned(),
+        From::Container(name) => named(judged.from_namespace.as_deref(), name),
+    };
+    vec![
+        from,
+        named(Some(&judged.to_namespace), &row.to),
+        format!("{}/{}", row.port, row.protocol),
+        way(row.way).to_owned(),
+        word(row.now).to_owned(),
+        word(judged.with_cofferdam).to_owned(),
+    ]
+}
+
+fn seen(row: &Row<'_>) -> &'static str {
+    match row.probe {
+        Some(true) => "reached",
+        Some(false) => "blocked",
+        None => "-",
+    }
+}
+
+/// Where Cofferdam changes something, its reason is the one that is asked for.
+fn because<'j>(judged: &'j Judged<'_>, all: bool) -> &'j str {
+    let changed = judged.with_cofferdam != judged.row.now;
+    let rule = if all { &judged.decided_by } else { &judged.short };
+    match rule {
+        Some(rule) if changed => rule,
+        _ => &judged.row.because,
+    }
 }
 
 fn style(judged: &Judged<'_>) -> Style {
