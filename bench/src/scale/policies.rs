@@ -6,8 +6,8 @@ use anyhow::{Context, ensure};
 use cofferdam_datapath::Decider;
 use cofferdam_policy::documents::parse;
 use cofferdam_policy::{
-    Compiler, Direction, Document, Effect, IDENTITY_MIN, Identity, Labels, Peer, PeerClass, Protocol, Question,
-    Subject, World, plan,
+    Compiler, Direction, Document, Effect, IDENTITY_MIN, Identity, Labels, Peer, PeerClass, Protocol,
+    Question, Subject, World, plan,
 };
 use serde::Serialize;
 
@@ -50,7 +50,10 @@ const ALIKE: u32 = 10;
 
 pub(super) fn verdicts() -> anyhow::Result<Vec<RuleTime>> {
     let mut decider = Decider::open()?;
-    RULES.into_iter().map(|rules| verdict(&mut decider, rules)).collect()
+    RULES
+        .into_iter()
+        .map(|rules| verdict(&mut decider, rules))
+        .collect()
 }
 
 /// So many rules in policies of 100 each; the workload that is asked about has one of them.
@@ -69,7 +72,10 @@ fn verdict(decider: &mut Decider, rules: u32) -> anyhow::Result<RuleTime> {
         port: 1,
     };
     let answer = decider.decide(&question)?.verdict.context("no verdict")?;
-    ensure!(answer.effect == Effect::Allow, "rule 1 does not allow: {answer:?}");
+    ensure!(
+        answer.effect == Effect::Allow,
+        "rule 1 does not allow: {answer:?}"
+    );
     let time = decider.time(&question, TIMES)?;
     Ok(RuleTime {
         rules,
@@ -78,7 +84,10 @@ fn verdict(decider: &mut Decider, rules: u32) -> anyhow::Result<RuleTime> {
 }
 
 pub(super) fn compilations() -> anyhow::Result<Vec<CompileTime>> {
-    WORLDS.into_iter().map(|(workloads, policies)| compilation(workloads, policies)).collect()
+    WORLDS
+        .into_iter()
+        .map(|(workloads, policies)| compilation(workloads, policies))
+        .collect()
 }
 
 pub(super) fn compilation(workloads: u32, policies: u32) -> anyhow::Result<CompileTime> {
@@ -91,7 +100,10 @@ pub(super) fn compilation(workloads: u32, policies: u32) -> anyhow::Result<Compi
     let start = Instant::now();
     let old = compiler.compile(&world, &[])?;
     let compile_ms = ms(start);
-    let rules = world.documents.first_mut().and_then(|document| document.ingress.as_mut());
+    let rules = world
+        .documents
+        .first_mut()
+        .and_then(|document| document.ingress.as_mut());
     rules.context("no rules")?.pop();
     let start = Instant::now();
     let new = compiler.compile(&world, &old.rules)?;
@@ -139,7 +151,9 @@ fn world(workloads: u32, policies: u32, rules: u32) -> anyhow::Result<World> {
         });
     }
     for number in 0..policies {
-        world.documents.extend(policy(number, number % applications, applications, rules)?);
+        world
+            .documents
+            .extend(policy(number, number % applications, applications, rules)?);
     }
     Ok(world)
 }
@@ -147,7 +161,9 @@ fn world(workloads: u32, policies: u32, rules: u32) -> anyhow::Result<World> {
 fn policy(number: u32, application: u32, applications: u32, rules: u32) -> anyhow::Result<Vec<Document>> {
     let rule = |port: u32| {
         let peer = (application + port - 1) % applications;
-        format!("    - from: [{{podSelector: {{matchLabels: {{app: a{peer}}}}}}}]\n      ports: [{{port: {port}}}]\n")
+        format!(
+            "    - from: [{{podSelector: {{matchLabels: {{app: a{peer}}}}}}}]\n      ports: [{{port: {port}}}]\n"
+        )
     };
     let text = format!(
         "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: p{number}}}\nspec:\n  podSelector: {{matchLabels: {{app: a{application}}}}}\n  ingress:\n{}",
@@ -159,7 +175,10 @@ fn policy(number: u32, application: u32, applications: u32, rules: u32) -> anyho
 /// MiB of this process.
 fn resident() -> anyhow::Result<f64> {
     let text = std::fs::read_to_string("/proc/self/status")?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .context("no VmRSS")?;
     let kib: f64 = line.trim().trim_end_matches(" kB").trim().parse()?;
     Ok(kib / 1024.0)
 }
