@@ -43,7 +43,7 @@ complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "off" -d 'Switch
 complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "on" -d 'Switch enforcement on again'
 complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "explain" -d 'Say what would happen to a connection, and by which rule'
 complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "audit" -d 'Say what is exposed, to whom, and what to change'
-complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "policy" -d 'Show policies'
+complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "policy" -d 'Check, compare, test and explain policies, and show the built-in ones'
 complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "key" -d 'Show or rotate the key that signs handshakes'
 complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "config" -d 'Check the configuration'
 complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "version" -d 'Print the versions of this command and of the daemon'
@@ -161,13 +161,58 @@ complete -c cofferdam -n "__fish_cofferdam_using_subcommand audit; and not __fis
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand audit; and __fish_seen_subcommand_from explain" -l socket -d 'The daemon\'s socket' -r -F
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand audit; and __fish_seen_subcommand_from explain" -l json -d 'Print JSON instead of text'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand audit; and __fish_seen_subcommand_from explain" -s h -l help -d 'Print help'
-complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show" -l socket -d 'The daemon\'s socket' -r -F
-complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show" -l json -d 'Print JSON instead of text'
-complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
-complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show" -f -a "show" -d 'Print a built-in policy document'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show check diff explain test eval" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show check diff explain test eval" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show check diff explain test eval" -s h -l help -d 'Print help'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show check diff explain test eval" -f -a "show" -d 'Print a built-in policy document'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show check diff explain test eval" -f -a "check" -d 'Say whether policy files are valid, and what in them deserves a second look'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show check diff explain test eval" -f -a "diff" -d 'Say what would change between two folders of policies, for each pair of workloads and port'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show check diff explain test eval" -f -a "explain" -d 'Say what policies would do to a connection, by which rule, and which rules nearly matched'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show check diff explain test eval" -f -a "test" -d 'Run test files: workloads, policies, attempts and what must come of them'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show check diff explain test eval" -f -a "eval" -d 'Compare verdicts with those that a suite expects, cell by cell'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from show" -l socket -d 'The daemon\'s socket' -r -F
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from show" -l json -d 'Print JSON instead of text'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from check" -l workloads -d 'Workloads: a compose file, a workloads file, or what `cofferdam ps --json` printed; may be repeated' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from check" -l default -d 'The posture of workloads that no policy selects' -r -f -a "same-labels\t'Same labels talk; the world is reachable'
+strict\t'Same labels talk; the world is denied too'
+allow\t'Only explicit policies deny'
+networks\t'Workloads of one compose project talk; the world is reachable'
+lan-service\t'Same labels talk; the host and the LAN reach it'
+agent\t'The world\'s web servers are reachable, and nothing else'"
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from check" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from check" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from diff" -l workloads -d 'Workloads: a compose file, a workloads file, or what `cofferdam ps --json` printed; may be repeated' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from diff" -l default -d 'The posture of workloads that no policy selects' -r -f -a "same-labels\t'Same labels talk; the world is reachable'
+strict\t'Same labels talk; the world is denied too'
+allow\t'Only explicit policies deny'
+networks\t'Workloads of one compose project talk; the world is reachable'
+lan-service\t'Same labels talk; the host and the LAN reach it'
+agent\t'The world\'s web servers are reachable, and nothing else'"
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from diff" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from diff" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from explain" -l policies -d 'Policies: a file or a folder; may be repeated' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from explain" -l workloads -d 'Workloads: a compose file, a workloads file, or what `cofferdam ps --json` printed; may be repeated' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from explain" -l default -d 'The posture of workloads that no policy selects' -r -f -a "same-labels\t'Same labels talk; the world is reachable'
+strict\t'Same labels talk; the world is denied too'
+allow\t'Only explicit policies deny'
+networks\t'Workloads of one compose project talk; the world is reachable'
+lan-service\t'Same labels talk; the host and the LAN reach it'
+agent\t'The world\'s web servers are reachable, and nothing else'"
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from explain" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from explain" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from test" -l format -d 'How to print the result' -r -f -a "text\t'A line for each test that fails, and the sum'
+junit\t'`JUnit`, for CI'"
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from test" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from test" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from eval" -l cases -d 'The cases, plain or compressed by gzip' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from eval" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from eval" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from eval" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand key; and not __fish_seen_subcommand_from show rotate" -l socket -d 'The daemon\'s socket' -r -F
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand key; and not __fish_seen_subcommand_from show rotate" -l json -d 'Print JSON instead of text'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand key; and not __fish_seen_subcommand_from show rotate" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -4,6 +4,8 @@
 //! is run. Two things are read differently: a node is this host (there is one), and where upstream deletes the
 //! NetworkPolicy between two subtests without a line that says so, [`Cluster::begin`] does.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod conformance;
 
 use std::collections::BTreeMap;

@@ -36,8 +36,11 @@ type Port = (Protocol, Option<u16>);
 pub(super) fn diff(call: &Call, args: &DiffArgs) -> Result<u8, Failure> {
     let old = gather::valid(std::slice::from_ref(&args.old))?;
     let new = gather::valid(std::slice::from_ref(&args.new))?;
-    let ports = ports(old.iter().chain(&new));
+    let mut ports = ports(old.iter().chain(&new));
     let stages = [gather::stage(&args.world, old)?, gather::stage(&args.world, new)?];
+    let identities = stages.iter().flat_map(|stage| &stage.world.identities);
+    let named = identities.flat_map(|identity| &identity.named_ports);
+    ports.extend(named.map(|port| (port.protocol, Some(port.port))));
     let report = Report {
         version: cofferdam_api::VERSION,
         changes: changes(&stages, &ports),

@@ -207,7 +207,7 @@ impl<'s, 'i, 'w> Resolver<'s, 'i, 'w> {
         match &opening.peer {
             OpeningPeer::Class(class) => body.classes = bit(*class),
             OpeningPeer::Labels(wanted) => {
-                body.members = self.numbers(self.sets.carrying(&own.namespace, wanted).into_iter());
+                body.members = self.numbers(self.sets.carrying(&own.namespace, wanted));
             }
             OpeningPeer::Prefix(net) => body.nets.push(NetPeer {
                 net: canonical(*net),

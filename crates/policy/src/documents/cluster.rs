@@ -4,7 +4,7 @@ use crate::yaml::Node;
 use crate::{Direction, Effect, RuleText};
 
 use super::fields::closest;
-use super::network::{additions, head, refuse_ports_of_opened};
+use super::network::{additions, head, peers_field, refuse_ports_of_opened};
 use super::{
     Document, Fields, LabelSelector, Report, Rule, RulePeer, RulePort, Scope, Selection, Tier, peers, ports,
     read_selector,
@@ -120,19 +120,7 @@ fn rule(
     let mut fields = Fields::open(report, node, "a rule")?;
     let name = fields.text(report, "name");
     let effect = effect(report, &mut fields);
-    let (peers_field, other) = match direction {
-        Direction::Ingress => ("from", "to"),
-        Direction::Egress => ("to", "from"),
-    };
-    if fields.node(other).is_some() {
-        let hint = format!("{} rules have `{peers_field}`", direction.name());
-        report.at(
-            fields.key_place(other),
-            format!("`{other}` in an {} rule", direction.name()),
-            hint,
-        );
-        return None;
-    }
+    let peers_field = peers_field(report, &mut fields, direction)?;
     let items = fields.list(report, peers_field).unwrap_or_default();
     if items.is_empty() {
         let hint = "name at least one peer; everybody is `workloads`, `host`, `lan`, `metadata`, `multicast` and `world`";
@@ -145,15 +133,7 @@ fn rule(
     if !ports.is_empty() && peers.contains(&RulePeer::Opened) {
         refuse_ports_of_opened(report, ports_at);
     }
-    let is_named = |port: &RulePort| matches!(port, RulePort::Named(..));
-    let nameless = |peer: &RulePeer| matches!(peer, RulePeer::Net(_) | RulePeer::Class(_));
-    if direction == Direction::Egress && ports.iter().any(is_named) && peers.iter().any(nameless) {
-        report.at(
-            ports_at,
-            "only workloads have named ports",
-            "write the port's number, or a rule of its own for the other peers",
-        );
-    }
+    refuse_nameless(report, ports_at, direction, (&peers, &ports));
     let line = fields.at.line;
     fields.close(report);
     let name = name.unwrap_or_else(|| format!("{}[{number}]", direction.name()));
@@ -166,6 +146,24 @@ fn rule(
         peers,
         ports,
     })
+}
+
+/// Only workloads give their ports names.
+fn refuse_nameless(
+    report: &mut Report,
+    at: crate::yaml::Place,
+    direction: Direction,
+    (peers, ports): (&[RulePeer], &[RulePort]),
+) {
+    let is_named = |port: &RulePort| matches!(port, RulePort::Named(..));
+    let nameless = |peer: &RulePeer| matches!(peer, RulePeer::Net(_) | RulePeer::Class(_));
+    if direction == Direction::Egress && ports.iter().any(is_named) && peers.iter().any(nameless) {
+        report.at(
+            at,
+            "only workloads have named ports",
+            "write the port's number, or a rule of its own for the other peers",
+        );
+    }
 }
 
 fn effect(report: &mut Report, fields: &mut Fields<'_>) -> Option<Effect> {

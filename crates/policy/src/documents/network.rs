@@ -42,7 +42,6 @@ pub(super) fn read(report: &mut Report, mut fields: Fields<'_>) -> Option<Docume
         .clone()
         .unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned());
     let pods = read_selector(report, &mut spec, "podSelector").unwrap_or_default();
-    let types = spec.texts(report, "policyTypes");
     let place = format!("{}:{}", report.file(), head.line);
     let full_name = format!("{namespace}/{}", head.name);
     let mut directions = [Direction::Ingress, Direction::Egress].map(|direction| {
@@ -52,20 +51,7 @@ pub(super) fn read(report: &mut Report, mut fields: Fields<'_>) -> Option<Docume
             .filter_map(|(number, node)| rule(report, node, (&full_name, &namespace), direction, number));
         rules.collect::<Vec<Rule>>()
     });
-    let has_egress = !directions[1].is_empty();
-    let mut wanted = [types.as_ref().is_none_or(Vec::is_empty), false];
-    wanted[1] = wanted[0] && has_egress;
-    for (word, at) in types.unwrap_or_default() {
-        match word.as_str() {
-            "Ingress" => wanted[0] = true,
-            "Egress" => wanted[1] = true,
-            _ => report.at(
-                at,
-                format!("`{word}` is no type of policy"),
-                "write Ingress, Egress or both",
-            ),
-        }
-    }
+    let wanted = policy_types(report, &mut spec, !directions[1].is_empty());
     let additions = additions(report, &mut spec);
     spec.close(report);
     let egress = std::mem::take(&mut directions[1]);
@@ -86,6 +72,48 @@ pub(super) fn read(report: &mut Report, mut fields: Fields<'_>) -> Option<Docume
         until: additions.until,
         place,
     })
+}
+
+/// Ingress always and Egress where there are rules for it, unless `policyTypes` says which.
+fn policy_types(report: &mut Report, spec: &mut Fields<'_>, has_egress: bool) -> [bool; 2] {
+    let types = spec.texts(report, "policyTypes").unwrap_or_default();
+    if types.is_empty() {
+        return [true, has_egress];
+    }
+    let mut wanted = [false; 2];
+    for (word, at) in types {
+        match word.as_str() {
+            "Ingress" => wanted[0] = true,
+            "Egress" => wanted[1] = true,
+            _ => report.at(
+                at,
+                format!("`{word}` is no type of policy"),
+                "write Ingress, Egress or both",
+            ),
+        }
+    }
+    wanted
+}
+
+/// The field of a rule that names its peers, unless the other direction's is written.
+pub(super) fn peers_field(
+    report: &mut Report,
+    fields: &mut Fields<'_>,
+    direction: Direction,
+) -> Option<&'static str> {
+    let (own, other) = match direction {
+        Direction::Ingress => ("from", "to"),
+        Direction::Egress => ("to", "from"),
+    };
+    if fields.node(other).is_none() {
+        return Some(own);
+    }
+    report.at(
+        fields.key_place(other),
+        format!("`{other}` in an {} rule", direction.name()),
+        format!("{} rules have `{own}`", direction.name()),
+    );
+    None
 }
 
 /// `metadata`: the name, and what Kubernetes itself writes there.
@@ -120,11 +148,7 @@ pub(super) fn head(report: &mut Report, fields: &mut Fields<'_>) -> Option<Head>
         return None;
     };
     for (field, text) in [("name", Some(&name)), ("namespace", namespace.as_ref())] {
-        let bad = |text: &&String| {
-            let sign = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
-            text.is_empty() || text.len() > 253 || !text.bytes().all(sign)
-        };
-        if let Some(text) = text.filter(bad) {
+        if let Some(text) = text.filter(|text| !is_name(text)) {
             let at = metadata.value_place(field);
             report.at(
                 at,
@@ -139,6 +163,11 @@ pub(super) fn head(report: &mut Report, fields: &mut Fields<'_>) -> Option<Head>
         namespace,
         line,
     })
+}
+
+fn is_name(text: &str) -> bool {
+    let sign = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+    (1..=253).contains(&text.len()) && text.bytes().all(sign)
 }
 
 /// `observe`, `keep` and `until` of a `spec`.
@@ -170,19 +199,7 @@ fn rule(
     number: usize,
 ) -> Option<Rule> {
     let mut fields = Fields::open(report, node, "a rule")?;
-    let (peers_field, other) = match direction {
-        Direction::Ingress => ("from", "to"),
-        Direction::Egress => ("to", "from"),
-    };
-    if fields.node(other).is_some() {
-        let hint = format!("{} rules have `{peers_field}`", direction.name());
-        report.at(
-            fields.key_place(other),
-            format!("`{other}` in an {} rule", direction.name()),
-            hint,
-        );
-        return None;
-    }
+    let peers_field = peers_field(report, &mut fields, direction)?;
     let items = fields.list(report, peers_field).unwrap_or_default();
     let mut peers = peers::of_network_policy(report, items, namespace);
     if items.is_empty() {

@@ -109,7 +109,7 @@ fn exactly_one(report: &mut Report, mut fields: Fields<'_>, mut named: Vec<RuleP
     match named.len() {
         1 => named.pop(),
         // What it names was wrong, and has been reported.
-        0 if !empty && !(before && report.is_clean()) => None,
+        0 if !(empty || before && report.is_clean()) => None,
         0 => {
             report.at(at, "a peer names nobody", EXACTLY_ONE);
             None

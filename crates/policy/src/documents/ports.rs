@@ -44,15 +44,12 @@ fn network_port(report: &mut Report, mut fields: Fields<'_>) -> Option<RulePort>
     let has_end = fields.node("endPort").is_some();
     fields.close(report);
     if matches!(protocol, Protocol::ICMP | Protocol::ICMP6) {
-        if port.is_some() || has_end {
-            report.at(
-                port_at,
-                "ICMP has no ports",
-                "name a type instead, for example `type: 8` (echo request)",
-            );
-            return None;
+        if port.is_none() && !has_end {
+            return Some(RulePort::Range(range(protocol, kind, None)));
         }
-        return Some(RulePort::Range(range(protocol, kind, None)));
+        let hint = "name a type instead, for example `type: 8` (echo request)";
+        report.at(port_at, "ICMP has no ports", hint);
+        return None;
     }
     if kind.is_some() {
         report.at(
@@ -63,16 +60,23 @@ fn network_port(report: &mut Report, mut fields: Fields<'_>) -> Option<RulePort>
         return None;
     }
     let Some(port) = port else {
-        if has_end {
-            report.at(
-                end_at,
-                "`endPort` without `port`",
-                "write `port:` with the first port of the range",
-            );
-            return None;
+        if !has_end {
+            return Some(RulePort::Range(range(protocol, None, None)));
         }
-        return Some(RulePort::Range(range(protocol, None, None)));
+        let hint = "write `port:` with the first port of the range";
+        report.at(end_at, "`endPort` without `port`", hint);
+        return None;
     };
+    numbered_or_named(report, protocol, port, (end, end_at, has_end))
+}
+
+/// `port`, and `endPort` with its place and whether it is written.
+fn numbered_or_named(
+    report: &mut Report,
+    protocol: Protocol,
+    port: &Node,
+    (end, end_at, has_end): (Option<u16>, Place, bool),
+) -> Option<RulePort> {
     if let Value::Scalar { text, plain: false } = &port.value
         && text.parse::<u16>().is_ok()
     {
@@ -169,9 +173,13 @@ fn transport(
     }
     let port = own.fields(report, "destinationPort");
     own.close(report);
-    let Some(mut port) = port else {
-        return Some(RulePort::Range(range(protocol, None, None)));
-    };
+    match port {
+        Some(port) => destination_port(report, protocol, port),
+        None => Some(RulePort::Range(range(protocol, None, None))),
+    }
+}
+
+fn destination_port(report: &mut Report, protocol: Protocol, mut port: Fields<'_>) -> Option<RulePort> {
     let number = port.number(report, "number", PORTS);
     let ends = port.fields(report, "range");
     let has_both = number.is_some() && ends.is_some();

@@ -102,13 +102,26 @@ pub(crate) fn read(
     Some(selector)
 }
 
-fn expression(report: &mut Report, mut fields: Fields<'_>) -> Option<Expression> {
+fn operator(report: &mut Report, fields: &Fields<'_>, word: &str) -> Option<Operator> {
     const OPERATORS: [(&str, Operator); 4] = [
         ("In", Operator::In),
         ("NotIn", Operator::NotIn),
         ("Exists", Operator::Exists),
         ("DoesNotExist", Operator::DoesNotExist),
     ];
+    let known = OPERATORS.iter().find(|(name, _)| *name == word);
+    if known.is_none() {
+        let hint = closest(word, &OPERATORS.map(|(name, _)| name)).map_or_else(
+            || "operators are In, NotIn, Exists and DoesNotExist".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        );
+        let at = fields.value_place("operator");
+        report.at(at, format!("`{word}` is no operator"), hint);
+    }
+    known.map(|(_, operator)| *operator)
+}
+
+fn expression(report: &mut Report, mut fields: Fields<'_>) -> Option<Expression> {
     let key = fields.text(report, "key");
     let word = fields.text(report, "operator");
     let values = fields.texts(report, "values");
@@ -124,20 +137,7 @@ fn expression(report: &mut Report, mut fields: Fields<'_>) -> Option<Expression>
         fields.close(report);
         return None;
     };
-    let operator = OPERATORS
-        .iter()
-        .find(|(name, _)| *name == word)
-        .map(|(_, operator)| *operator);
-    let Some(operator) = operator else {
-        let hint = closest(&word, &OPERATORS.map(|(name, _)| name)).map_or_else(
-            || "operators are In, NotIn, Exists and DoesNotExist".to_owned(),
-            |near| format!("did you mean `{near}`?"),
-        );
-        report.at(
-            fields.value_place("operator"),
-            format!("`{word}` is no operator"),
-            hint,
-        );
+    let Some(operator) = operator(report, &fields, &word) else {
         fields.close(report);
         return None;
     };

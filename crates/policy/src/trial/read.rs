@@ -74,27 +74,7 @@ fn workload(report: &mut Report, mut fields: Fields<'_>) -> Option<Workload> {
     let namespace = fields.text(report, "namespace");
     let labels = fields.fields(report, "labels").map(|labels| labels.pairs(report));
     let profile = profile(report, &mut fields, "profile");
-    let mut ports = Vec::new();
-    if let Some(named) = fields.fields(report, "ports") {
-        for entry in named.entries() {
-            let text = match &entry.node.value {
-                Value::Scalar { text, .. } => text.as_str(),
-                _ => "",
-            };
-            match port(text) {
-                Some((protocol, port)) => ports.push(NamedPort {
-                    name: entry.key.clone(),
-                    protocol,
-                    port,
-                }),
-                None => report.at(
-                    entry.node.at,
-                    format!("{text:?} is no port"),
-                    "write 80, 80/tcp or 53/udp",
-                ),
-            }
-        }
-    }
+    let ports = named_ports(report, &mut fields);
     let mut address = None;
     if let Some(text) = fields.text(report, "address") {
         address = text.parse().ok();
@@ -119,6 +99,31 @@ fn workload(report: &mut Report, mut fields: Fields<'_>) -> Option<Workload> {
         address,
         profile,
     })
+}
+
+fn named_ports(report: &mut Report, fields: &mut Fields<'_>) -> Vec<NamedPort> {
+    let mut ports = Vec::new();
+    if let Some(named) = fields.fields(report, "ports") {
+        for entry in named.entries() {
+            let text = match &entry.node.value {
+                Value::Scalar { text, .. } => text.as_str(),
+                _ => "",
+            };
+            match port(text) {
+                Some((protocol, port)) => ports.push(NamedPort {
+                    name: entry.key.clone(),
+                    protocol,
+                    port,
+                }),
+                None => report.at(
+                    entry.node.at,
+                    format!("{text:?} is no port"),
+                    "write 80, 80/tcp or 53/udp",
+                ),
+            }
+        }
+    }
+    ports
 }
 
 fn profile(report: &mut Report, fields: &mut Fields<'_>, name: &'static str) -> Option<DefaultProfile> {
@@ -204,19 +209,7 @@ fn test(report: &mut Report, mut fields: Fields<'_>) -> Option<Test> {
         }
         found
     });
-    let action = match expect.as_deref() {
-        Some("allow") => Some(Action::Allow),
-        Some("deny") => Some(Action::Deny),
-        Some(other) => {
-            report.at(
-                fields.value_place("expect"),
-                format!("`{other}` is no verdict"),
-                "write `allow` or `deny`",
-            );
-            None
-        }
-        None => None,
-    };
+    let action = expect.and_then(|word| action(report, &fields, &word));
     fields.close(report);
     let (protocol, port) = ports?;
     Some(Test {
@@ -228,4 +221,19 @@ fn test(report: &mut Report, mut fields: Fields<'_>) -> Option<Test> {
         expect: action?,
         rule,
     })
+}
+
+fn action(report: &mut Report, fields: &Fields<'_>, word: &str) -> Option<Action> {
+    match word {
+        "allow" => Some(Action::Allow),
+        "deny" => Some(Action::Deny),
+        _ => {
+            report.at(
+                fields.value_place("expect"),
+                format!("`{word}` is no verdict"),
+                "write `allow` or `deny`",
+            );
+            None
+        }
+    }
 }
