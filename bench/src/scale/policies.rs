@@ -112,7 +112,10 @@ pub(super) fn compilation(workloads: u32, policies: u32) -> anyhow::Result<Compi
     let start = Instant::now();
     let steps = plan(&old, &new);
     let plan_ms = ms(start);
-    ensure!(!steps.install.is_empty(), "the change changed nothing");
+    ensure!(
+        !steps.install.is_empty() || !steps.retire.is_empty(),
+        "the change changed nothing"
+    );
     Ok(CompileTime {
         workloads,
         policies,

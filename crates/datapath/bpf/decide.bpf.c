@@ -15,13 +15,16 @@ int decide(struct __sk_buff *skb)
 {
 	const struct port_verdict *v;
 	struct decide_args args;
+	struct party peer = {};
 	struct question q;
 
 	if (bpf_skb_load_bytes(skb, ETHERNET_HEADER, &args, sizeof(args)))
 		return -1;
-	q = (struct question){ .peer = args.peer, .class = args.class, .region = args.region };
+	peer.peer = args.peer;
+	peer.class = args.class;
+	peer.region = args.region;
 	ask(&q, args.subject, args.direction, args.protocol, args.port);
-	v = lookup_verdict(&q);
+	v = lookup_verdict(&q, &peer);
 	args.found = v != NULL;
 	args.reason = v ? WHY_RULE : WHY_NO_POLICY;
 	if (v)

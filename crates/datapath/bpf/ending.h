@@ -16,6 +16,24 @@
 
 enum ending { LEAVE = 0, END = 1 };
 
+/* The flow that is looked at. Not on the stack, which has 512 bytes for all calls; one thread looks, and at one at a time. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct flow);
+} looked_at SEC(".maps");
+
+static __always_inline struct flow *look_at(__u8 protocol)
+{
+	__u32 zero = 0;
+	struct flow *f = bpf_map_lookup_elem(&looked_at, &zero);
+
+	if (f)
+		*f = (struct flow){ .protocol = protocol, .hook = HOOK_END };
+	return f;
+}
+
 /* Loopback and own addresses inside a namespace of its own are nobody's business: whoever joined it shares it. */
 static __always_inline int is_private(const struct side *s, const struct end *peer, const struct settings *settings)
 {
@@ -162,8 +180,8 @@ static __always_inline int is_off(void)
 static __always_inline int stream(struct bpf_iter_meta *meta, struct sock_common *skc, struct tcp_sock *tp)
 {
 	struct side s = {};
-	struct flow f = { .protocol = IPPROTO_TCP, .hook = HOOK_END };
 	struct verdict v = {};
+	struct flow *f;
 	int is_judged = is_judging();
 
 	if (skc->skc_state == TCP_LISTEN || skc->skc_state == TCP_CLOSE)
@@ -185,7 +203,8 @@ static __always_inline int stream(struct bpf_iter_meta *meta, struct sock_common
 			progress.missed++;
 		return 0;
 	}
-	if (is_off() || (has_numbers(&s) && !is_old(&s)) || !judge_stream(&s, &f, &v))
+	f = look_at(IPPROTO_TCP);
+	if (!f || is_off() || (has_numbers(&s) && !is_old(&s)) || !judge_stream(&s, f, &v))
 		return 0;
 	if (!can_destroy()) {
 		ask_daemon(meta, &s, bpf_get_socket_cookie(skc), skc->skc_family, IPPROTO_TCP);
@@ -194,7 +213,7 @@ static __always_inline int stream(struct bpf_iter_meta *meta, struct sock_common
 		return 0;
 	}
 	has_ended(&s);
-	record(&f, &v);
+	record(f, &v);
 	return 0;
 }
 
@@ -235,7 +254,7 @@ static __always_inline int datagrams(struct bpf_iter_meta *meta, struct udp_sock
 {
 	struct sock_common *skc = (struct sock_common *)sk;
 	struct side s = {};
-	struct flow f = { .protocol = IPPROTO_UDP, .hook = HOOK_END };
+	struct flow *f;
 	struct verdict v = {};
 	struct memory_key key;
 	const struct memory *m;
@@ -249,8 +268,9 @@ static __always_inline int datagrams(struct bpf_iter_meta *meta, struct udp_sock
 	cookie = bpf_get_socket_cookie(skc);
 	key = memory_key(cookie, &s.remote, s.remote_port, IPPROTO_UDP);
 	m = bpf_map_lookup_elem(&memories, &key);
-	if (!m || bpf_ktime_get_boot_ns() - m->time > (__u64)MEMORY_SECONDS * NS_PER_SECOND ||
-	    !judge_datagrams(&s, m, &f, &v))
+	f = look_at(IPPROTO_UDP);
+	if (!f || !m || bpf_ktime_get_boot_ns() - m->time > (__u64)MEMORY_SECONDS * NS_PER_SECOND ||
+	    !judge_datagrams(&s, m, f, &v))
 		return 0;
 	if (!can_destroy()) {
 		ask_daemon(meta, &s, cookie, skc->skc_family, IPPROTO_UDP);
@@ -259,7 +279,7 @@ static __always_inline int datagrams(struct bpf_iter_meta *meta, struct udp_sock
 		return 0;
 	}
 	progress.ended++;
-	record(&f, &v);
+	record(f, &v);
 	return 0;
 }
 

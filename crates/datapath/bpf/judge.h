@@ -41,20 +41,16 @@ static __always_inline int is_protected(const struct party *p)
 	return p->workload != 0 || (p->flags & ENTRY_PENDING);
 }
 
-/* What is asked about a peer, and the keys for it: one of each, since the stack is short. */
+/* The keys for all that is asked about one peer: one of each, since the stack is short. */
 struct question {
 	struct row_key key;
 	struct port_key block;
-	__u32 direction;
-	__u32 peer;
-	__u32 class;
-	__u32 region;
 };
 
 static __always_inline void ask(struct question *q, __u32 subject, __u32 direction, __u8 protocol, __u16 port)
 {
 	q->key.subject = subject;
-	q->direction = direction;
+	q->key.direction = direction;
 	q->block.bits = PORT_BITS_ALL;
 	q->block.protocol = protocol;
 	q->block.port[0] = port >> 8;
@@ -69,7 +65,7 @@ static __always_inline const struct port_verdict *lookup_row(struct question *q,
 	const struct row *row;
 
 	q->key.peer = peer;
-	q->key.direction = q->direction | plane << PLANE_SHIFT;
+	q->key.direction = (q->key.direction & ((1 << PLANE_SHIFT) - 1)) | plane << PLANE_SHIFT;
 	row = bpf_map_lookup_elem(&rows, &q->key);
 	if (!row)
 		return NULL;
@@ -90,19 +86,20 @@ static __always_inline const struct port_verdict *lookup_row(struct question *q,
  * and in the place of 1 or 2, for a protected peer whose address some rule names, the row beside it if that has the
  * smaller priority. Nearly always the first stage is the verdict.
  */
-static __always_inline const struct port_verdict *lookup_stages(struct question *q, __u32 observed)
+static __always_inline const struct port_verdict *lookup_stages(struct question *q, const struct party *peer,
+								__u32 observed)
 {
 	const struct port_verdict *v, *beside;
 	__u32 stage;
 
 	for (stage = 0; stage < PLANE_STAGES; stage++) {
-		v = lookup_row(q, q->peer, stage | observed);
+		v = lookup_row(q, peer->peer, stage | observed);
 		if (!v)
-			v = lookup_row(q, q->class, stage | observed);
+			v = lookup_row(q, peer->class, stage | observed);
 		if (!v)
 			return NULL;
-		if (q->region) {
-			beside = lookup_row(q, q->region, stage | observed | PLANE_BESIDE);
+		if (peer->region) {
+			beside = lookup_row(q, peer->region, stage | observed | PLANE_BESIDE);
 			if (beside && beside->priority < v->priority)
 				v = beside;
 		}
@@ -112,13 +109,13 @@ static __always_inline const struct port_verdict *lookup_stages(struct question 
 	return NULL;
 }
 
-static __always_inline const struct port_verdict *lookup_verdict(struct question *q)
+static __always_inline const struct port_verdict *lookup_verdict(struct question *q, const struct party *peer)
 {
-	const struct port_verdict *observed, *v = lookup_stages(q, 0);
+	const struct port_verdict *observed, *v = lookup_stages(q, peer, 0);
 
 	if (!v || v->action != ACT_ALLOW || !v->observe)
 		return v;
-	observed = lookup_stages(q, PLANE_OBSERVED);
+	observed = lookup_stages(q, peer, PLANE_OBSERVED);
 	return observed && observed->action == ACT_DENY ? observed : v;
 }
 
@@ -126,11 +123,11 @@ static __always_inline const struct port_verdict *lookup_verdict(struct question
 static __always_inline int judge_end(const struct party *subject, const struct party *peer, __u32 direction,
 				     __u8 protocol, __u16 port, struct verdict *out)
 {
-	struct question q = { .peer = peer->peer, .class = peer->class, .region = peer->region };
 	const struct port_verdict *v;
+	struct question q;
 
 	ask(&q, subject->subject, direction, protocol, port);
-	v = lookup_verdict(&q);
+	v = lookup_verdict(&q, peer);
 	out->direction = direction;
 	out->action = v ? v->action : ACT_DENY;
 	out->reason = v ? WHY_RULE : WHY_NO_POLICY;

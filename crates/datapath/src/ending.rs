@@ -22,7 +22,7 @@ use crate::sockets::run_iterator;
 use crate::{Error, Result};
 
 /// The map that is ours alone; all others are those of the hooks.
-const OWN_MAP: &str = "ends";
+const OWN_MAPS: [&str; 2] = ["ends", "looked_at"];
 /// How many entries one system call takes.
 const BATCH: u32 = 4096;
 
@@ -82,7 +82,7 @@ impl Ender {
         for mut map in open.open_object_mut().maps_mut() {
             let name = map.name().to_string_lossy().into_owned();
             let path = maps.join(&name);
-            if name == OWN_MAP || name.contains('.') {
+            if OWN_MAPS.contains(&name.as_str()) || name.contains('.') {
                 continue;
             }
             if path.exists() {

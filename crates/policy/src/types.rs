@@ -224,7 +224,7 @@ pub struct Subject {
     /// What its user opened.
     pub openings: Vec<Opening>,
     /// Its own posture; `None`: that of the world.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<DefaultProfile>,
 }
 
