@@ -1,6 +1,8 @@
 //! The cells of the cyclonus suite, in the reference verdict and in the compiled policy. The kernel's own decision runs
 //! them in `crates/datapath/tests/conformance.rs`.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod conformance;
 
 use std::collections::BTreeSet;

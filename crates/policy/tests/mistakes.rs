@@ -1,8 +1,6 @@
 //! What people read when a policy is wrong: each file of `tests/mistakes` with the message beside it. Written anew with
 //! `COFFERDAM_BLESS=1`.
 
-#![expect(clippy::expect_used, reason = "a test fails by panicking")]
-
 use std::fs;
 use std::path::PathBuf;
 
