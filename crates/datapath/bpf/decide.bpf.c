@@ -13,7 +13,7 @@ enum { ETHERNET_HEADER = 14 };
 SEC("tc")
 int decide(struct __sk_buff *skb)
 {
-	const struct port_verdict *v;
+	struct port_verdict v;
 	struct decide_args args;
 	struct party peer = {};
 	struct question q;
@@ -25,10 +25,9 @@ int decide(struct __sk_buff *skb)
 	peer.region = args.region;
 	ask(&q, args.subject, args.direction, args.protocol, args.port);
 	v = lookup_verdict(&q, &peer);
-	args.found = v != NULL;
-	args.reason = v ? WHY_RULE : WHY_NO_POLICY;
-	if (v)
-		args.verdict = *v;
+	args.found = v.action != ACT_NONE;
+	args.reason = args.found ? WHY_RULE : WHY_NO_POLICY;
+	args.verdict = v;
 	return bpf_skb_store_bytes(skb, ETHERNET_HEADER, &args, sizeof(args), 0);
 }
 
