@@ -13,7 +13,7 @@ struct party {
 	__u32 workload; /* 0: not protected */
 	__u32 subject;  /* 0: not protected */
 	__u32 flags;    /* enum entry_flag */
-	__u32 region;   /* number of the named prefix around a protected peer's address; 0: none, or not known */
+	__u32 region; /* number of the named prefix around a protected peer's address; 0 in the hooks, which know none yet */
 };
 
 struct verdict {
@@ -23,18 +23,6 @@ struct verdict {
 	__u8 observed;
 	__u32 rule;
 };
-
-/*
- * The named prefix around the address of a protected peer, for rules that are about addresses (ipBlock, networks).
- *
- * NOT FILLED YET: 0 is "none", so in the hooks such rules hold for unprotected peers only; the compiled decision knows
- * them. To fill it: look up `prefixes`, return `peer` if it is PREFIX_MIN or more, set `region` of every protected party
- * from the address that it was reached at or sent from, and spare hosts without such rules the look-up by a setting.
- */
-static __always_inline __u32 region_of(const struct address *a)
-{
-	return 0;
-}
 
 static __always_inline int is_protected(const struct party *p)
 {
@@ -104,7 +92,8 @@ static __always_inline struct port_verdict lookup_stages(struct question *q, con
 			if (beside.action != ACT_NONE && beside.priority < v.priority)
 				v = beside;
 		}
-		if (v.action != ACT_PASS)
+		/* Nearly always so. And where the compiler knows it, it puts the next round behind: 6.1 knows no loop otherwise. */
+		if (__builtin_expect(v.action != ACT_PASS, 1))
 			return v;
 	}
 	return none;
@@ -132,8 +121,8 @@ __noinline int judge_end(const struct party *subject, const struct party *peer, 
 	if (!subject || !peer || !out)
 		return 1;
 	ask(&q, subject->subject, direction, protocol, port);
+	out->direction = direction; /* now, or it would have to be kept: 6.1 has no stack left */
 	v = lookup_verdict(&q, peer);
-	out->direction = direction;
 	out->action = v.action == ACT_NONE ? ACT_DENY : v.action;
 	out->reason = v.action == ACT_NONE ? WHY_NO_POLICY : WHY_RULE;
 	out->rule = v.rule;

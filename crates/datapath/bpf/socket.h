@@ -62,14 +62,17 @@ static __always_inline int ask_kernel(struct bpf_sock_addr *ctx, const struct ta
 	return found;
 }
 
-/* Fills `to`. 1: protected, 0: not, -1: nobody listens there. */
-static __always_inline int callee(struct bpf_sock_addr *ctx, struct party *to, const struct target *t, __u64 own_netns,
-				  int from_protected)
+/* Fills `to`. 1: protected, 0: not, -1: nobody listens there. A global function, so that the verifier looks at it once. */
+__noinline int callee(struct bpf_sock_addr *ctx, struct party *to, const struct target *t, __u64 own_netns,
+		      int from_protected)
 {
-	int near = t->netns == own_netns && !t->published && (t->protocol == IPPROTO_TCP || t->protocol == IPPROTO_UDP);
-	/* The kernel's answer beats the directory's, which spares an unprotected caller from asking. */
-	int found = near && from_protected ? 0 : party_of_target(to, t);
+	int near, found;
 
+	if (!to || !t || !ctx->sk)
+		return 0;
+	near = t->netns == own_netns && !t->published && (t->protocol == IPPROTO_TCP || t->protocol == IPPROTO_UDP);
+	/* The kernel's answer beats the directory's, which spares an unprotected caller from asking. */
+	found = near && from_protected ? 0 : party_of_target(to, t);
 	if (near && (found || from_protected)) {
 		found = ask_kernel(ctx, t, to);
 		/* A datagram socket may be bound to the client's own address only; the packet hook will see. */
