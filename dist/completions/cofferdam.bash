@@ -302,7 +302,7 @@ _cofferdam() {
             fi
             case "${prev}" in
                 --default)
-                    COMPREPLY=($(compgen -W "same-labels strict allow" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "same-labels strict allow networks lan-service agent" -- "${cur}"))
                     return 0
                     ;;
                 --mode)

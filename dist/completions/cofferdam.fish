@@ -53,7 +53,10 @@ complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "openapi" -d 'Pr
 complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "generate" -d 'Write man pages, completions, `docs/cli.md` and `docs/openapi.json` below a folder'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and not __fish_seen_subcommand_from stop" -l default -d 'Posture of protected workloads that no policy selects' -r -f -a "same-labels\t'Same labels talk; the world is reachable'
 strict\t'Same labels talk; the world is denied too'
-allow\t'Only explicit policies deny'"
+allow\t'Only explicit policies deny'
+networks\t'Workloads of one compose project talk; the world is reachable'
+lan-service\t'Same labels talk; the host and the LAN reach it'
+agent\t'The world\'s web servers are reachable, and nothing else'"
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and not __fish_seen_subcommand_from stop" -l mode -d 'Carry denials out, or only record them' -r -f -a "enforce\t'Carry denials out'
 observe\t'Only record them'"
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and not __fish_seen_subcommand_from stop" -l config -d 'The configuration' -r -F
