@@ -233,10 +233,16 @@ fn work(bpffs: &Path, orders: &Receiver<Look>, done: &Mutex<Done>) {
                 done.ended += ended.ended;
                 done.trouble.extend(trouble(&ended));
             }
-            Err(error) => lock(done).trouble.push(format!(
-                "established flows that are denied now were not ended: {}",
-                chain(&error)
-            )),
+            Err(error) => {
+                lock(done).trouble.push(format!(
+                    "established flows that are denied now were not ended: {}",
+                    chain(&error)
+                ));
+                // The kernel will refuse the programs again, and each try keeps its memory.
+                if ender.is_none() {
+                    return;
+                }
+            }
         }
     }
 }
