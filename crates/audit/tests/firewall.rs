@@ -204,6 +204,24 @@ fn accepts_of_nft_that_leave_the_port_covered() {
 }
 
 #[test]
+fn bridges_are_let_in_apart_from_the_lan() {
+    let bridge = format!(r#"{},{{"accept":null}}"#, meta("iifname", r#""br-*""#));
+    for (accepts, wanted) in [
+        (vec![bridge.as_str()], Outcome::Reached),
+        (Vec::new(), Outcome::Blocked),
+    ] {
+        let estate = estate(nft("inet", &accepts));
+        let rows = matrix(&estate);
+        let from = From::Container("web".to_owned());
+        let mut gateway = rows
+            .iter()
+            .filter(|row| row.from == from && row.way == Way::Gateway);
+        assert_eq!(gateway.next().map(|row| row.now), Some(wanted), "{rows:?}");
+        assert_eq!(lan(&estate, "tool", Way::HostMode), Outcome::Blocked);
+    }
+}
+
+#[test]
 fn accepts_of_iptables() {
     for (rule, covered) in [
         ("-i lo -j ACCEPT", true),

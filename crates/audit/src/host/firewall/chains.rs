@@ -1,7 +1,9 @@
 //! Chains of rules, whichever listing they are from, and what follows from them.
 
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
 use super::when::{Link, When};
-use super::{Entry, Family, Firewall, FirewallTool, Gate};
+use super::{Entry, Family, Firewall, FirewallTool, Gate, family_of};
 use crate::model::PortRange;
 
 /// Which packets a chain sees, if it is no other's part.
@@ -113,11 +115,10 @@ fn add_raw(firewall: &mut Firewall, chain: &Chain) {
             None if all_ports => {
                 add(&mut firewall.loopback, when, chain, Gate::Shut);
                 let family = chain.family.or(when.family);
-                let every = ["0.0.0.0/0", "::/0"]
-                    .iter()
-                    .filter_map(|text| super::when::net(text));
+                let every = [Ipv4Net::default().into(), Ipv6Net::default().into()];
                 let mine = every
-                    .filter(|net| family.is_none_or(|family| super::family_of(Some(net.addr())) == family));
+                    .into_iter()
+                    .filter(|net: &IpNet| family.is_none_or(|family| family_of(Some(net.addr())) == family));
                 firewall.direct_to.extend(mine);
             }
             _ => {}

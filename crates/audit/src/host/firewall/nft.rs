@@ -191,58 +191,65 @@ fn verdict(word: &Value) -> Option<Verdict> {
 /// What a field must be. `None` where that is not understood.
 fn narrow(when: &mut When, left: &Value, op: &str, values: &[&Value]) -> Option<()> {
     let but = op == "!=";
-    let (payload, meta, ct) = (&left["payload"], &left["meta"], &left["ct"]);
-    let field = text(&payload["field"]);
-    if field == "dport" {
-        let protocol = text(&payload["protocol"]);
-        if protocol != "th" {
-            when.only_protocols(Protocol::parse(protocol).as_slice());
-        }
-        when.only_ports(&ports(op, values)?);
-        return Some(());
+    if let Some(payload) = left.get("payload") {
+        return narrow_payload(when, payload, op, values);
     }
-    if !matches!(op, "==" | "in" | "!=") {
+    if !is_equal(op) {
         return None;
     }
-    match text(&meta["key"]) {
-        "iif" | "iifname" => {
+    match (text(&left["meta"]["key"]), text(&left["ct"]["key"])) {
+        ("iif" | "iifname", _) => {
             let names: Option<Vec<&str>> = values.iter().map(|name| name.as_str()).collect();
             when.only_link(Some(Link::of(names?, but)?));
-            return Some(());
         }
-        "l4proto" => return protocols(when, but, values),
-        "nfproto" | "protocol" => {
+        ("l4proto", _) => return protocols(when, but, values),
+        ("nfproto" | "protocol", _) => {
             let [one] = values else { return None };
             when.only_family(Some(family_of(text(one)).filter(|_| !but)?));
-            return Some(());
         }
-        _ => {}
-    }
-    match (text(&payload["protocol"]), field, text(&ct["key"])) {
-        ("icmp" | "icmpv6", ..) => when.only_protocols(&[]),
-        ("ip", "protocol", _) | ("ip6", "nexthdr", _) => {
-            when.only_family(family_of(text(&payload["protocol"])));
-            return protocols(when, but, values);
-        }
-        (version @ ("ip" | "ip6"), "saddr" | "daddr", _) => {
-            when.only_family(family_of(version));
-            let nets: Option<Vec<_>> = values.iter().map(|value| net_of(value)).collect();
-            let nets = nets.filter(|_| !but)?;
-            if field == "daddr" {
-                when.only_to(Some(nets));
-            } else {
-                when.only_from(&nets);
-            }
-        }
-        (_, _, "state") => {
+        (_, "state") => {
             let begins = |state: &&Value| matches!(text(state), "new" | "untracked");
             when.old |= values.iter().any(begins) == but;
         }
         // Such a packet was for a published port.
-        (_, _, "status") if !but && values.iter().all(|status| *status == "dnat") => when.old = true,
+        (_, "status") if !but && values.iter().all(|status| *status == "dnat") => when.old = true,
         _ => return None,
     }
     Some(())
+}
+
+/// The same for a field of the packet itself.
+fn narrow_payload(when: &mut When, payload: &Value, op: &str, values: &[&Value]) -> Option<()> {
+    let but = op == "!=";
+    match (text(&payload["protocol"]), text(&payload["field"])) {
+        (protocol, "dport") => {
+            if protocol != "th" {
+                when.only_protocols(Protocol::parse(protocol).as_slice());
+            }
+            when.only_ports(&ports(op, values)?);
+        }
+        ("icmp" | "icmpv6", _) => when.only_protocols(&[]),
+        (version, "protocol" | "nexthdr") if is_equal(op) => {
+            when.only_family(family_of(version));
+            return protocols(when, but, values);
+        }
+        (version, field @ ("saddr" | "daddr")) if op == "==" => {
+            when.only_family(family_of(version));
+            let nets: Option<Vec<_>> = values.iter().map(|value| net_of(value)).collect();
+            if field == "daddr" {
+                when.only_to(Some(nets?));
+            } else {
+                when.only_from(&nets?);
+            }
+        }
+        _ => return None,
+    }
+    Some(())
+}
+
+/// A field is one of the values, or none of them.
+fn is_equal(op: &str) -> bool {
+    matches!(op, "==" | "in" | "!=")
 }
 
 fn family_of(name: &str) -> Option<Family> {
