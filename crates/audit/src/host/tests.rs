@@ -2,8 +2,12 @@
 
 use std::net::IpAddr;
 
-use super::{Firewall, FirewallTool, abstract_sockets, is_public, sockets_of};
+use super::{Family, Firewall, FirewallTool, Gate, Sender, abstract_sockets, is_public, sockets_of};
 use crate::model::Protocol;
+
+fn lets_in(firewall: &Firewall, port: u16) -> bool {
+    firewall.gate(Family::Ipv4, Sender::Lan, Protocol::Tcp, port) == Gate::Open
+}
 
 #[test]
 fn the_kernels_table_of_tcp_sockets() {
@@ -31,8 +35,33 @@ fn a_firewall_like_ufw_in_iptables() {
                 -A DOCKER-USER -i eth0 -j DROP\nCOMMIT\n";
     let firewall = Firewall::from_iptables(text);
     assert_eq!(firewall.tool, FirewallTool::Ufw);
-    assert!(firewall.input_drops && firewall.forward_drops && !firewall.direct_drop);
-    assert!(firewall.lets_in(Protocol::Tcp, 22) && !firewall.lets_in(Protocol::Tcp, 80));
+    assert!(firewall.input_drops && !firewall.direct_drop);
+    assert!(firewall.drops_forward_to(Family::Ipv4, Protocol::Tcp, 80));
+    assert!(lets_in(&firewall, 22) && !lets_in(&firewall, 80));
+}
+
+/// The chains of ufw and firewalld that let in are read, those around them are not.
+#[test]
+fn ufw_and_firewalld_let_in_where_they_always_do() {
+    let ufw = "*filter\n:INPUT DROP [0:0]\n:ufw-before-input - [0:0]\n:ufw-user-input - [0:0]\n-A INPUT -j ufw-before-input\n\
+               -A ufw-before-input -d 224.0.0.251/32 -p udp -m udp --dport 5353 -j ACCEPT\n-A ufw-before-input -j ufw-user-input\n\
+               -A ufw-user-input -p tcp -m tcp --dport 80 -j ACCEPT\n-A ufw-user-input -p tcp -m tcp --dport 22 -j ufw-user-limit-accept\nCOMMIT\n";
+    let firewall = Firewall::from_iptables(ufw);
+    assert!(lets_in(&firewall, 80) && lets_in(&firewall, 22) && !lets_in(&firewall, 5353));
+    let firewalld = br#"{"nftables":[
+        {"chain":{"family":"inet","table":"firewalld","name":"filter_INPUT","type":"filter","hook":"input","prio":10,"policy":"accept"}},
+        {"chain":{"family":"inet","table":"firewalld","name":"filter_IN_docker"}},
+        {"chain":{"family":"inet","table":"firewalld","name":"filter_IN_public_allow"}},
+        {"rule":{"family":"inet","table":"firewalld","chain":"filter_INPUT","expr":[
+            {"match":{"op":"in","left":{"ct":{"key":"status"}},"right":"dnat"}},{"accept":null}]}},
+        {"rule":{"family":"inet","table":"firewalld","chain":"filter_INPUT","expr":[{"jump":{"target":"filter_INPUT_ZONES"}}]}},
+        {"rule":{"family":"inet","table":"firewalld","chain":"filter_INPUT","expr":[{"reject":{"type":"icmpx","expr":"admin-prohibited"}}]}},
+        {"rule":{"family":"inet","table":"firewalld","chain":"filter_IN_docker","expr":[{"accept":null}]}},
+        {"rule":{"family":"inet","table":"firewalld","chain":"filter_IN_public_allow","expr":[
+            {"match":{"op":"==","left":{"payload":{"protocol":"tcp","field":"dport"}},"right":22}},{"accept":null}]}}]}"#;
+    let firewall = Firewall::from_nft(firewalld);
+    assert_eq!(firewall.tool, FirewallTool::Firewalld);
+    assert!(firewall.input_drops && lets_in(&firewall, 22) && !lets_in(&firewall, 80));
 }
 
 #[test]
@@ -53,8 +82,19 @@ fn a_firewall_in_nftables() {
         {"rule":{"table":"raw","chain":"PREROUTING","expr":[{"drop":null}]}}]}"#;
     let firewall = Firewall::from_nft(text);
     assert_eq!(firewall.tool, FirewallTool::Nftables);
-    assert!(firewall.lets_in(Protocol::Tcp, 8005) && !firewall.lets_in(Protocol::Tcp, 443));
+    assert!(lets_in(&firewall, 8005) && !lets_in(&firewall, 443));
     assert!(firewall.direct_drop);
+}
+
+#[test]
+fn chains_in_circles_end() {
+    let circle = "*filter\n:INPUT DROP [0:0]\n".to_owned()
+        + &"-A a -j a\n-A INPUT -j a\n-A a -s 10.0.0.1 -j ACCEPT\n".repeat(9);
+    let firewall = Firewall::from_iptables(&circle);
+    assert_eq!(
+        firewall.gate(Family::Ipv4, Sender::Lan, Protocol::Tcp, 80),
+        Gate::Ajar
+    );
 }
 
 #[test]
