@@ -90,7 +90,7 @@ fn nft(family: &str, accepts: &[&str]) -> Firewall {
         {{"chain":{{"family":"{family}","table":"host","name":"input","type":"filter","hook":"input","prio":0,"policy":"drop"}}}},
         {{"rule":{{"family":"{family}","table":"host","chain":"mine","expr":[{{"accept":null}}]}}}}{rules}]}}"#
     );
-    Firewall::from_nft(text.as_bytes())
+    Firewall::read(&text, "", "")
 }
 
 fn condition(op: &str, left: &str, right: &str) -> String {
@@ -261,7 +261,7 @@ fn accepts_of_iptables() {
             "*filter\n:INPUT DROP [0:0]\n:DOCKER-USER - [0:0]\n:mine - [0:0]\n:f2b - [0:0]\n-A INPUT {rule}\n\
              -A mine -j ACCEPT\n-A f2b -s 203.0.113.66/32 -j DROP\n-A f2b -j RETURN\nCOMMIT\n"
         );
-        assert_host_mode(Firewall::from_iptables(&text), covered, rule);
+        assert_host_mode(Firewall::read("", &text, ""), covered, rule);
     }
 }
 
@@ -356,7 +356,7 @@ fn drops_in_docker_user_in_iptables() {
         ),
     ] {
         let text = format!("*filter\n:INPUT DROP [0:0]\n:DOCKER-USER - [0:0]\n{rules}\nCOMMIT\n");
-        assert_forward(Firewall::from_iptables(&text), web, admin, rules);
+        assert_forward(Firewall::read("", &text, ""), web, admin, rules);
     }
 }
 
@@ -388,7 +388,7 @@ fn drops_in_docker_user_in_nft() {
             {{"chain":{{"family":"{family}","table":"filter","name":"DOCKER-USER"}}}},
             {{"rule":{{"family":"{family}","table":"filter","chain":"DOCKER-USER","expr":[{words}{{"counter":{{"packets":0,"bytes":0}}}},{{"drop":null}}]}}}}]}}"#
         );
-        assert_forward(Firewall::from_nft(text.as_bytes()), reached, reached, &words);
+        assert_forward(Firewall::read(&text, "", ""), reached, reached, &words);
     }
 }
 
@@ -435,7 +435,7 @@ fn raw_drops_of_iptables() {
         ("-j DROP", false, false),
     ] {
         let text = format!("*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING {rule}\nCOMMIT\n");
-        assert_raw(Firewall::from_iptables(&text), direct, loopback, rule);
+        assert_raw(Firewall::read("", &text, ""), direct, loopback, rule);
     }
 }
 
@@ -461,6 +461,6 @@ fn raw_drops_of_nft() {
             {{"chain":{{"family":"ip","table":"raw28","name":"prerouting","type":"filter","hook":"prerouting","prio":{prio},"policy":"accept"}}}},
             {{"rule":{{"family":"ip","table":"raw28","chain":"prerouting","expr":[{words},{{"drop":null}}]}}}}]}}"#
         );
-        assert_raw(Firewall::from_nft(text.as_bytes()), direct, loopback, &words);
+        assert_raw(Firewall::read(&text, "", ""), direct, loopback, &words);
     }
 }

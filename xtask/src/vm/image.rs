@@ -36,6 +36,7 @@ const MODULES: &[&str] = &[
     "xt_MASQUERADE",
     "xt_tcpudp",
     "nft_numgen",
+    "nft_nat",
     "nft_fib",
     "nft_fib_ipv4",
     "inet_diag",

@@ -160,15 +160,23 @@ impl Firewall {
         }
     }
 
-    /// Reads `nft -j list ruleset`.
-    pub fn from_nft(bytes: &[u8]) -> Self {
-        let tree = serde_json::from_slice(bytes).unwrap_or_default();
-        chains::firewall(&nft::chains(&tree), FirewallTool::Nftables)
-    }
-
-    /// Reads `iptables-save`.
-    pub fn from_iptables(text: &str) -> Self {
-        chains::firewall(&iptables::chains(text), FirewallTool::Iptables)
+    /// Reads what `nft -j list ruleset`, `iptables-save` and `ip6tables-save` printed; nothing where one is not there. A
+    /// packet meets all of it. Of what iptables-nft made nft tells less than iptables itself: there iptables counts.
+    pub fn read(nft: &str, iptables: &str, ip6tables: &str) -> Self {
+        let tree = serde_json::from_str(nft).unwrap_or_default();
+        let mut chains = nft::chains(&tree);
+        let mut tool = FirewallTool::Nftables;
+        for (text, family) in [(iptables, Family::Ipv4), (ip6tables, Family::Ipv6)] {
+            let of_iptables = iptables::chains(text, family);
+            if iptables::is_nft(text) {
+                chains.retain(|chain| !of_iptables.iter().any(|other| other.is_beside(chain)));
+            }
+            if !chains.iter().any(|chain| chain.hook.is_some()) {
+                tool = FirewallTool::Iptables;
+            }
+            chains.extend(of_iptables);
+        }
+        chains::firewall(&chains, tool)
     }
 }
 

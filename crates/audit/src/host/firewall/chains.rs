@@ -162,7 +162,7 @@ struct Walk<'a> {
 
 impl Chain {
     /// Both are of one table.
-    fn is_beside(&self, other: &Self) -> bool {
+    pub(super) fn is_beside(&self, other: &Self) -> bool {
         self.table == other.table && self.family == other.family
     }
 }
