@@ -2,6 +2,7 @@
 //! `crates/policy`'s; here are files, tables and exit codes.
 
 use cofferdam_api::{PolicyText, Profile, VERSION};
+use cofferdam_policy::DefaultProfile;
 
 use crate::args::{PolicyArgs, PolicyCommand, PolicyName};
 use crate::failure::Failure;
@@ -31,12 +32,7 @@ pub(crate) fn policy(call: &Call, args: &PolicyArgs) -> Result<u8, Failure> {
 fn show(call: &Call, name: PolicyName) -> Result<u8, Failure> {
     let document = match name {
         PolicyName::Default => in_force(call)?,
-        PolicyName::SameLabels => built_in(Profile::SameLabels),
-        PolicyName::Strict => built_in(Profile::Strict),
-        PolicyName::Allow => built_in(Profile::Allow),
-        PolicyName::Networks => built_in(Profile::Networks),
-        PolicyName::LanService => built_in(Profile::LanService),
-        PolicyName::Agent => built_in(Profile::Agent),
+        PolicyName::BuiltIn(posture) => built_in(DefaultProfile::from(posture).into()),
     };
     call.print(&document, |document| {
         let end = if document.text.ends_with('\n') { "" } else { "\n" };

@@ -6,6 +6,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use cofferdam_daemon::{Kinds, Options};
 use cofferdam_policy as policy;
 
+use super::policy::Posture;
+
 /// Enforce: run the daemon in the foreground, or stop it
 ///
 /// What is not given here, the configuration says. SIGTERM and Ctrl-C end the daemon and leave enforcement in the
@@ -51,7 +53,7 @@ pub(crate) struct StartArgs {
     processes: bool,
     /// Posture of protected workloads that no policy selects
     #[arg(long = "default", value_enum, value_name = "PROFILE")]
-    profile: Option<ProfileArg>,
+    profile: Option<Posture>,
     /// Carry denials out, or only record them
     #[arg(long, value_enum)]
     mode: Option<ModeArg>,
@@ -67,22 +69,15 @@ pub(crate) struct StartArgs {
     /// The folder of what outlives a restart
     #[arg(long, alias = "state", value_name = "DIR", default_value = Options::STATE_DIR)]
     state_dir: PathBuf,
+    /// The folder of policy documents
+    #[arg(long, value_name = "DIR")]
+    policies: Option<PathBuf>,
     /// Docker's socket
     #[arg(long, value_name = "PATH")]
     docker_socket: Option<PathBuf>,
     /// A cgroup v2 folder below which Docker makes containers' cgroups; may be repeated
     #[arg(long, value_name = "DIR")]
     docker_cgroup_parent: Vec<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum ProfileArg {
-    /// Same labels talk; the world is reachable
-    SameLabels,
-    /// Same labels talk; the world is denied too
-    Strict,
-    /// Only explicit policies deny
-    Allow,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -104,6 +99,7 @@ impl StartArgs {
             cgroup_root: self.cgroup_root,
             state_dir: self.state_dir,
             socket: socket.to_owned(),
+            policies: self.policies,
             docker_socket: self.docker_socket,
             docker_cgroup_parents: self.docker_cgroup_parent,
             kinds: match (self.containers, self.processes) {
@@ -111,11 +107,7 @@ impl StartArgs {
                 (_, true) => Kinds::Processes,
                 _ => Kinds::Hybrid,
             },
-            default_profile: self.profile.map(|profile| match profile {
-                ProfileArg::SameLabels => policy::DefaultProfile::SameLabels,
-                ProfileArg::Strict => policy::DefaultProfile::Strict,
-                ProfileArg::Allow => policy::DefaultProfile::Allow,
-            }),
+            default_profile: self.profile.map(Into::into),
             mode: self.mode.map(|mode| match mode {
                 ModeArg::Enforce => policy::Mode::Enforce,
                 ModeArg::Observe => policy::Mode::Observe,

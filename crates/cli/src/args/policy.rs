@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValue;
 use clap::{Args, Subcommand, ValueEnum};
 
 #[derive(Debug, Args)]
@@ -118,22 +119,12 @@ pub(crate) struct EvalArgs {
     pub(crate) cases: PathBuf,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+/// A document that `policy show` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PolicyName {
-    /// The default profile in force
+    /// The profile in force.
     Default,
-    /// Same labels talk; the world is reachable
-    SameLabels,
-    /// Same labels talk; the world is denied too
-    Strict,
-    /// Only explicit policies deny
-    Allow,
-    /// Workloads of one compose project talk; the world is reachable
-    Networks,
-    /// Same labels talk; the host and the LAN reach it
-    LanService,
-    /// The world's web servers are reachable, and nothing else
-    Agent,
+    BuiltIn(Posture),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -150,6 +141,29 @@ pub(crate) enum Posture {
     LanService,
     /// The world's web servers are reachable, and nothing else
     Agent,
+}
+
+// === impl PolicyName ===
+
+impl ValueEnum for PolicyName {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[
+            Self::Default,
+            Self::BuiltIn(Posture::SameLabels),
+            Self::BuiltIn(Posture::Strict),
+            Self::BuiltIn(Posture::Allow),
+            Self::BuiltIn(Posture::Networks),
+            Self::BuiltIn(Posture::LanService),
+            Self::BuiltIn(Posture::Agent),
+        ]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Self::Default => Some(PossibleValue::new("default").help("The default profile in force")),
+            Self::BuiltIn(posture) => posture.to_possible_value(),
+        }
+    }
 }
 
 // === impl Posture ===

@@ -148,6 +148,7 @@ impl Engine {
                 "ENFORCEMENT IS OFF for the whole host; `cofferdam on` ends that".to_owned(),
             );
         }
+        all.extend(self.policies.complaints());
         let labels = self.resolved.placements.iter();
         all.extend(labels.flat_map(|one| one.warnings.iter().map(|text| format!("{}: {text}", one.name))));
         all
