@@ -154,3 +154,45 @@ fn root_postures_and_time() {
     until(&stage, "web", true);
     assert!(until(&stage, "web", false) < Duration::from_secs(6));
 }
+
+/// `policy apply` answers for what is in force when it ends, takes back what is refused, and `show` prints what is in force.
+#[test]
+fn root_apply_ends_when_the_policy_is_in_force() {
+    let stage = shop();
+    let home = tempfile::tempdir().expect("a folder");
+    let path = home.path().join("shop.yaml");
+    let path = path.to_str().expect("a path");
+    let apply = |text: &str| {
+        fs::write(path, text).expect("a file");
+        stage.lab.cofferdam(&["policy", "apply", path]).expect("apply")
+    };
+    let done = apply(SHOP).ok().expect("apply");
+    assert!(is_served(&stage, "web"), "at once");
+    assert!(
+        done.contains("in force: default/db (shop.yaml), selects db"),
+        "{done}"
+    );
+    let show = |name: &str| stage.lab.cofferdam(&["policy", "show", name]).expect("show");
+    let shown = show("default/web").ok().expect("show");
+    assert!(
+        shown.contains("shop.yaml:10, selects web\n") && !shown.contains("name: db"),
+        "{shown}"
+    );
+
+    let bad = apply(&SHOP.replace("ingress:", "ingres:"));
+    assert_eq!(bad.code, Some(1), "{bad}");
+    assert!(bad.stdout.contains("shop.yaml:6:3: "), "{bad}");
+    // Good by itself, but another file has that policy: only the daemon can tell.
+    let other = home.path().join("other.yaml");
+    fs::write(&other, SHOP).expect("a file");
+    let twice = stage
+        .lab
+        .cofferdam(&["policy", "apply", other.to_str().expect("a path")])
+        .expect("apply");
+    assert_eq!(twice.code, Some(1), "{twice}");
+    assert!(twice.stdout.contains("default/db stands in "), "{twice}");
+    assert!(!stage.lab.paths.policies.join("other.yaml").exists());
+    assert_eq!(warnings(&stage), "[]", "it was taken back");
+    assert!(is_served(&stage, "web"));
+    stage::one_line_and_hint(&show("nobody"));
+}

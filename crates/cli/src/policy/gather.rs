@@ -167,6 +167,12 @@ fn protocol(protocol: model::Protocol) -> Protocol {
     }
 }
 
+/// Every policy file of `paths`.
+pub(super) fn all_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let found: Result<Vec<_>, _> = paths.iter().map(|path| files(path)).collect();
+    Ok(found?.concat())
+}
+
 fn files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);

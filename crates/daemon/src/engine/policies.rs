@@ -2,9 +2,13 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use cofferdam_api as api;
+use cofferdam_api::{Code, Problem, VERSION};
+use cofferdam_policy::Document;
+
 use super::Engine;
 use crate::error::chain;
-use crate::policies::{Outcome, Proposal, line};
+use crate::policies::{File, Outcome, Proposal, line};
 
 /// How long a look waits for more: whoever copies a folder of policies means one change.
 const GATHER: Duration = Duration::from_millis(5);
@@ -50,6 +54,67 @@ impl Engine {
         let now = now();
         let documents = self.resolved.world.documents.iter();
         documents.into_iter().any(|document| document.has_ended(now))
+    }
+
+    /// For whoever has written files and wants to know what became of them.
+    pub(super) fn reload_policies(&mut self, request: api::ReloadRequest) -> Result<api::Policies, Problem> {
+        self.folder.read(request.files);
+        self.look_at_policies();
+        if self.enforcer.took_policy() {
+            return Ok(self.policies_view());
+        }
+        let why = self.complaints.last().cloned().unwrap_or_default();
+        Err(Problem::new(
+            Code::Internal,
+            format!("the kernel did not take the policies: {why}"),
+        ))
+    }
+
+    pub(super) fn policies_view(&self) -> api::Policies {
+        let files = self.policies.files().iter();
+        api::Policies {
+            version: VERSION,
+            folder: self.policies.folder().display().to_string(),
+            files: files.map(|(name, file)| self.file_view(name, file)).collect(),
+        }
+    }
+
+    fn file_view(&self, name: &str, file: &File) -> api::PolicyFile {
+        let mistakes = file.mistakes.iter().map(|one| api::Mistake {
+            line: one.line,
+            column: one.column,
+            what: one.what.clone(),
+            hint: one.hint.clone(),
+        });
+        let documents = file.good.documents.iter();
+        api::PolicyFile {
+            name: name.to_owned(),
+            text: String::from_utf8_lossy(&file.good.text).into_owned(),
+            policies: documents.map(|document| self.document_view(document)).collect(),
+            mistakes: mistakes.collect(),
+        }
+    }
+
+    fn document_view(&self, document: &Document) -> api::PolicyView {
+        let name = document.full_name();
+        let selected = self
+            .resolved
+            .placements
+            .iter()
+            .filter(|one| one.selected_by.contains(&name));
+        let line = document
+            .place
+            .rsplit_once(':')
+            .and_then(|(_, line)| line.parse().ok());
+        let until = document.until.and_then(|until| i64::try_from(until).ok());
+        api::PolicyView {
+            line: line.unwrap_or(1),
+            observe: document.observe,
+            until: until.and_then(|until| api::Timestamp::from_second(until).ok()),
+            ended: document.has_ended(now()),
+            workloads: selected.map(|one| one.name.clone()).collect(),
+            name,
+        }
     }
 
     fn read_policies(&mut self) -> Option<Proposal> {
