@@ -196,3 +196,107 @@ fn root_apply_ends_when_the_policy_is_in_force() {
     assert!(is_served(&stage, "web"));
     stage::one_line_and_hint(&show("nobody"));
 }
+
+/// A policy about addresses: `db` is reached from `from`, and `web` reaches `to`.
+fn by_address(from: &str, to: &str) -> String {
+    let policy = |name: &str, kind: &str, rules: &str| {
+        format!(
+            "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: {name}}}\n\
+             spec: {{podSelector: {{matchLabels: {{app: {name}}}}}, policyTypes: [{kind}], {rules}}}\n"
+        )
+    };
+    let db = format!("ingress: [{{from: [{{ipBlock: {from}}}]}}]");
+    let web = format!("egress: [{{to: [{{ipBlock: {to}}}]}}]");
+    policy("db", "Ingress", &db) + &policy("web", "Egress", &web)
+}
+
+/// G-ADDRESS-BLOCKS: `ipBlock` is about addresses, whoever has them: on the host's network the client's is known when it connects.
+#[test]
+fn root_address_blocks_hold_for_workloads_of_one_namespace() {
+    let stage = shop();
+    let tries = |address: &str| stage.container_tries("web", Kind::Tcp, address, 2);
+    let host = |address: &str| stage.host_tries(Kind::Tcp, address, 2);
+    write(
+        &stage,
+        "a.yaml",
+        &by_address("{cidr: 127.0.0.0/8}", "{cidr: 0.0.0.0/0}"),
+    );
+    until(&stage, "web", true);
+    assert!(tries("192.168.77.1:7600").all_refused(), "from another address");
+    assert!(
+        host("127.0.0.1:7600").all_answered("db"),
+        "unprotected, but from there"
+    );
+    assert!(host("192.168.77.1:7600").all_refused());
+    write(
+        &stage,
+        "a.yaml",
+        &by_address("{cidr: 0.0.0.0/0}", "{cidr: 192.168.77.0/24}"),
+    );
+    until(&stage, "web", false);
+    assert!(tries("192.168.77.1:7600").all_answered("db"));
+    write(
+        &stage,
+        "a.yaml",
+        &by_address(
+            "{cidr: 0.0.0.0/0, except: [192.168.77.1/32]}",
+            "{cidr: 0.0.0.0/0}",
+        ),
+    );
+    until(&stage, "web", true);
+    let mut held = stage.hold("app=web", "127.0.0.1:7600");
+    assert!(tries("192.168.77.1:7600").all_refused());
+    write(
+        &stage,
+        "a.yaml",
+        &by_address("{cidr: 10.0.0.0/8}", "{cidr: 0.0.0.0/0}"),
+    );
+    until(&stage, "web", false);
+    eventually("the connection ends", || Ok(!held.alive())).expect("an end");
+}
+
+/// G-ADDRESS-BLOCKS: between namespaces it is known by the packet: allowed on TCP and UDP, or refused as packets are.
+#[test]
+fn root_address_blocks_hold_for_workloads_of_two_namespaces() {
+    let stage = Stage::new();
+    stage.serve("db", &["-l", "app=db"], "tcp", "[::]:7600");
+    stage.serve("db-udp", &["-l", "app=db"], "udp", "0.0.0.0:7601");
+    let web = ["run", "-dit", "--name", "web", "-l", "app=web", "curl"];
+    stage.lab.engine.docker(&web).expect("web");
+    let address = |name: &str| stage.address(name, "{{.NetworkSettings.IPAddress}}");
+    let (own, db) = (address("web"), address("db"));
+    let (tcp, udp) = (format!("{db}:7600"), format!("{}:7601", address("db-udp")));
+    let served = |kind: Kind, to: &str, name: &str| {
+        let seen = stage.container_tries("web", kind, to, 2);
+        assert!(seen.all_answered(name) || seen.none_answered(), "{seen:?}");
+        seen.all_answered(name)
+    };
+    let both = |expected: bool| {
+        eventually("TCP", || Ok(served(Kind::Tcp, &tcp, "db") == expected)).expect("a verdict");
+        eventually("UDP", || Ok(served(Kind::Udp, &udp, "db-udp") == expected)).expect("a verdict");
+    };
+    assert!(!served(Kind::Tcp, &tcp, "db"));
+    write(
+        &stage,
+        "a.yaml",
+        &by_address("{cidr: 172.17.0.0/16}", "{cidr: 172.17.0.0/16}"),
+    );
+    both(true);
+    let except = format!("{{cidr: 172.17.0.0/16, except: [{own}/32]}}");
+    write(&stage, "a.yaml", &by_address(&except, "{cidr: 172.17.0.0/16}"));
+    both(false);
+    write(
+        &stage,
+        "a.yaml",
+        &by_address(&format!("{{cidr: {own}/32}}"), "{cidr: 172.17.0.0/16}"),
+    );
+    both(true);
+    let flows = stage.lab.json(&["flows"]).expect("flows").to_string();
+    assert!(flows.contains("default/db/ingress[0]"), "{flows}");
+    write(
+        &stage,
+        "a.yaml",
+        &by_address(&format!("{{cidr: {own}/32}}"), &format!("{{cidr: {own}/32}}")),
+    );
+    both(false);
+}

@@ -104,8 +104,8 @@ impl Enforcer {
         settings: &Settings,
         rules: Vec<cofferdam_policy::RuleText>,
     ) -> Result<Self, datapath::Error> {
-        let datapath = datapath::Datapath::open(settings)?;
-        let applied = rows::with_texts(datapath.compiled()?, rules);
+        let mut datapath = datapath::Datapath::open(settings)?;
+        let applied = rows::with_texts(datapath.recall()?, rules);
         Ok(Self {
             // Asked once: the answer reads the kernel's whole symbol table.
             features: datapath.features(),
