@@ -300,3 +300,27 @@ fn root_address_blocks_hold_for_workloads_of_two_namespaces() {
     );
     both(false);
 }
+
+/// `keep`: what was open before the policy goes on, what comes is denied; without it, what was open ends.
+#[test]
+fn root_a_policy_may_keep_what_is_open() {
+    let stage = Stage::new();
+    stage.serve("web", &["-l", "app=web", "--net=host"], "tcp", "[::]:7600");
+    let mut held = stage.hold("app=web", "127.0.0.1:7600");
+    let tries = || stage.run_tries("app=web", Kind::Tcp, "127.0.0.1:7600", 1);
+    assert!(tries().all_answered("web"));
+    let policy = |more: &str| {
+        let text = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: web}\n";
+        write(
+            &stage,
+            "web.yaml",
+            &format!("{text}spec: {{podSelector: {{}}, {more}}}\n"),
+        );
+        eventually("the policy", || Ok(tries().all_refused())).expect("a verdict");
+    };
+    policy("keep: true");
+    std::thread::sleep(Duration::from_millis(1500));
+    assert!(held.alive());
+    policy("keep: false");
+    eventually("the connection ends", || Ok(!held.alive())).expect("an end");
+}

@@ -106,13 +106,14 @@ static __always_inline int is_still(const struct party *p)
 
 /*
  * Only what a rule says ends a flow: not a pending cgroup, which will have its labels soon, nor one whose policy could not
- * be compiled. Here is the place to ask whether the rule's policy keeps its flows, once documents say so.
+ * be compiled. And not a rule whose policy lets open flows go on.
  */
 static __noinline int is_denied(struct flow *f, struct verdict *v)
 {
 	know_address(&f->to, &f->from, &f->source);
 	judge(&f->from, &f->to, f->protocol, f->destination_port, v);
-	return refused(v) && v->reason == WHY_RULE && is_still(&f->from) && is_still(&f->to);
+	return refused(v) && v->reason == WHY_RULE && !bpf_map_lookup_elem(&kept_rules, &v->rule) &&
+	       is_still(&f->from) && is_still(&f->to);
 }
 
 static __noinline int judge_as(const struct side *s, __u32 role, struct flow *f, struct verdict *v)

@@ -43,8 +43,8 @@ impl Enforcer {
                 "the new policy was not taken, the old one stays: {}",
                 chain(&error)
             ));
-            let rules = std::mem::take(&mut self.applied.rules);
-            self.read_back(rules);
+            let (rules, kept) = (self.applied.rules.clone(), self.applied.kept.clone());
+            self.read_back(rules, kept);
             return None;
         }
         Some((new, plan.retire))
@@ -73,15 +73,16 @@ impl Enforcer {
         if kept.is_empty() {
             self.applied = new;
         } else {
-            self.read_back(new.rules);
+            self.read_back(new.rules, new.kept);
         }
     }
 
-    fn read_back(&mut self, rules: Vec<RuleText>) {
+    /// What the kernel holds, with what no map holds.
+    fn read_back(&mut self, rules: Vec<RuleText>, kept: BTreeSet<u32>) {
         if let Ok(held) = self.datapath.compiled() {
             self.applied = held;
         }
-        self.applied.rules = rules;
+        (self.applied.rules, self.applied.kept) = (rules, kept);
     }
 }
 
