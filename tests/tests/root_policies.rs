@@ -166,7 +166,16 @@ fn root_apply_ends_when_the_policy_is_in_force() {
         fs::write(path, text).expect("a file");
         stage.lab.cofferdam(&["policy", "apply", path]).expect("apply")
     };
+    fs::write(path, SHOP).expect("a file");
+    let diff = || stage.lab.cofferdam(&["policy", "diff", path]).expect("diff");
+    let changes = diff();
+    assert_eq!(changes.code, Some(1), "{changes}");
+    assert!(
+        changes.stdout.contains("web") && changes.stdout.contains("7600/tcp"),
+        "{changes}"
+    );
     let done = apply(SHOP).ok().expect("apply");
+    assert_eq!(diff().code, Some(0), "{}", diff());
     assert!(is_served(&stage, "web"), "at once");
     assert!(
         done.contains("in force: default/db (shop.yaml), selects db"),
@@ -323,4 +332,43 @@ fn root_a_policy_may_keep_what_is_open() {
     assert!(held.alive());
     policy("keep: false");
     eventually("the connection ends", || Ok(!held.alive())).expect("an end");
+}
+
+/// What both the old and the new policy allow is allowed at every instant, and what both deny is denied.
+#[test]
+fn root_a_swap_shows_no_half_of_a_policy() {
+    let stage = shop();
+    write(&stage, "shop.yaml", SHOP);
+    until(&stage, "web", true);
+    let folder = stage.lab.paths.policies.clone();
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let writer = std::thread::spawn(move || {
+        let texts = [
+            SHOP.replace("{port: 7600}", "{port: 7600}, {port: 7700}"),
+            SHOP.replace("from: [", "from: [{podSelector: {matchLabels: {app: cron}}}, "),
+            SHOP.to_owned(),
+        ];
+        let mut writes = 0_u32;
+        for text in texts.iter().cycle() {
+            let beside = folder.join(".shop.yaml.new");
+            fs::write(&beside, text).expect("a policy");
+            fs::rename(&beside, folder.join("shop.yaml")).expect("a policy");
+            writes += 1;
+            if stopped.recv_timeout(Duration::from_millis(7))
+                != Err(std::sync::mpsc::RecvTimeoutError::Timeout)
+            {
+                break;
+            }
+        }
+        writes
+    });
+    for _ in 0..5 {
+        let web = stage.container_tries("web", Kind::Tcp, "127.0.0.1:7600", 2000);
+        assert!(web.all_answered("db"), "{web:?}");
+        let host = stage.host_tries(Kind::Tcp, "127.0.0.1:7600", 500);
+        assert!(host.all_refused(), "{host:?}");
+    }
+    drop(stop);
+    let writes = writer.join().expect("the writer");
+    assert!(writes > 100, "{writes} swaps");
 }

@@ -11,6 +11,7 @@ mod diff;
 mod eval;
 mod explain;
 mod gather;
+mod here;
 mod show;
 mod test;
 #[cfg(test)]

@@ -68,13 +68,13 @@ pub(crate) struct WorldArgs {
 
 /// Say what would change between two folders of policies, for each pair of workloads and port
 ///
-/// The exit status is 1 where something would.
+/// With one PATH: what would change on this host if it was applied, what labels and published ports open left aside. The exit
+/// status is 1 where something would.
 #[derive(Debug, Args)]
 pub(crate) struct DiffArgs {
-    /// Policies as they are: a file or a folder
-    pub(crate) old: PathBuf,
-    /// Policies as they would be
-    pub(crate) new: PathBuf,
+    /// Policies as they are, and as they would be: files or folders; as they would be alone
+    #[arg(required = true, num_args = 1..=2, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) world: WorldArgs,
 }

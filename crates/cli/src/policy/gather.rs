@@ -107,7 +107,7 @@ pub(super) fn workloads(paths: &[PathBuf]) -> Result<Workloads, Failure> {
     Ok(all)
 }
 
-fn listed(view: &WorkloadView) -> Workload {
+pub(super) fn listed(view: &WorkloadView) -> Workload {
     Workload {
         name: view.name.clone(),
         namespace: view.namespace.clone(),

@@ -79,6 +79,16 @@ impl Engine {
         }
     }
 
+    pub(super) fn policy_counts(&self) -> api::PolicyCounts {
+        let files = self.policies.files().values();
+        let refused = files.filter(|file| !file.mistakes.is_empty()).count();
+        api::PolicyCounts {
+            folder: self.policies.folder().display().to_string(),
+            in_force: self.resolved.world.documents.len() as u64,
+            refused_files: refused as u64,
+        }
+    }
+
     fn file_view(&self, name: &str, file: &File) -> api::PolicyFile {
         let mistakes = file.mistakes.iter().map(|one| api::Mistake {
             line: one.line,

@@ -38,6 +38,7 @@ impl Engine {
             docker: self.docker_view(),
             key: self.key(),
             workloads: self.counts(),
+            policies: self.policy_counts(),
             flows_ended: self.enforcer.ended_flows(),
             losses: self.losses(),
             heartbeat_age_ms: u64::try_from(self.beaten.elapsed().as_millis()).unwrap_or(u64::MAX),
