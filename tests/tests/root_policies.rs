@@ -232,6 +232,15 @@ fn root_address_blocks_hold_for_workloads_of_one_namespace() {
     );
     until(&stage, "web", true);
     assert!(tries("192.168.77.1:7600").all_refused(), "from another address");
+    let explained = || {
+        let answer = stage
+            .lab
+            .cofferdam(&["explain", "web", "db", "7600", "--json"])
+            .expect("explain");
+        let answer: serde_json::Value = serde_json::from_str(&answer.stdout).expect("JSON");
+        answer["verdict"].as_str().unwrap_or_default().to_owned()
+    };
+    assert_eq!(explained(), "allow");
     assert!(
         host("127.0.0.1:7600").all_answered("db"),
         "unprotected, but from there"
@@ -261,6 +270,7 @@ fn root_address_blocks_hold_for_workloads_of_one_namespace() {
         &by_address("{cidr: 10.0.0.0/8}", "{cidr: 0.0.0.0/0}"),
     );
     until(&stage, "web", false);
+    assert_eq!(explained(), "deny");
     eventually("the connection ends", || Ok(!held.alive())).expect("an end");
 }
 

@@ -22,6 +22,8 @@ pub(crate) struct Policies {
     /// Where they lie.
     folder: PathBuf,
     files: BTreeMap<String, File>,
+    /// Why the folder could not be looked at the last time.
+    unread: Option<String>,
 }
 
 /// One file.
@@ -86,8 +88,11 @@ impl Policies {
             };
             files.insert(name, file);
         }
-        let folder = folder.to_owned();
-        Self { folder, files }
+        Self {
+            folder: folder.to_owned(),
+            files,
+            unread: None,
+        }
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -103,10 +108,19 @@ impl Policies {
         documents_of(&self.files, now)
     }
 
+    /// The folder could not be looked at; what it said stays. Returns the line about it.
+    pub(crate) fn lose(&mut self, why: &str) -> &str {
+        let folder = self.folder.display();
+        let line =
+            format!("policies in {folder} cannot be read, what they said before stays in force: {why}");
+        self.unread.insert(line)
+    }
+
     /// Every mistake, one line each.
     pub(crate) fn complaints(&self) -> impl Iterator<Item = String> {
         let files = self.files.values();
-        files.flat_map(|file| file.mistakes.iter().map(|mistake| line(mistake, file)))
+        let mistakes = files.flat_map(|file| file.mistakes.iter().map(|mistake| line(mistake, file)));
+        self.unread.iter().cloned().chain(mistakes)
     }
 
     /// What would be in force after a look. Files that were not looked at say what they said.
@@ -128,6 +142,7 @@ impl Policies {
     /// Makes a proposal the books.
     pub(crate) fn take(&mut self, proposal: Proposal) {
         self.files = proposal.new;
+        self.unread = None;
     }
 }
 

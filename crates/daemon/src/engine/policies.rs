@@ -133,11 +133,7 @@ impl Engine {
             Err(error) => {
                 // It may have read some of it.
                 self.folder.read_all();
-                let folder = self.policies.folder().display();
-                self.complain(format!(
-                    "policies in {folder} cannot be read, the old ones stay: {}",
-                    chain(&error)
-                ));
+                tracing::error!("{}", self.policies.lose(&chain(&error)));
                 None
             }
         }

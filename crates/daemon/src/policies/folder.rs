@@ -5,6 +5,7 @@
 //! is often one, too.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -38,6 +39,8 @@ pub(crate) struct Folder {
     watched: Option<((u64, u64), WatchDescriptor)>,
     /// Files that were written since the last look.
     heard: BTreeSet<String>,
+    /// Files that were removed since the last look.
+    removed: BTreeSet<String>,
     /// Everything has to be read anew.
     all: bool,
 }
@@ -57,6 +60,7 @@ impl Folder {
             inotify: inotify.ok(),
             watched: None,
             heard: BTreeSet::new(),
+            removed: BTreeSet::new(),
             all: true,
         };
         folder.aim();
@@ -106,8 +110,13 @@ impl Folder {
                 heard = true;
                 self.all |= event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW);
                 let written = AddWatchFlags::IN_CLOSE_WRITE | AddWatchFlags::IN_MOVED_TO;
-                if let Some(name) = event.name.filter(|_| event.mask.intersects(written)) {
-                    self.heard.extend(name.into_string());
+                let Some(Ok(name)) = event.name.map(OsString::into_string) else {
+                    continue;
+                };
+                if event.mask.contains(AddWatchFlags::IN_DELETE) {
+                    self.removed.insert(name);
+                } else if event.mask.intersects(written) {
+                    self.heard.insert(name);
                 }
             }
         }
@@ -125,14 +134,19 @@ impl Folder {
     }
 
     /// Reads what was written since the last look. `known` are the files in the books.
+    ///
+    /// A folder that is gone says nothing of them, unless they were removed before it: it may be on its way to be replaced,
+    /// or not mounted.
     pub(crate) fn look<'n>(
         &mut self,
-        known: impl Iterator<Item = &'n String>,
+        known: impl Iterator<Item = &'n String> + Clone,
     ) -> io::Result<BTreeMap<String, Look>> {
+        let all_removed = || known.clone().all(|name| self.removed.contains(name));
         let present = match list(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeSet::new(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && all_removed() => BTreeSet::new(),
             other => other?,
         };
+        self.removed.clear();
         let gone = known.filter(|name| !present.contains(*name));
         let mut found: BTreeMap<String, Look> = gone.map(|name| (name.clone(), Look::Gone)).collect();
         let (all, heard) = (std::mem::take(&mut self.all), std::mem::take(&mut self.heard));

@@ -167,7 +167,8 @@ fn files_are_read_once_they_are_whole() {
         let known: Vec<String> = known.iter().map(|name| (*name).to_owned()).collect();
         folder.look(known.iter()).unwrap()
     };
-    assert!(look(&mut folder, &["a.yaml"]) == BTreeMap::from([("a.yaml".to_owned(), Look::Gone)]));
+    assert!(look(&mut folder, &[]).is_empty());
+    folder.look([&"a.yaml".to_owned()].into_iter()).unwrap_err();
     fs::create_dir(&path).unwrap();
     assert!(folder.aim() && !folder.aim());
     assert!(look(&mut folder, &[]).is_empty());
@@ -195,6 +196,24 @@ fn files_are_read_once_they_are_whole() {
         look(&mut folder, &[])["d.yaml"],
         Look::Unreadable("it is no file".to_owned())
     );
+}
+
+#[test]
+fn a_folder_that_is_gone_takes_only_what_was_removed_before() {
+    let home = tempfile::tempdir().unwrap();
+    let (path, aside) = (home.path().join("policies"), home.path().join("aside"));
+    fs::create_dir(&path).unwrap();
+    fs::write(path.join("a.yaml"), "a").unwrap();
+    let mut folder = Folder::open(&path, home.path());
+    let known = ["a.yaml".to_owned()];
+    fs::rename(&path, &aside).unwrap();
+    folder.hear();
+    folder.look(known.iter()).unwrap_err();
+    fs::rename(&aside, &path).unwrap();
+    folder.look(known.iter()).unwrap();
+    fs::remove_dir_all(&path).unwrap();
+    assert!(folder.hear());
+    assert_eq!(folder.look(known.iter()).unwrap()["a.yaml"], Look::Gone);
 }
 
 #[test]
