@@ -14,7 +14,7 @@ mod sockets;
 #[cfg(test)]
 mod tests;
 
-pub use firewall::{Accepted, Firewall, FirewallTool};
+pub use firewall::{Entry, Family, Firewall, FirewallTool, Gate, Sender, family_of};
 pub use sockets::{Waiting, abstract_sockets, sockets_of};
 
 /// Everything that was looked at.
@@ -116,6 +116,29 @@ impl Host {
         self.listeners
             .iter()
             .filter(|listener| listener.address.is_loopback())
+    }
+
+    /// How open the firewall leaves a listener: as open as the most open address that it answers on.
+    pub fn gate(&self, listener: &Listener, sender: Sender) -> Gate {
+        let gate = |family| {
+            self.firewall
+                .gate(family, sender, listener.protocol, listener.port)
+        };
+        match listener.address {
+            IpAddr::V4(_) => gate(Family::Ipv4),
+            // A bridge's gateway is an IPv4 address.
+            IpAddr::V6(ip) if ip.is_unspecified() && (sender == Sender::Bridges || !self.has_ipv6()) => {
+                gate(Family::Ipv4)
+            }
+            IpAddr::V6(ip) if ip.is_unspecified() => gate(Family::Ipv4).max(gate(Family::Ipv6)),
+            IpAddr::V6(_) => gate(Family::Ipv6),
+        }
+    }
+
+    /// It may have an IPv6 address that others know.
+    fn has_ipv6(&self) -> bool {
+        let mut ips = self.addresses.iter().map(|address| address.address.addr());
+        self.addresses.is_empty() || ips.any(|ip| ip.is_ipv6() && !ip.is_loopback())
     }
 
     /// What a container did, by name or id.

@@ -1,9 +1,11 @@
 //! Who reaches which service over which path: from the model and from what was measured of Docker's networks
 //! (docs/audit.md). What Cofferdam would make of a path is judged by the policy core, in `crates/cli/src/audit`.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
-use crate::host::is_public;
+use crate::host::{Family, Gate, Listener, Sender, is_public};
 use crate::known::ports_of_image;
 use crate::model::{Estate, Place, Port, PortRange, Protocol, Reach};
 use neighbours::{Neighbour, neighbours};
@@ -142,23 +144,20 @@ struct Paths<'a, 'n> {
 
 impl<'a, 'n> Paths<'a, 'n> {
     fn host_mode(&mut self, here: &'n Neighbour<'a>) {
-        for (port, protocol, loopback) in self.host_ports(here.place) {
+        for ((port, protocol), seen) in self.host_ports(here.place) {
             let target = Target {
                 place: here.place,
                 port,
                 inside: port,
                 protocol,
             };
-            let firewall = self.estate.host.as_ref().map(|host| &host.firewall);
-            let outside = match (
-                loopback,
-                firewall.map(|firewall| firewall.lets_in(protocol, port)),
-            ) {
-                (true, _) => blocked("it listens on loopback alone"),
-                (_, Some(false)) => blocked("the firewall covers the host's own ports"),
-                (_, Some(true)) => reached("no firewall in the way"),
-                (_, None) => unknown("as the host's firewall says"),
+            let told = |sender| match seen.as_slice() {
+                [_, ..] if seen.iter().all(|listener| listener.address.is_loopback()) => {
+                    blocked("it listens on loopback alone")
+                }
+                _ => self.for_host_port(self.host_gate(&target, &seen, sender)),
             };
+            let (outside, bridged) = (told(Sender::Lan), told(Sender::Bridges));
             if self.public {
                 self.push(From::Internet, None, &target, Way::HostMode, None, &outside);
             }
@@ -169,28 +168,37 @@ impl<'a, 'n> Paths<'a, 'n> {
                 match other.reach {
                     Reach::Host => self.from(other, &target, Way::Loopback, local(), &near),
                     Reach::Own if other.on_lan || other.without_gateway => {}
-                    Reach::Own => self.from(other, &target, Way::Gateway, other.gateway(), &outside),
+                    Reach::Own => self.from(other, &target, Way::Gateway, other.gateway(), &bridged),
                     _ => {}
                 }
             }
         }
     }
 
-    /// Ports that a host-mode service listens on: seen, or declared. The flag says that only loopback reaches it.
-    fn host_ports(&self, place: Place<'_>) -> Vec<(u16, Protocol, bool)> {
-        let service = place.service;
-        let mut ports: Vec<(u16, Protocol, bool)> = Vec::new();
+    /// Ports that a host-mode service listens on: seen, with who listens, or else declared.
+    fn host_ports(&self, place: Place<'_>) -> BTreeMap<(u16, Protocol), Vec<&'a Listener>> {
+        let mut ports: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for listener in self.estate.host.iter().flat_map(|host| &host.listeners) {
-            if listener.is_of(service.id.as_deref()) {
-                ports.push((listener.port, listener.protocol, listener.address.is_loopback()));
+            if listener.is_of(place.service.id.as_deref()) {
+                let seen = ports.entry((listener.port, listener.protocol)).or_default();
+                seen.push(listener);
             }
         }
         if ports.is_empty() {
-            ports.extend(declared(place).map(|(port, protocol)| (port, protocol, false)));
+            ports.extend(declared(place).map(|port| (port, Vec::new())));
         }
-        ports.sort_unstable_by_key(|(port, protocol, loopback)| (*port, *protocol, *loopback));
-        ports.dedup_by_key(|(port, protocol, _)| (*port, *protocol));
         ports
+    }
+
+    /// How open the firewall leaves a port of the host: as open as the most open of its listeners.
+    fn host_gate(&self, target: &Target<'_>, seen: &[&Listener], sender: Sender) -> Option<Gate> {
+        let host = self.estate.host.as_ref()?;
+        let outer = seen.iter().filter(|listener| !listener.address.is_loopback());
+        let most = outer.map(|listener| host.gate(listener, sender)).max();
+        Some(most.unwrap_or_else(|| {
+            host.firewall
+                .gate(Family::Ipv4, sender, target.protocol, target.port)
+        }))
     }
 
     fn published(&mut self, here: &'n Neighbour<'a>, port: &Port) {
@@ -250,7 +258,7 @@ impl<'a, 'n> Paths<'a, 'n> {
                 protocol,
             };
             let at = here.address();
-            let neighbour = self.for_neighbour(here);
+            let neighbour = self.for_neighbour(here, &target);
             self.push(From::Lan, None, &target, Way::Direct, at.clone(), &neighbour);
             let near = reached("one network");
             for other in self.others(here).filter(|other| here.meets(other, self.estate)) {

@@ -185,8 +185,7 @@ fn changed_facts_of_hosts_do_not_panic() {
         let text = String::from_utf8_lossy(input);
         sockets_of(Protocol::Tcp, &text);
         abstract_sockets(&text);
-        Firewall::from_iptables(&text);
-        Firewall::from_nft(input);
+        Firewall::read(&text, &text, &text);
         if let Ok(host) = Host::read(input) {
             check(&Estate {
                 host: Some(host),

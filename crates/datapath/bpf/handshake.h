@@ -170,6 +170,7 @@ static __always_inline int handshake(struct bpf_sock_ops *ops)
 	if (op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB) {
 		want_option(ops, 0); /* inherited from the listener */
 		complete(ops->rcv_nxt);
+		is_accepted(ops->rcv_nxt);
 		return 1;
 	}
 	s = get_settings();

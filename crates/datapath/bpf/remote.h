@@ -53,6 +53,15 @@ static __always_inline int answers_signed(void)
 	return h && (h->stage == REMOTE_SYN_CAME || (h->stage != STAGE_SYN_CAME && h->is_signed));
 }
 
+/* The server has its connection, so it never answers that SYN again. (One that waits for data has none yet.) */
+static __always_inline void is_accepted(__u32 next)
+{
+	struct handover *h = get_handover();
+
+	if (h && h->stage == REMOTE_ACK_CAME && bpf_ntohl(after(h->sequence)) == next)
+		h->stage = REMOTE_DONE;
+}
+
 /* === who lets pass === */
 
 static __always_inline const struct wire_option *last_option(struct __sk_buff *skb, const struct tcp_start *tcp)

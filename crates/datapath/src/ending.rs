@@ -27,6 +27,12 @@ const OWN_MAPS: [&str; 3] = ["ends", "looked_at", "kept_rules"];
 /// How many entries one system call takes.
 const BATCH: u32 = 4096;
 
+// Of linux/netlink.h and linux/sock_diag.h, in the widths of a message's header.
+const NLM_F_REQUEST: u16 = 0x1;
+const NLM_F_DUMP: u16 = 0x300;
+const NLMSG_DONE: u16 = 3;
+const SOCK_DIAG_BY_FAMILY: u16 = 20;
+
 /// Who ends flows: programs beside those of a [`Datapath`](crate::Datapath), with the same maps. May live on a thread of
 /// its own.
 pub struct Ender {
@@ -217,15 +223,52 @@ fn request(all: &[u8]) -> io::Result<u64> {
     let socket = Socket::new(NETLINK_SOCK_DIAG)?;
     socket.connect(&SocketAddr::new(0, 0))?;
     let mut refused = 0;
+    let mut diagnoses = None;
     for one in all.chunks_exact(size_of::<types::doomed>()) {
-        socket.send(one, 0)?;
-        let (answer, _) = socket.recv_from_full()?;
-        let error = answer
-            .get(16..20)
-            .and_then(|b| b.try_into().ok())
-            .map(i32::from_ne_bytes);
-        let gone = Some(-nix::libc::ENOENT);
-        refused += u64::from(error != Some(0) && error != gone);
+        let (_, error) = ask(&socket, one)?;
+        let ended = match error {
+            0 => true,
+            // No such socket; or no such diagnosis, where the kernel may not load its module.
+            errno if errno == -nix::libc::ENOENT => match diagnoses {
+                Some(known) => known,
+                None => *diagnoses.insert(has_diagnosis(&socket, one)?),
+            },
+            _ => false,
+        };
+        refused += u64::from(!ended);
     }
     Ok(refused)
 }
+
+/// Whether the kernel knows about sockets of the kind that `request` is about: asks for all of them in no state.
+fn has_diagnosis(socket: &Socket, request: &[u8]) -> io::Result<bool> {
+    let mut dump = request.to_vec();
+    dump.splice(4..6, SOCK_DIAG_BY_FAMILY.to_ne_bytes());
+    dump.splice(6..8, (NLM_F_REQUEST | NLM_F_DUMP).to_ne_bytes());
+    dump.splice(20..24, 0_u32.to_ne_bytes()); // the states
+    Ok(ask(socket, &dump)? == (NLMSG_DONE, 0))
+}
+
+/// The type of the answer, and the error in it: `NLMSG_ERROR` and `NLMSG_DONE` have it in the same place.
+fn ask(socket: &Socket, message: &[u8]) -> io::Result<(u16, i32)> {
+    socket.send(message, 0)?;
+    let (answer, _) = socket.recv_from_full()?;
+    let short = || {
+        io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            "a short answer of the socket diagnosis",
+        )
+    };
+    let kind = answer
+        .get(4..6)
+        .and_then(|b| b.try_into().ok())
+        .ok_or_else(short)?;
+    let error = answer
+        .get(16..20)
+        .and_then(|b| b.try_into().ok())
+        .ok_or_else(short)?;
+    Ok((u16::from_ne_bytes(kind), i32::from_ne_bytes(error)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -15,8 +15,8 @@ use crate::repo;
 const INIT: &str = include_str!("init.sh");
 const PRODUCT: &str = include_str!("product.sh");
 
-/// In the order in which they depend on each other. The first four make the lab's networks; the others masquerade, match
-/// on TCP flags, and lose some packets of many.
+/// In the order in which they depend on each other. The first four make the lab's networks; the next masquerade, match
+/// on TCP flags, lose some packets of many, and know the host's addresses; the last three end sockets on request.
 const MODULES: &[&str] = &[
     "llc",
     "stp",
@@ -36,6 +36,12 @@ const MODULES: &[&str] = &[
     "xt_MASQUERADE",
     "xt_tcpudp",
     "nft_numgen",
+    "nft_nat",
+    "nft_fib",
+    "nft_fib_ipv4",
+    "inet_diag",
+    "tcp_diag",
+    "udp_diag",
 ];
 
 const PROGRAMS: &[&str] = &["ip", "iptables", "nft"];

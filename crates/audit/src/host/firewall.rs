@@ -1,10 +1,17 @@
-//! What the host's firewall does with packets for the host, read from `nft -j list ruleset`, `iptables-save` or
-//! `ufw status`. A reading for a report, not a model of netfilter: in doubt it says that nothing is blocked.
+//! What the host's firewall does with packets for the host and for containers, read from `nft -j list ruleset` or
+//! `iptables-save`. A reading for a report, not a model of netfilter: in doubt it says that nothing is blocked.
 
+use std::net::IpAddr;
+
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use crate::model::{PortRange, Protocol};
+use crate::model::{Port, Protocol};
+
+mod chains;
+mod iptables;
+mod nft;
+mod when;
 
 /// Which tool made the rules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,15 +30,56 @@ pub enum FirewallTool {
     Iptables,
 }
 
-/// A port that the firewall lets in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Accepted {
-    /// What carries it.
-    pub protocol: Protocol,
-    /// Which.
+/// A version of IP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    /// IPv4.
+    Ipv4,
+    /// IPv6.
+    Ipv6,
+}
+
+/// Who knocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sender {
+    /// Somebody who is not on this host.
+    Lan,
+    /// A container, through its bridge.
+    Bridges,
+}
+
+/// How open a port is; more open is greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Gate {
+    /// Nobody gets in.
+    Shut,
+    /// Somebody may: some senders, or a condition that was not understood.
+    Ajar,
+    /// Everybody gets in.
+    Open,
+}
+
+/// What becomes of packets for some ports: of several entries the first that fits decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Both where none is named.
+    #[serde(default)]
+    pub family: Option<Family>,
+    /// Everybody where none is named.
+    #[serde(default)]
+    pub sender: Option<Sender>,
+    /// All where none is named.
+    #[serde(default)]
+    pub protocol: Option<Protocol>,
+    /// From this port.
     pub first: u16,
-    /// Up to which.
+    /// Up to this one.
     pub last: u16,
+    /// What becomes of them.
+    pub gate: Gate,
 }
 
 /// What was read.
@@ -40,29 +88,65 @@ pub struct Accepted {
 pub struct Firewall {
     /// Who made it.
     pub tool: FirewallTool,
-    /// Packets for the host itself are dropped unless a rule lets them in.
+    /// IPv4's packets for the host itself are dropped unless a rule lets them in.
     pub input_drops: bool,
-    /// What it lets in.
-    pub accepts: Vec<Accepted>,
-    /// Engine 28's rules are there: packets to a container's address from outside are dropped.
+    /// Chains that packets for the host pass, one after the other.
+    pub input: Vec<Vec<Entry>>,
+    /// Packets to containers' addresses from outside are dropped before they are routed, as Engine 28 does it.
     pub direct_drop: bool,
-    /// Forwarded packets to containers meet a rule of the user (`DOCKER-USER`) that drops.
-    pub forward_drops: bool,
+    /// The addresses that this is about; every one where there are none.
+    pub direct_to: Vec<IpNet>,
+    /// The same for loopback's addresses, by the port as it is published.
+    pub loopback: Vec<Entry>,
+    /// `DOCKER-USER`, which packets from outside to containers pass, by the container's port: DNAT comes first.
+    pub forward: Vec<Entry>,
 }
 
 // === impl Firewall ===
 
 impl Firewall {
-    /// A port of the host itself is open through this firewall.
-    pub fn lets_in(&self, protocol: Protocol, port: u16) -> bool {
-        !self.input_drops
-            || self.accepts.iter().any(|accepted| {
-                let range = PortRange {
-                    first: accepted.first,
-                    last: accepted.last,
-                };
-                accepted.protocol == protocol && range.contains(port)
+    /// How open a port of the host itself is.
+    pub fn gate(&self, family: Family, sender: Sender, protocol: Protocol, port: u16) -> Gate {
+        let unread = if self.input_drops && self.input.is_empty() {
+            Gate::Shut
+        } else {
+            Gate::Open
+        };
+        let chains = self.input.iter();
+        chains
+            .map(|chain| decide(chain, family, sender, protocol, port))
+            .fold(unread, Gate::min)
+    }
+
+    /// `DOCKER-USER` drops what comes from outside for all of these ports of containers.
+    pub fn drops_forward(&self, port: &Port) -> bool {
+        let family = family_of(port.host_ip);
+        let mut ports = port.target.first..=port.target.last;
+        ports.all(|number| self.drops_forward_to(family, port.protocol, number))
+    }
+
+    /// The same for one port of a container.
+    pub fn drops_forward_to(&self, family: Family, protocol: Protocol, port: u16) -> bool {
+        decide(&self.forward, family, Sender::Lan, protocol, port) == Gate::Shut
+    }
+
+    /// Packets from outside to this container's address are dropped before they are routed.
+    pub fn drops_direct(&self, address: Option<IpAddr>) -> bool {
+        let held =
+            |net: &IpNet| net.prefix_len() == 0 || address.is_some_and(|address| net.contains(&address));
+        self.direct_drop && (self.direct_to.is_empty() || self.direct_to.iter().any(held))
+    }
+
+    /// Packets from outside to this port, published on loopback, do not get to it.
+    pub fn guards_loopback(&self, port: &Port) -> bool {
+        let family = family_of(port.host_ip);
+        let raw = port.published.is_some_and(|range| {
+            let mut ports = range.first..=range.last;
+            ports.all(|number| {
+                decide(&self.loopback, family, Sender::Lan, port.protocol, number) == Gate::Shut
             })
+        });
+        raw || self.drops_forward(port)
     }
 
     /// Its name in a sentence.
@@ -76,163 +160,59 @@ impl Firewall {
         }
     }
 
-    /// Reads `nft -j list ruleset`.
-    pub fn from_nft(bytes: &[u8]) -> Self {
-        let tree: Value = serde_json::from_slice(bytes).unwrap_or_default();
-        let mut firewall = Self::default();
-        let items = tree["nftables"].as_array().map(Vec::as_slice).unwrap_or_default();
-        for chain in items.iter().filter_map(|item| item.get("chain")) {
-            firewall.add_chain(chain);
+    /// Reads what `nft -j list ruleset`, `iptables-save` and `ip6tables-save` printed; nothing where one is not there. A
+    /// packet meets all of it. Of what iptables-nft made nft tells less than iptables itself: there iptables counts.
+    pub fn read(nft: &str, iptables: &str, ip6tables: &str) -> Self {
+        let tree = serde_json::from_str(nft).unwrap_or_default();
+        let mut chains = nft::chains(&tree);
+        let mut tool = FirewallTool::Nftables;
+        for (text, family) in [(iptables, Family::Ipv4), (ip6tables, Family::Ipv6)] {
+            let of_iptables = iptables::chains(text, family);
+            if iptables::is_nft(text) {
+                chains.retain(|chain| !of_iptables.iter().any(|other| other.is_beside(chain)));
+            }
+            if !chains.iter().any(|chain| chain.hook.is_some()) {
+                tool = FirewallTool::Iptables;
+            }
+            chains.extend(of_iptables);
         }
-        let inputs: Vec<(&str, &str)> = items
-            .iter()
-            .filter_map(|item| item.get("chain"))
-            .filter(|chain| chain["hook"] == "input")
-            .filter_map(|chain| Some((chain["table"].as_str()?, chain["name"].as_str()?)))
-            .collect();
-        for rule in items.iter().filter_map(|item| item.get("rule")) {
-            let place = (
-                rule["table"].as_str().unwrap_or_default(),
-                rule["chain"].as_str().unwrap_or_default(),
-            );
-            firewall.add_rule(rule, inputs.contains(&place));
-        }
-        if firewall.input_drops && firewall.tool == FirewallTool::None {
-            firewall.tool = FirewallTool::Nftables;
-        }
-        firewall
+        chains::firewall(&chains, tool)
     }
+}
 
-    fn add_chain(&mut self, chain: &Value) {
-        let name = chain["name"].as_str().unwrap_or_default();
-        let table = chain["table"].as_str().unwrap_or_default();
-        if name.starts_with("ufw-") {
-            self.tool = FirewallTool::Ufw;
-        } else if table == "firewalld" {
-            self.tool = FirewallTool::Firewalld;
-        }
-        if chain["hook"] == "input" && chain["policy"] == "drop" {
-            self.input_drops = true;
-        }
+// === impl Entry ===
+
+impl Entry {
+    fn fits(&self, family: Family, sender: Sender, protocol: Protocol, port: u16) -> bool {
+        self.family.is_none_or(|mine| mine == family)
+            && self.sender.is_none_or(|mine| mine == sender)
+            && self.protocol.is_none_or(|mine| mine == protocol)
+            && (self.first..=self.last).contains(&port)
     }
+}
 
-    fn add_rule(&mut self, rule: &Value, input: bool) {
-        let chain = rule["chain"].as_str().unwrap_or_default();
-        let table = rule["table"].as_str().unwrap_or_default();
-        let Some(words) = rule["expr"].as_array() else {
-            return;
-        };
-        let drops = words
-            .iter()
-            .any(|word| word.get("drop").is_some() || word.get("reject").is_some());
-        let accepts = words.iter().any(|word| word.get("accept").is_some());
-        let matches: Vec<&Value> = words.iter().filter_map(|word| word.get("match")).collect();
-        let conditions = matches.len();
-        if table == "raw" && chain == "PREROUTING" && drops {
-            self.direct_drop = true;
+/// The family of an address of the host; IPv4 where every address is meant.
+pub fn family_of(ip: Option<IpAddr>) -> Family {
+    match ip {
+        Some(IpAddr::V6(_)) => Family::Ipv6,
+        _ => Family::Ipv4,
+    }
+}
+
+fn decide(chain: &[Entry], family: Family, sender: Sender, protocol: Protocol, port: u16) -> Gate {
+    let mut most = Gate::Open;
+    let mut least = Gate::Shut;
+    for entry in chain {
+        if !entry.fits(family, sender, protocol, port) {
+            continue;
         }
-        if chain == "DOCKER-USER" && drops {
-            self.forward_drops = true;
-        }
-        let ufw_or_zone = chain.starts_with("ufw-user-input") || chain.contains("_allow");
-        if input && drops && conditions == 0 {
-            self.input_drops = true;
-        }
-        if (input || ufw_or_zone) && accepts {
-            for found in matches {
-                self.add_match(found);
+        match entry.gate {
+            Gate::Ajar => least = Gate::Ajar,
+            decided => {
+                most = decided;
+                break;
             }
         }
     }
-
-    fn add_match(&mut self, found: &Value) {
-        let payload = &found["left"]["payload"];
-        if payload["field"] != "dport" {
-            return;
-        }
-        let Some(protocol) = payload["protocol"].as_str() else {
-            return;
-        };
-        let right = &found["right"];
-        let one = std::slice::from_ref(right);
-        let values = right["set"].as_array().map_or(one, Vec::as_slice);
-        for value in values {
-            let number = |value: &Value| value.as_u64().and_then(|n| u16::try_from(n).ok());
-            let ends = match value["range"].as_array().map(Vec::as_slice) {
-                Some([first, last]) => number(first).zip(number(last)),
-                _ => number(value).map(|port| (port, port)),
-            };
-            let Some((first, last)) = ends else { continue };
-            let both = [Protocol::Tcp, Protocol::Udp];
-            let protocols = Protocol::parse(protocol).map_or(both.to_vec(), |one| vec![one]);
-            for protocol in protocols {
-                self.accepts.push(Accepted {
-                    protocol,
-                    first,
-                    last,
-                });
-            }
-        }
-    }
-
-    /// Reads `iptables-save`.
-    pub fn from_iptables(text: &str) -> Self {
-        let mut firewall = Self::default();
-        let mut table = "";
-        for line in text.lines() {
-            if let Some(name) = line.strip_prefix('*') {
-                table = name;
-            } else if table == "filter" && line.starts_with(":INPUT DROP") {
-                firewall.input_drops = true;
-            } else if line.starts_with(":ufw-") {
-                firewall.tool = FirewallTool::Ufw;
-            } else if line.starts_with("-A ") {
-                firewall.add_line(table, line);
-            }
-        }
-        if firewall.input_drops && firewall.tool == FirewallTool::None {
-            firewall.tool = FirewallTool::Iptables;
-        }
-        firewall
-    }
-
-    fn add_line(&mut self, table: &str, line: &str) {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let after = |flag: &str| {
-            words
-                .iter()
-                .position(|word| *word == flag)
-                .and_then(|at| words.get(at + 1))
-        };
-        let target = after("-j").copied().unwrap_or_default();
-        let chain = words.get(1).copied().unwrap_or_default();
-        let drops = matches!(target, "DROP" | "REJECT");
-        if table == "raw" && chain == "PREROUTING" && drops {
-            self.direct_drop = true;
-        }
-        if chain == "DOCKER-USER" && drops {
-            self.forward_drops = true;
-        }
-        // `-A INPUT -s 10.0.0.9 -j DROP` stops one sender, `-A INPUT -j DROP` everybody.
-        if table == "filter" && chain == "INPUT" && drops && words.get(2) == Some(&"-j") {
-            self.input_drops = true;
-        }
-        let input = table == "filter" && matches!(chain, "INPUT" | "ufw-user-input");
-        if input && target == "ACCEPT" {
-            let protocol = after("-p").and_then(|protocol| Protocol::parse(protocol));
-            let ports = after("--dport").or_else(|| after("--dports"));
-            if let (Some(protocol), Some(ports)) = (protocol, ports) {
-                for port in ports.split(',') {
-                    if let Some(range) = PortRange::parse(&port.replace(':', "-")) {
-                        let PortRange { first, last } = range;
-                        self.accepts.push(Accepted {
-                            protocol,
-                            first,
-                            last,
-                        });
-                    }
-                }
-            }
-        }
-    }
+    most.max(least)
 }

@@ -2,8 +2,12 @@
 
 use std::net::IpAddr;
 
-use super::{Firewall, FirewallTool, abstract_sockets, is_public, sockets_of};
+use super::{Family, Firewall, FirewallTool, Gate, Sender, abstract_sockets, is_public, sockets_of};
 use crate::model::Protocol;
+
+fn lets_in(firewall: &Firewall, port: u16) -> bool {
+    firewall.gate(Family::Ipv4, Sender::Lan, Protocol::Tcp, port) == Gate::Open
+}
 
 #[test]
 fn the_kernels_table_of_tcp_sockets() {
@@ -29,32 +33,101 @@ fn only_abstract_sockets_that_listen() {
 fn a_firewall_like_ufw_in_iptables() {
     let text = "*filter\n:INPUT DROP [0:0]\n:ufw-user-input - [0:0]\n-A ufw-user-input -p tcp -m tcp --dport 22 -j ACCEPT\n\
                 -A DOCKER-USER -i eth0 -j DROP\nCOMMIT\n";
-    let firewall = Firewall::from_iptables(text);
+    let firewall = Firewall::read("", text, "");
     assert_eq!(firewall.tool, FirewallTool::Ufw);
-    assert!(firewall.input_drops && firewall.forward_drops && !firewall.direct_drop);
-    assert!(firewall.lets_in(Protocol::Tcp, 22) && !firewall.lets_in(Protocol::Tcp, 80));
+    assert!(firewall.input_drops && !firewall.direct_drop);
+    assert!(firewall.drops_forward_to(Family::Ipv4, Protocol::Tcp, 80));
+    assert!(lets_in(&firewall, 22) && !lets_in(&firewall, 80));
+}
+
+/// The chains of ufw and firewalld that let in are read, those around them are not.
+#[test]
+fn ufw_and_firewalld_let_in_where_they_always_do() {
+    let ufw = "*filter\n:INPUT DROP [0:0]\n:ufw-before-input - [0:0]\n:ufw-user-input - [0:0]\n-A INPUT -j ufw-before-input\n\
+               -A ufw-before-input -d 224.0.0.251/32 -p udp -m udp --dport 5353 -j ACCEPT\n-A ufw-before-input -j ufw-user-input\n\
+               -A ufw-user-input -p tcp -m tcp --dport 80 -j ACCEPT\n-A ufw-user-input -p tcp -m tcp --dport 22 -j ufw-user-limit-accept\nCOMMIT\n";
+    let firewall = Firewall::read("", ufw, "");
+    assert!(lets_in(&firewall, 80) && lets_in(&firewall, 22) && !lets_in(&firewall, 5353));
+    let firewalld = r#"{"nftables":[
+        {"chain":{"family":"inet","table":"firewalld","name":"filter_INPUT","type":"filter","hook":"input","prio":10,"policy":"accept"}},
+        {"chain":{"family":"inet","table":"firewalld","name":"filter_IN_docker"}},
+        {"chain":{"family":"inet","table":"firewalld","name":"filter_IN_public_allow"}},
+        {"rule":{"family":"inet","table":"firewalld","chain":"filter_INPUT","expr":[
+            {"match":{"op":"in","left":{"ct":{"key":"status"}},"right":"dnat"}},{"accept":null}]}},
+        {"rule":{"family":"inet","table":"firewalld","chain":"filter_INPUT","expr":[{"jump":{"target":"filter_INPUT_ZONES"}}]}},
+        {"rule":{"family":"inet","table":"firewalld","chain":"filter_INPUT","expr":[{"reject":{"type":"icmpx","expr":"admin-prohibited"}}]}},
+        {"rule":{"family":"inet","table":"firewalld","chain":"filter_IN_docker","expr":[{"accept":null}]}},
+        {"rule":{"family":"inet","table":"firewalld","chain":"filter_IN_public_allow","expr":[
+            {"match":{"op":"==","left":{"payload":{"protocol":"tcp","field":"dport"}},"right":22}},{"accept":null}]}}]}"#;
+    let firewall = Firewall::read(firewalld, "", "");
+    assert_eq!(firewall.tool, FirewallTool::Firewalld);
+    assert!(firewall.input_drops && lets_in(&firewall, 22) && !lets_in(&firewall, 80));
 }
 
 #[test]
 fn a_rule_about_one_sender_is_no_firewall() {
     let line = "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -s 192.0.2.9 -j DROP\nCOMMIT\n";
-    assert!(!Firewall::from_iptables(line).input_drops);
+    assert!(!Firewall::read("", line, "").input_drops);
     let all = line.replace("-s 192.0.2.9 ", "");
-    assert!(Firewall::from_iptables(&all).input_drops);
+    assert!(Firewall::read("", &all, "").input_drops);
 }
 
 #[test]
 fn a_firewall_in_nftables() {
-    let text = br#"{"nftables":[
+    let text = r#"{"nftables":[
         {"chain":{"family":"inet","table":"filter","name":"input","hook":"input","policy":"drop"}},
         {"rule":{"table":"filter","chain":"input","expr":[
             {"match":{"op":"==","left":{"payload":{"protocol":"tcp","field":"dport"}},
              "right":{"set":[22,{"range":[8000,8010]}]}}},{"accept":null}]}},
         {"rule":{"table":"raw","chain":"PREROUTING","expr":[{"drop":null}]}}]}"#;
-    let firewall = Firewall::from_nft(text);
+    let firewall = Firewall::read(text, "", "");
     assert_eq!(firewall.tool, FirewallTool::Nftables);
-    assert!(firewall.lets_in(Protocol::Tcp, 8005) && !firewall.lets_in(Protocol::Tcp, 443));
+    assert!(lets_in(&firewall, 8005) && !lets_in(&firewall, 443));
     assert!(firewall.direct_drop);
+}
+
+/// What iptables-nft made is read from iptables; what the older iptables made stands beside nftables' own.
+#[test]
+fn iptables_says_more_of_its_own_tables() {
+    let nft = r#"{"nftables":[
+        {"chain":{"family":"ip","table":"filter","name":"INPUT","hook":"input","policy":"drop"}},
+        {"rule":{"family":"ip","table":"filter","chain":"INPUT","expr":[
+            {"xt":{"type":"match","name":"multiport"}},{"accept":null}]}}]}"#;
+    let gate = |firewall: &Firewall, family, port| firewall.gate(family, Sender::Lan, Protocol::Tcp, port);
+    let alone = Firewall::read(nft, "", "");
+    assert_eq!(gate(&alone, Family::Ipv4, 443), Gate::Ajar);
+
+    let save = |by: &str| {
+        format!(
+            "# Generated by iptables-save v1.8.9{by} on Thu Nov 26\n*filter\n:INPUT DROP [0:0]\n\
+             -A INPUT -p tcp -m multiport --dports 22,80 -j ACCEPT\nCOMMIT\n"
+        )
+    };
+    let both = Firewall::read(nft, &save(" (nf_tables)"), "");
+    let ports = [22, 80, 443].map(|port| gate(&both, Family::Ipv4, port));
+    assert_eq!(ports, [Gate::Open, Gate::Open, Gate::Shut]);
+
+    let own = nft.replace(
+        "\"xt\":{\"type\":\"match\",\"name\":\"multiport\"}",
+        "\"counter\":null",
+    );
+    let older = Firewall::read(&own, &save(""), &save(""));
+    assert_eq!(gate(&older, Family::Ipv4, 443), Gate::Shut);
+    assert_eq!(
+        [80, 443].map(|port| gate(&older, Family::Ipv6, port)),
+        [Gate::Open, Gate::Shut]
+    );
+}
+
+#[test]
+fn chains_in_circles_end() {
+    let circle = "*filter\n:INPUT DROP [0:0]\n".to_owned()
+        + &"-A a -j a\n-A INPUT -j a\n-A a -s 10.0.0.1 -j ACCEPT\n".repeat(9);
+    let firewall = Firewall::read("", &circle, "");
+    assert_eq!(
+        firewall.gate(Family::Ipv4, Sender::Lan, Protocol::Tcp, 80),
+        Gate::Ajar
+    );
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn check(estate: &Estate, out: &mut Vec<Finding>) {
             .map(|other| other.interface.clone())
             .collect();
         others.dedup();
-        if !others.is_empty() && !host.firewall.forward_drops {
+        if !others.is_empty() && !host.firewall.drops_forward(port) {
             out.push(
                 Finding::of(
                     place,

@@ -35,7 +35,7 @@ fn check(estate: &Estate, out: &mut Vec<Finding>) {
         else {
             continue;
         };
-        let (severity, fact) = facts::outside(estate, Severity::High);
+        let (severity, fact) = facts::outside(estate, port, Severity::High);
         out.push(
             Finding::of(
                 place,

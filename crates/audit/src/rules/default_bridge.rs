@@ -1,7 +1,7 @@
 //! `default-bridge`: a container is on Docker's default bridge.
 
 use crate::finding::{Finding, Severity};
-use crate::model::{Estate, NetworkMode};
+use crate::model::{Estate, NetworkMode, Origin};
 use crate::rule::{Needs, Reference, Rule};
 
 pub(super) const RULE: Rule = Rule {
@@ -12,7 +12,8 @@ pub(super) const RULE: Rule = Rule {
     what: "`network_mode: bridge` or `default`, or a running container on the network `bridge`.",
     why: "All containers without a network of their own share that bridge and reach each other's every \
          port, whatever project they belong to.",
-    fix: "Give the project a network of its own: compose does when nothing is said.",
+    fix: "A network of its own: compose makes one for a project when nothing is said, `docker network create` for \
+         containers of `docker run`.",
     references: &[
         Reference::Cis("5.29", "5.30"),
         Reference::Kics("networks_not_set"),
@@ -43,15 +44,19 @@ fn check(estate: &Estate, out: &mut Vec<Finding>) {
                 "; the engine keeps its containers apart (icc=false)",
             )
         } else {
-            (
-                Severity::Low,
-                ", where containers of all projects reach each other",
-            )
+            (Severity::Low, ", where all containers reach each other")
+        };
+        let composed = place.service.origin == Origin::Compose
+            || place.service.label("com.docker.compose.project").is_some();
+        let fix = if composed {
+            "remove `network_mode: bridge`: the project then has a network of its own"
+        } else {
+            "`docker network create NAME`, and `--network NAME` for it and for those that it talks to"
         };
         out.push(
             Finding::of(place, &mode.at, format!("is on the default bridge{fact}"))
                 .severity(severity)
-                .fix("remove `network_mode: bridge`: the project then has a network of its own"),
+                .fix(fix),
         );
     }
 }

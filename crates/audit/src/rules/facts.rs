@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::finding::Severity;
+use crate::host::{Gate, Host, Listener, Sender};
 use crate::model::{Estate, Mount, MountKind, Place, Port, Reach};
 
 /// Ports that Docker really publishes, with their services: it ignores those of host mode, of internal networks and
@@ -35,14 +36,14 @@ pub(super) fn is_wildcard(estate: &Estate, port: &Port) -> bool {
 }
 
 /// How much worse or better an opening to every address is on this host, and the fact that makes it so.
-pub(super) fn outside(estate: &Estate, severity: Severity) -> (Severity, String) {
+pub(super) fn outside(estate: &Estate, port: &Port, severity: Severity) -> (Severity, String) {
     let Some(host) = &estate.host else {
         return (severity, String::new());
     };
-    if host.firewall.forward_drops {
+    if host.firewall.drops_forward(port) {
         return (
             severity.better(),
-            "; a rule in DOCKER-USER drops some of it".to_owned(),
+            "; a rule in DOCKER-USER drops what comes from outside".to_owned(),
         );
     }
     match host.public_addresses().next() {
@@ -52,6 +53,18 @@ pub(super) fn outside(estate: &Estate, severity: Severity) -> (Severity, String)
         ),
         None => (severity, "; this host has no public address".to_owned()),
     }
+}
+
+/// What a host-mode container listens on beside loopback, and how open the firewall leaves that to the LAN.
+pub(super) fn outer_listeners<'a>(
+    host: &'a Host,
+    place: Place<'a>,
+) -> impl Iterator<Item = (&'a Listener, Gate)> {
+    let id = place.service.id.as_deref();
+    host.listeners
+        .iter()
+        .filter(move |listener| listener.is_of(id) && !listener.address.is_loopback())
+        .map(|listener| (listener, host.gate(listener, Sender::Lan)))
 }
 
 /// The engine's socket itself: `docker.sock` at any place.

@@ -1,6 +1,7 @@
 //! `firewall-bypass`: a published port walks past the host's firewall.
 
 use crate::finding::{Finding, Severity};
+use crate::host::{Gate, Sender, family_of};
 use crate::model::Estate;
 use crate::rule::{Needs, Reference, Rule};
 
@@ -24,17 +25,16 @@ pub(super) const RULE: Rule = Rule {
 fn check(estate: &Estate, out: &mut Vec<Finding>) {
     let Some(host) = &estate.host else { return };
     let firewall = &host.firewall;
-    if !firewall.input_drops || firewall.forward_drops {
-        return;
-    }
     for (place, port) in facts::published(estate) {
         let Some(range) = port.published.filter(|_| !port.is_loopback()) else {
             continue;
         };
-        if firewall.lets_in(port.protocol, range.first) {
+        let family = family_of(port.host_ip);
+        let gate = firewall.gate(family, Sender::Lan, port.protocol, range.first);
+        if gate == Gate::Open || firewall.drops_forward(port) {
             continue;
         }
-        let (severity, fact) = facts::outside(estate, Severity::Medium);
+        let (severity, fact) = facts::outside(estate, port, Severity::Medium);
         out.push(
             Finding::of(
                 place,

@@ -1,6 +1,7 @@
 //! `firewall-covers`: a host-mode port is covered by the host's firewall.
 
 use crate::finding::{Finding, Severity};
+use crate::host::Gate;
 use crate::model::Estate;
 use crate::rule::{Needs, Rule};
 
@@ -22,16 +23,10 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(estate: &Estate, out: &mut Vec<Finding>) {
     let Some(host) = &estate.host else { return };
-    if !host.firewall.input_drops {
-        return;
-    }
     for place in estate.in_host_mode() {
-        let covered: Vec<String> = host
-            .listeners
-            .iter()
-            .filter(|listener| listener.is_of(place.service.id.as_deref()) && !listener.address.is_loopback())
-            .filter(|listener| !host.firewall.lets_in(listener.protocol, listener.port))
-            .map(|listener| format!("{}/{}", listener.port, listener.protocol))
+        let covered: Vec<String> = facts::outer_listeners(host, place)
+            .filter(|(_, gate)| *gate == Gate::Shut)
+            .map(|(listener, _)| format!("{}/{}", listener.port, listener.protocol))
             .collect();
         if !covered.is_empty() {
             out.push(

@@ -1,7 +1,7 @@
 //! `gateway-reach`: bridged containers reach services of the host through their gateway.
 
 use crate::finding::{Confidence, Finding, Severity};
-use crate::host::{Host, Listener};
+use crate::host::{Gate, Host, Listener, Sender};
 use crate::model::{Estate, Network, Place, Reach};
 use crate::rule::{Needs, Rule};
 
@@ -72,7 +72,7 @@ fn open_services(host: &Host) -> Vec<String> {
     host.listeners
         .iter()
         .filter(|listener| listener.is_wildcard() && !PROXIES.contains(&owner(listener).as_str()))
-        .filter(|listener| host.firewall.lets_in(listener.protocol, listener.port))
+        .filter(|listener| host.gate(listener, Sender::Bridges) != Gate::Shut)
         .map(|listener| {
             let text = format!("{}/{} {}", listener.port, listener.protocol, owner(listener));
             text.trim_end().to_owned()

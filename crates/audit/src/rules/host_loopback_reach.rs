@@ -31,7 +31,7 @@ fn check(estate: &Estate, out: &mut Vec<Finding>) {
         let reached: Vec<String> = host
             .loopback_listeners()
             .filter(|listener| !listener.is_of(place.service.id.as_deref()))
-            .map(Listener::shown)
+            .map(|listener| shown(estate, listener))
             .collect();
         if reached.is_empty() {
             continue;
@@ -54,5 +54,21 @@ fn check(estate: &Estate, out: &mut Vec<Finding>) {
             .severity(severity)
             .fix("a network of its own, or `cofferdam protect` for it and for them"),
         );
+    }
+}
+
+/// The container is named where the listener is Docker's proxy for it.
+fn shown(estate: &Estate, listener: &Listener) -> String {
+    let proxy = listener
+        .owner
+        .as_ref()
+        .is_some_and(|owner| owner.command == "docker-proxy");
+    let behind = facts::published(estate).filter(|_| proxy).find(|(_, port)| {
+        let same = port.protocol == listener.protocol && port.host_ip == Some(listener.address);
+        same && port.published.is_some_and(|range| range.contains(listener.port))
+    });
+    match behind {
+        Some((place, _)) => format!("{} for {}", listener.shown(), place.service.name),
+        None => listener.shown(),
     }
 }

@@ -1,8 +1,11 @@
 //! `host-network`: a container uses the host's network.
 
 use crate::finding::{Finding, Severity};
-use crate::model::Estate;
+use crate::host::{Gate, Host};
+use crate::model::{Estate, Place};
 use crate::rule::{Needs, Reference, Rule};
+
+use super::facts;
 
 pub(super) const RULE: Rule = Rule {
     id: "host-network",
@@ -30,17 +33,8 @@ fn check(estate: &Estate, out: &mut Vec<Finding>) {
         if !estate.joined(place).is_empty() {
             continue;
         }
-        let (severity, fact) = match &estate.host {
-            Some(host) if !host.firewall.input_drops && host.public_addresses().next().is_some() => (
-                Severity::Critical,
-                "; nothing filters its ports, and this host has a public address",
-            ),
-            Some(host) if host.firewall.input_drops => (
-                Severity::High,
-                "; the firewall covers its ports, not the loopback",
-            ),
-            _ => (Severity::High, ""),
-        };
+        let host = estate.host.as_ref();
+        let (severity, fact) = host.map_or((Severity::High, String::new()), |host| outside(host, place));
         let message = format!("shares the host's network: it reaches what listens on 127.0.0.1{fact}");
         out.push(
             Finding::of(place, &place.service.mode_at(), message)
@@ -48,4 +42,35 @@ fn check(estate: &Estate, out: &mut Vec<Finding>) {
                 .fix("remove `network_mode: host` and publish what it needs, for example `ports: [\"8080:80\"]`"),
         );
     }
+}
+
+/// What the firewall does about its ports, and how bad that makes it.
+fn outside(host: &Host, place: Place<'_>) -> (Severity, String) {
+    let (open, shut): (Vec<_>, Vec<_>) =
+        facts::outer_listeners(host, place).partition(|(_, gate)| *gate != Gate::Shut);
+    let open: Vec<String> = open
+        .iter()
+        .map(|(listener, _)| format!("{}/{}", listener.port, listener.protocol))
+        .collect();
+    let drops = host.firewall.input_drops;
+    let (severity, fact) = match (open.as_slice(), shut.as_slice()) {
+        ([], [_, ..]) => (
+            Severity::High,
+            "the firewall covers its ports, not the loopback".to_owned(),
+        ),
+        ([], []) if drops => (
+            Severity::High,
+            "the firewall covers what it does not let in, not the loopback".to_owned(),
+        ),
+        ([_, ..], shut) if drops || !shut.is_empty() => (
+            Severity::High,
+            format!("the firewall lets in {}", facts::list(&open)),
+        ),
+        _ if host.public_addresses().next().is_some() => (
+            Severity::Critical,
+            "nothing filters its ports, and this host has a public address".to_owned(),
+        ),
+        _ => return (Severity::High, String::new()),
+    };
+    (severity, format!("; {fact}"))
 }

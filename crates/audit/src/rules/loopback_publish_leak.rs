@@ -25,14 +25,12 @@ pub(super) const RULE: Rule = Rule {
 fn check(estate: &Estate, out: &mut Vec<Finding>) {
     let engine = estate.engine.as_ref();
     let old = engine.and_then(|engine| engine.is_before(&Version(28, 0, 0)));
-    let held = estate
-        .host
-        .as_ref()
-        .is_some_and(|host| host.firewall.direct_drop || host.firewall.forward_drops);
     let routing = engine
         .and_then(|engine| engine.direct_routing.as_ref())
         .is_some_and(|set| set.value);
     for (place, port) in facts::published(estate).filter(|(_, port)| port.is_loopback()) {
+        let host = estate.host.as_ref();
+        let held = host.is_some_and(|host| host.firewall.guards_loopback(port));
         let open_network = place.networks().find_map(|network| {
             ["ipv4", "ipv6"].iter().find_map(|family| {
                 let mode = network.option(&format!("com.docker.network.bridge.gateway_mode_{family}"))?;

@@ -1,6 +1,7 @@
 //! `plain-protocol`: a protocol in clear is open to the world.
 
 use crate::finding::{Finding, Severity};
+use crate::host::{Gate, Sender};
 use crate::known::plain_protocol;
 use crate::model::Estate;
 use crate::position::Position;
@@ -48,7 +49,7 @@ fn check(estate: &Estate, out: &mut Vec<Finding>) {
         let Some(name) = plain_protocol(listener.port).filter(|_| !proxy) else {
             continue;
         };
-        if host.firewall.lets_in(listener.protocol, listener.port) {
+        if host.gate(listener, Sender::Lan) != Gate::Shut {
             out.push(
                 Finding::new(
                     &Position::start("host:listeners"),

@@ -61,16 +61,24 @@ fn check(estate: &Estate, out: &mut Vec<Finding>) {
             } else {
                 continue;
             };
-            let (severity, how) = if mount.read_only {
-                (severity.better(), "reads")
+            let (severity, how, fix) = if mount.read_only {
+                (
+                    severity.better(),
+                    "reads",
+                    "mount only the file or folder below it that is needed",
+                )
             } else {
-                (severity, "writes")
+                (
+                    severity,
+                    "writes",
+                    "mount only the file or folder below it that is needed, with `:ro`",
+                )
             };
             out.push(
                 Finding::of(place, &mount.at, format!("{how} {path} of the host"))
                     .severity(severity)
                     .key(mount.target.clone())
-                    .fix("mount only the file or folder below it that is needed, with `:ro`"),
+                    .fix(fix),
             );
         }
     }

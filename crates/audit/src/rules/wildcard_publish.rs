@@ -30,7 +30,7 @@ fn check(estate: &Estate, out: &mut Vec<Finding>) {
         if !facts::is_wildcard(estate, port) {
             continue;
         }
-        let (severity, fact) = facts::outside(estate, Severity::Medium);
+        let (severity, fact) = facts::outside(estate, port, Severity::Medium);
         let message = format!(
             "port {} of the container is reached through {} on every address of the host{fact}",
             port.target,

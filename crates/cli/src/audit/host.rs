@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use cofferdam_audit::host::{
-    AbstractSocket, Firewall, FirewallTool, Host, HostAddress, Listener, Owner, abstract_sockets, sockets_of,
+    AbstractSocket, Firewall, Host, HostAddress, Listener, Owner, abstract_sockets, sockets_of,
 };
 use cofferdam_audit::model::Protocol;
 use ipnet::IpNet;
@@ -124,23 +124,15 @@ fn ip_of(address: &nix::sys::socket::SockaddrStorage) -> Option<IpAddr> {
     four.or_else(|| address.as_sockaddr_in6().map(|six| IpAddr::V6(six.ip())))
 }
 
-/// nftables' listing shows what iptables wrote too, where that is iptables-nft; the older one is asked where nft has
-/// nothing that drops.
+/// What the three tools print; those that are not there have no rules.
 fn firewall() -> Firewall {
-    let listing = output("nft", &["-j", "list", "ruleset"]);
-    let mut firewall = listing
-        .map(|text| Firewall::from_nft(text.as_bytes()))
-        .unwrap_or_default();
-    if !firewall.input_drops {
-        let older = output("iptables-save", &[]).map(|text| Firewall::from_iptables(&text));
-        if let Some(older) = older.filter(|older| older.input_drops || older.direct_drop) {
-            firewall = older;
-        }
-    }
-    if firewall.input_drops && firewall.tool == FirewallTool::None {
-        firewall.tool = FirewallTool::Nftables;
-    }
-    firewall
+    let [nft, iptables, ip6tables] = [
+        output("nft", &["-j", "list", "ruleset"]),
+        output("iptables-save", &[]),
+        output("ip6tables-save", &[]),
+    ]
+    .map(Option::unwrap_or_default);
+    Firewall::read(&nft, &iptables, &ip6tables)
 }
 
 /// What a program prints; nothing where it is not installed or refuses.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use cofferdam_policy::trial::{Stage, Test, parse};
 use cofferdam_policy::{Action, explain};
+use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, TestSuite};
 use serde::Serialize;
 
 use super::gather;
@@ -43,7 +44,7 @@ pub(super) fn test(call: &Call, args: &TestArgs) -> Result<u8, Failure> {
         tests,
     };
     match args.format {
-        TestFormat::Junit => output::print(&junit(&report))?,
+        TestFormat::Junit => output::print(&junit(&report)?)?,
         TestFormat::Text => call.print(&report, text)?,
     }
     Ok(if failed == 0 { crate::OK } else { crate::FINDINGS })
@@ -138,44 +139,30 @@ fn text(report: &Report) -> String {
     text
 }
 
-fn junit(report: &Report) -> String {
-    let mut text = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite name=\"cofferdam policy\" tests=\"{}\" failures=\"{}\">\n",
-        report.tests.len(),
-        report.failed
-    );
-    for test in &report.tests {
-        let (file, name) = (escaped(&test.file), escaped(&test.name));
-        text.push_str(&format!(
-            "<testcase classname=\"{file}\" name=\"line {}: {name}\"",
-            test.line
-        ));
-        match &test.failure {
-            None => text.push_str("/>\n"),
-            Some(failure) => {
-                let why = escaped(test.explanation.as_deref().unwrap_or_default());
-                text.push_str(&format!(
-                    "><failure message=\"{}\">{why}</failure></testcase>\n",
-                    escaped(failure)
-                ));
-            }
-        }
+/// One suite a file, one case a test.
+fn junit(report: &Report) -> Result<String, Failure> {
+    let mut junit = Junit::new("cofferdam policy");
+    for tests in report.tests.chunk_by(|one, other| one.file == other.file) {
+        let mut suite = TestSuite::new(tests.first().map_or("", |test| test.file.as_str()));
+        suite.add_test_cases(tests.iter().map(case));
+        junit.add_test_suite(suite);
     }
-    text.push_str("</testsuite>\n</testsuites>\n");
-    text
+    junit
+        .to_string()
+        .map_err(|error| Failure::new(format!("cannot write JUnit: {error}")))
 }
 
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            c if c.is_control() && c != '\n' => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out
+fn case(test: &Outcome) -> TestCase {
+    let status = test
+        .failure
+        .as_ref()
+        .map_or_else(TestCaseStatus::success, |failure| {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            status.set_message(failure.clone());
+            status.set_description(test.explanation.clone().unwrap_or_default());
+            status
+        });
+    let mut case = TestCase::new(format!("line {}: {}", test.line, test.name), status);
+    case.set_classname(test.file.clone());
+    case
 }

@@ -1,9 +1,12 @@
 //! Handshakes between two network namespaces in which something is lost, late, odd or repeated.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use cofferdam_datapath::FlowEvent;
 use cofferdam_policy::{Action, Peer, PeerClass};
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::unistd::Pid;
 use socket2::Domain;
 
 use crate::support::net::HOST_LAN;
@@ -37,7 +40,7 @@ fn root_point_01_option_until_the_server_answers() {
         for cookies in [false, true] {
             pair.cookies(cookies);
             let what = format!("family {family}, cookies {cookies}");
-            let (_waits, at) = pair.serve_family("odd-serve defer,read", family);
+            let (_waits, at) = pair.serve_family("odd-serve defer=10,read", family);
             let wire = Wire::open_family(&pair.net.path("host"), [Domain::IPV4, Domain::IPV6][family]);
             let outcome = pair.ask(&pair.friend, &format!("odd write {at}"));
             assert!(outcome.ok, "{what}: deferred: {outcome:?}");
@@ -56,6 +59,30 @@ fn root_point_01_option_until_the_server_answers() {
             pair.net.lose_nothing(&pair.net.path("host"));
             assert!(outcome.ok, "{what}: lost ACK: {outcome:?}");
         }
+    }
+}
+
+/// G-EDGES: a server that waits for data in vain says its SYN-ACK again, and its client is served, though another handshake on
+/// the same processor has come in between.
+#[test]
+fn root_a_server_that_waited_in_vain_is_reached() {
+    let mut one = CpuSet::new();
+    one.set(0).unwrap();
+    sched_setaffinity(Pid::from_raw(0), &one).unwrap();
+    let pair = Pair::new();
+    for family in [0, 1] {
+        let (_waits, at) = pair.serve_family("odd-serve defer=1", family);
+        let (_other, other) = pair.serve_family("odd-serve -", family);
+        let wire = Wire::open_family(&pair.friend_netns, [Domain::IPV4, Domain::IPV6][family]);
+        let mut silent = prepare_in(&pair.friend_netns, &pair.friend, &format!("odd wait {at}"));
+        silent.start();
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(pair.ask(&pair.friend, &format!("odd - {other}")).ok);
+        let outcome = silent.outcome();
+        assert!(outcome.ok && outcome.micros > 500_000, "{outcome:?}");
+        let mut said = wire.segments();
+        said.retain(|s| s.source == at.port() && s.flags & (SYN | ACK) == SYN | ACK);
+        assert!(said.len() > 1, "{said:?}");
     }
 }
 

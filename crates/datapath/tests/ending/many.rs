@@ -110,9 +110,9 @@ fn raise_limit() {
     // SAFETY: one struct is written, then read.
     let done = unsafe {
         nix::libc::getrlimit(nix::libc::RLIMIT_NOFILE, &mut limit);
+        limit.rlim_max = limit.rlim_max.max(16_384);
         limit.rlim_cur = limit.rlim_max;
         nix::libc::setrlimit(nix::libc::RLIMIT_NOFILE, &limit)
     };
     assert_eq!(done, 0, "{}", std::io::Error::last_os_error());
-    assert!(limit.rlim_max > 12_000, "too few descriptors: {}", limit.rlim_max);
 }

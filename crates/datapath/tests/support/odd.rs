@@ -42,13 +42,13 @@ fn socket(flags: &Flags<'_>, at: SocketAddr) -> std::io::Result<Socket> {
     Ok(socket)
 }
 
-/// Flags: `defer` (TCP_DEFER_ACCEPT), `read` (the client speaks first), `md5=CLIENT`, `mptcp`, `fast`, `close` (closes
+/// Flags: `defer=SECONDS` (TCP_DEFER_ACCEPT), `read` (the client speaks first), `md5=CLIENT`, `mptcp`, `fast`, `close` (closes
 /// first, so that TIME_WAIT is here).
 pub(crate) fn serve(flags: &str, at: SocketAddr) {
     let flags = Flags(flags);
     let socket = socket(&flags, at).unwrap();
-    if flags.has("defer") {
-        option(&socket, libc::TCP_DEFER_ACCEPT, 10);
+    if let Some(seconds) = flags.value("defer") {
+        option(&socket, libc::TCP_DEFER_ACCEPT, seconds.parse().unwrap());
     }
     socket.bind(&at.into()).unwrap();
     socket.listen(16).unwrap();

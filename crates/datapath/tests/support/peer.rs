@@ -67,9 +67,11 @@ pub(crate) fn play(words: &str) {
         ["udp-serve", ip] => udp_serve(ip, Duration::ZERO),
         ["udp-late-serve", ip] => udp_serve(ip, Duration::from_millis(100)),
         ["tcp", to] => report(|| tcp(to)),
-        ["tcp-many", seconds, to] => tcp_many(seconds.parse().unwrap(), to),
+        ["tcp-many", seconds, to] => many(seconds.parse().unwrap(), 4, to, |to, _| tcp(to)),
         ["echo-serve", ip] => echo_serve(&listen(ip, &[Protocol::TCP]).unwrap()),
-        ["echo-many", seconds, to] => echo_many(seconds.parse().unwrap(), to),
+        ["echo-many", seconds, to] => many(seconds.parse().unwrap(), 12, to, |to, n| {
+            echo(to, Duration::from_millis(n % 17))
+        }),
         ["hold-udp", ip] => hold(vec![shared_udp(at(ip)).unwrap()]),
         ["hold-raw"] => hold(vec![raw().unwrap()]),
         ["hold-listener", ip] => hold(vec![listen(ip, &[Protocol::TCP]).unwrap().into()]),
@@ -226,16 +228,16 @@ fn tcp(to: &str) -> std::io::Result<()> {
     stream.read_exact(&mut byte)
 }
 
-/// Connections one after the other from four threads; `micros` is how many there were. Ends at the first that fails.
-fn tcp_many(seconds: u64, to: &str) {
+/// Connections one after the other from each of some threads; `micros` is how many there were. Ends at the first that fails.
+fn many(seconds: u64, threads: u64, to: &str, one: fn(&str, u64) -> std::io::Result<()>) {
     let end = Instant::now() + Duration::from_secs(seconds);
-    let threads: Vec<_> = (0..4)
-        .map(|_| {
+    let threads: Vec<_> = (0..threads)
+        .map(|n| {
             let to = to.to_owned();
             std::thread::spawn(move || {
                 let mut count = 0_u64;
                 while Instant::now() < end {
-                    if let Err(error) = tcp(&to) {
+                    if let Err(error) = one(&to, count + n) {
                         return (count, error.raw_os_error().unwrap_or(-1));
                     }
                     count += 1;
@@ -258,34 +260,6 @@ fn echo_serve(listener: &TcpListener) {
     for stream in listener.incoming().flatten() {
         std::thread::spawn(move || std::io::copy(&mut &stream, &mut &stream));
     }
-}
-
-/// Connections that live for some milliseconds, from many threads; `micros` is how many there were. Ends at the first that
-/// breaks.
-fn echo_many(seconds: u64, to: &str) {
-    let end = Instant::now() + Duration::from_secs(seconds);
-    let threads: Vec<_> = (0..12)
-        .map(|n| {
-            let to = to.to_owned();
-            std::thread::spawn(move || {
-                let mut count = 0_u64;
-                while Instant::now() < end {
-                    if let Err(error) = echo(&to, Duration::from_millis((count + n) % 17)) {
-                        return (count, error.raw_os_error().unwrap_or(-1));
-                    }
-                    count += 1;
-                }
-                (count, 0)
-            })
-        })
-        .collect();
-    let done: Vec<_> = threads.into_iter().map(|t| t.join().unwrap()).collect();
-    let errno = done.iter().map(|(_, errno)| *errno).find(|errno| *errno != 0);
-    let count: u64 = done.iter().map(|(count, _)| count).sum();
-    println!(
-        "\noutcome {}",
-        json!({"ok": errno.is_none(), "errno": errno.unwrap_or_default(), "micros": count})
-    );
 }
 
 fn echo(to: &str, pause: Duration) -> std::io::Result<()> {
