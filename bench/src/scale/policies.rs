@@ -56,10 +56,10 @@ pub(super) fn verdicts() -> anyhow::Result<Vec<RuleTime>> {
         .collect()
 }
 
-/// So many rules in policies of 100 each; the workload that is asked about has one of them.
+/// So many rules in policies of 100 each, a workload for each policy; the one that is asked about has one of them.
 fn verdict(decider: &mut Decider, rules: u32) -> anyhow::Result<RuleTime> {
     let each = rules.min(100);
-    let world = world(rules / each * ALIKE, rules / each, each)?;
+    let world = world(rules / each, 1, rules / each, each)?;
     let compiled = Compiler::default().compile(&world, &[])?;
     decider.load(&compiled)?;
     let question = Question {
@@ -94,7 +94,7 @@ pub(super) fn compilation(workloads: u32, policies: u32) -> anyhow::Result<Compi
     let ms = |start: Instant| start.elapsed().as_secs_f64() * 1e3;
     let before = resident()?;
     let start = Instant::now();
-    let mut world = world(workloads, policies, 2)?;
+    let mut world = world(workloads / ALIKE, ALIKE, policies, 2)?;
     let parse_ms = ms(start);
     let mut compiler = Compiler::default();
     let start = Instant::now();
@@ -129,13 +129,12 @@ pub(super) fn compilation(workloads: u32, policies: u32) -> anyhow::Result<Compi
     })
 }
 
-/// Each policy selects the workloads of one application and lets in its neighbours, on ports of its own.
-fn world(workloads: u32, policies: u32, rules: u32) -> anyhow::Result<World> {
-    let applications = (workloads / ALIKE).max(1);
+/// Each policy selects the workloads of one application, so many `alike`, and lets in its neighbours, on ports of its own.
+fn world(applications: u32, alike: u32, policies: u32, rules: u32) -> anyhow::Result<World> {
     let mut world = World::default();
-    for number in 0..workloads {
+    for number in 0..applications * alike {
         let labels: Labels = [
-            ("app".to_owned(), format!("a{}", number / ALIKE)),
+            ("app".to_owned(), format!("a{}", number / alike)),
             ("instance".to_owned(), number.to_string()),
         ]
         .into();

@@ -36,7 +36,7 @@ impl Outcome {
 }
 
 /// How many times slower than hardware this machine may be: `COFFERDAM_SLOW` under emulation, else 1.
-fn slowness() -> u32 {
+pub(crate) fn slowness() -> u32 {
     std::env::var("COFFERDAM_SLOW").map_or(1, |n| n.parse().unwrap())
 }
 

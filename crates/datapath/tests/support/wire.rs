@@ -9,6 +9,8 @@ use cofferdam_datapath::netns_cookie;
 use cofferdam_policy::Peer;
 use libbpf_rs::{MapCore, MapFlags, MapHandle};
 use nix::sched::{CloneFlags, setns};
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::RcvBufForce;
 use siphasher::sip::SipHasher24;
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -61,6 +63,8 @@ impl Wire {
             Socket::new(family, Type::RAW, Some(Protocol::TCP)).unwrap()
         });
         socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        // Room for what arrives while somebody else has the processor.
+        setsockopt(&socket, RcvBufForce, &(8 << 20)).unwrap();
         Self(socket, family)
     }
 
