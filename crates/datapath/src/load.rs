@@ -319,19 +319,30 @@ fn entries_of(dir: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Removes a folder of pins. Links among them are ended first: the kernel gets to one that only lost its last name some
-/// time later, and until then it still judges.
+/// time later, and until then it still judges. Those of ingress go before all others: what nobody wrote a ticket or a
+/// record for on its way out would be a stranger's to them.
 fn remove_tree(dir: &Path) -> Result<()> {
-    end_links(dir);
+    let links = links_below(dir);
+    let (ingress, others): (Vec<_>, Vec<_>) = links.iter().partition(|link| {
+        link.file_name()
+            .is_some_and(|name| name.to_string_lossy().ends_with("on_ingress"))
+    });
+    for link in ingress.into_iter().chain(others) {
+        // Tracepoints cannot be detached; they only bind what is born, which two generations do alike.
+        let _ = Link::open(link).and_then(|link| link.detach());
+    }
     fs::remove_dir_all(dir).map_err(Error::file("remove", dir))
 }
 
-fn end_links(path: &Path) {
+fn links_below(path: &Path) -> Vec<PathBuf> {
     if let Ok(children) = fs::read_dir(path) {
-        children.flatten().for_each(|child| end_links(&child.path()));
-    } else if path.ancestors().any(|a| a.ends_with("links")) {
-        // Tracepoints cannot be detached; they only bind what is born, which two generations do alike.
-        let _ = Link::open(path).and_then(|link| link.detach());
+        return children
+            .flatten()
+            .flat_map(|child| links_below(&child.path()))
+            .collect();
     }
+    let is_link = path.ancestors().any(|a| a.ends_with("links"));
+    is_link.then(|| path.to_owned()).into_iter().collect()
 }
 
 pub(crate) fn attach_error(program: &str, to: &str) -> impl FnOnce(libbpf_rs::Error) -> Error {

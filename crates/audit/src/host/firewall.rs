@@ -31,7 +31,7 @@ pub enum FirewallTool {
 }
 
 /// A version of IP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Family {
     /// IPv4.
@@ -168,9 +168,11 @@ impl Firewall {
         let mut tool = FirewallTool::Nftables;
         for (text, family) in [(iptables, Family::Ipv4), (ip6tables, Family::Ipv6)] {
             let of_iptables = iptables::chains(text, family);
-            if iptables::is_nft(text) {
-                chains.retain(|chain| !of_iptables.iter().any(|other| other.is_beside(chain)));
-            }
+            let told = |chain: &chains::Chain| {
+                let mut same = of_iptables.iter().filter(|other| other.is_beside(chain));
+                same.any(|other| other.name == chain.name)
+            };
+            chains.retain(|chain| !told(chain));
             if !chains.iter().any(|chain| chain.hook.is_some()) {
                 tool = FirewallTool::Iptables;
             }

@@ -142,3 +142,93 @@ fn which_addresses_are_public() {
         assert_eq!(is_public(text.parse().expect("address")), public, "{text}");
     }
 }
+
+/// The gate of one port for the LAN, of an nftables listing: chains as JSON, rules as (table, chain, expressions).
+fn nft_gate(chains: &str, rules: &[(&str, &str, &str)], family: Family, port: u16) -> Gate {
+    let rules = rules.iter().map(|(table, chain, expr)| {
+        format!(r#",{{"rule":{{"family":"inet","table":"{table}","chain":"{chain}","expr":[{expr}]}}}}"#)
+    });
+    let text = format!(r#"{{"nftables":[{chains}{}]}}"#, rules.collect::<String>());
+    Firewall::read(&text, "", "").gate(family, Sender::Lan, Protocol::Tcp, port)
+}
+
+const TO_8123: &str =
+    r#"{"match":{"op":"==","left":{"payload":{"protocol":"tcp","field":"dport"}},"right":8123}}"#;
+const INPUT: &str =
+    r#"{"chain":{"family":"inet","table":"own","name":"input","hook":"input","prio":0,"policy":"drop"}}"#;
+
+/// What has a limit drops some packets, and what is about one family leaves the other alone.
+#[test]
+fn a_drop_with_a_condition_is_none() {
+    let accept = format!(r#"{TO_8123},{{"accept":null}}"#);
+    for condition in [
+        r#"{"set":{"op":"add","elem":1,"set":"@m","stmt":[{"limit":{"rate":10,"per":"second","inv":true}}]}}"#,
+        r#"{"ct count":{"val":20,"inv":true}}"#,
+        r#"{"match":{"op":"in","left":{"ct":{"key":"state"}},"right":"untracked"}}"#,
+    ] {
+        let drop = format!(r#"{TO_8123},{condition},{{"drop":null}}"#);
+        let rules = [("own", "input", drop.as_str()), ("own", "input", &accept)];
+        assert_eq!(
+            nft_gate(INPUT, &rules, Family::Ipv4, 8123),
+            Gate::Open,
+            "{condition}"
+        );
+    }
+    let ipv4 = r#"{"match":{"op":"==","left":{"meta":{"key":"nfproto"}},"right":"ipv4"}},{"return":null}"#;
+    let chains = format!(r#"{INPUT},{{"chain":{{"family":"inet","table":"own","name":"six"}}}}"#);
+    let rules = [
+        ("own", "input", r#"{"jump":{"target":"six"}}"#),
+        ("own", "six", ipv4),
+        ("own", "six", &accept),
+    ];
+    assert_eq!(nft_gate(&chains, &rules, Family::Ipv6, 8123), Gate::Open);
+}
+
+/// firewalld forwards inside a zone by itself, which opens nothing; a trusted zone opens everything.
+#[test]
+fn zones_of_firewalld() {
+    let chain =
+        |name: &str| format!(r#",{{"chain":{{"family":"inet","table":"firewalld","name":"{name}"}}}}"#);
+    let chains = INPUT
+        .replace("own", "firewalld")
+        .replace(r#""drop""#, r#""accept""#)
+        + &[
+            "filter_INPUT_ZONES",
+            "filter_FWD_public_allow",
+            "filter_IN_public",
+            "filter_IN_trusted",
+        ]
+        .map(chain)
+        .concat();
+    let zone = |name: &str| format!(r#"{{"goto":{{"target":"filter_IN_{name}"}}}}"#);
+    let out = r#"{"match":{"op":"==","left":{"meta":{"key":"oifname"}},"right":"eth0"}},{"accept":null}"#;
+    for (name, gate) in [("public", Gate::Shut), ("trusted", Gate::Open)] {
+        let rules = [
+            (
+                "firewalld",
+                "input",
+                r#"{"jump":{"target":"filter_INPUT_ZONES"}}"#,
+            ),
+            ("firewalld", "input", r#"{"reject":null}"#),
+            ("firewalld", "filter_INPUT_ZONES", &zone(name)),
+            ("firewalld", "filter_FWD_public_allow", out),
+            ("firewalld", "filter_IN_trusted", r#"{"accept":null}"#),
+        ];
+        assert_eq!(nft_gate(&chains, &rules, Family::Ipv4, 80), gate, "{name}");
+    }
+}
+
+/// What the administrator adds to ufw's own rules counts; of ufw's own only what comes from everybody.
+#[test]
+fn rules_before_those_of_ufw() {
+    let text = "*filter\n:INPUT DROP [0:0]\n:ufw-before-input - [0:0]\n-A INPUT -j ufw-before-input\n\
+        -A ufw-before-input -i lo -j ACCEPT\n-A ufw-before-input -p icmp --icmp-type 8 -j ACCEPT\n\
+        -A ufw-before-input -p udp --sport 67 --dport 68 -j ACCEPT\n\
+        -A ufw-before-input -p tcp --dport 8123 -j ACCEPT\nCOMMIT\n";
+    let firewall = Firewall::read("", text, "");
+    let gates = [80, 8123].map(|port| firewall.gate(Family::Ipv4, Sender::Lan, Protocol::Tcp, port));
+    assert_eq!(
+        (firewall.tool, gates),
+        (FirewallTool::Ufw, [Gate::Shut, Gate::Open])
+    );
+}

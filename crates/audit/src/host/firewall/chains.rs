@@ -89,6 +89,21 @@ pub(super) fn firewall(chains: &[Chain], by: FirewallTool) -> Firewall {
     firewall
 }
 
+/// Chains of ufw and firewalld whose accepts count wherever the chain stands.
+fn lets_in(chain: &Chain) -> bool {
+    const UFW: [&str; 4] = [
+        "ufw-user-input",
+        "ufw6-user-input",
+        "ufw-before-input",
+        "ufw6-before-input",
+    ];
+    let name = chain.name.as_str();
+    let zone = name.starts_with("filter_IN_") && name.contains("_allow");
+    let policy = name.starts_with("filter_IN_policy_");
+    let older = name.starts_with("IN_") && name.ends_with("_allow");
+    UFW.contains(&name) || older || chain.table == "firewalld" && (zone || policy)
+}
+
 fn is_ufw(chain: &str) -> bool {
     chain.starts_with("ufw-") || chain.starts_with("ufw6-")
 }
@@ -102,11 +117,16 @@ fn is_general(entry: &Entry) -> bool {
 
 /// A drop before DNAT counts for the addresses that it names: containers', or loopback's and then by port.
 fn add_raw(firewall: &mut Firewall, chain: &Chain) {
-    let drops = chain.rules.iter().filter(|rule| rule.verdict == Verdict::Drop);
-    for Rule { when, .. } in drops {
+    for Rule { when, verdict } in &chain.rules {
         let outside = !matches!(when.link, Link::Bridges | Link::Loopback);
-        if when.is_never() || !when.is_sure() || !outside {
+        if when.is_never() || !outside {
             continue;
+        }
+        match verdict {
+            Verdict::Drop if when.is_sure() => {}
+            // What comes behind is not for all.
+            Verdict::Accept | Verdict::Return => break,
+            _ => continue,
         }
         let all_ports = when.ports.is_none() && when.protocols.is_none();
         match &when.to {
@@ -153,7 +173,7 @@ struct Walk<'a> {
     base: &'a Chain,
     /// `DOCKER-USER`: there a drop for one interface is one for the LAN.
     forward: bool,
-    /// Rules that may still be looked at.
+    /// Rules and entries that there is room for.
     left: usize,
     entries: Vec<Entry>,
 }
@@ -197,12 +217,29 @@ impl<'a> Walk<'a> {
     /// ufw and firewalld let in where they always do; the rest of their chains is their own business.
     fn add_tools(&mut self) {
         let (chains, base) = (self.chains, self.base);
-        let tools = chains.iter().filter(|chain| {
-            let ufw = ["ufw-user-input", "ufw6-user-input"];
-            let lets_in = ufw.contains(&chain.name.as_str()) || chain.name.contains("_allow");
-            lets_in && chain.is_beside(base)
-        });
-        for rule in tools.flat_map(|chain| &chain.rules) {
+        let beside = chains.iter().filter(|chain| chain.is_beside(base));
+        for chain in beside.clone().filter(|chain| lets_in(chain)) {
+            self.accepts_of(chain, &When::default());
+        }
+        // A zone lets in by itself too, where something from outside is sent to it.
+        for rule in beside
+            .clone()
+            .filter(|chain| chain.name == "filter_INPUT_ZONES")
+            .flat_map(|chain| &chain.rules)
+        {
+            let Verdict::Jump(zone, _) = &rule.verdict else {
+                continue;
+            };
+            let is_part =
+                |name: &str| matches!(name.strip_prefix(zone.as_str()), Some("" | "_pre" | "_post"));
+            for chain in beside.clone().filter(|chain| is_part(&chain.name)) {
+                self.accepts_of(chain, &rule.when);
+            }
+        }
+    }
+
+    fn accepts_of(&mut self, chain: &Chain, given: &When) {
+        for rule in &chain.rules {
             let accepts = match &rule.verdict {
                 Verdict::Accept => true,
                 // `ufw limit`: six attempts in half a minute.
@@ -210,27 +247,31 @@ impl<'a> Walk<'a> {
                 _ => false,
             };
             if accepts {
-                self.accept(&rule.when);
+                self.accept(&given.clone().and(&rule.when));
             }
         }
     }
 
     fn follow(&mut self, chain: &Chain, given: &When, depth: usize) {
-        for rule in &chain.rules {
+        for (place, rule) in chain.rules.iter().enumerate() {
             if self.left == 0 {
                 return;
             }
             self.left -= 1;
             let when = given.clone().and(&rule.when);
+            let behind = &chain.rules[place + 1..];
             match &rule.verdict {
                 Verdict::Accept => self.accept(&when),
                 Verdict::Drop => self.drop(&when),
                 Verdict::Return if rule.when.is_always() && depth > 0 => return,
-                Verdict::Return => self.leave(&when, depth),
+                Verdict::Return => self.leave(&when, depth, behind),
                 Verdict::Jump(name, back) => {
                     self.jump(name, &when, depth);
                     if !back {
-                        self.leave(&when, depth);
+                        self.leave(&when, depth, behind);
+                        if rule.when.is_always() {
+                            return;
+                        }
                     }
                 }
             }
@@ -250,19 +291,26 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Back to who jumped, or to the policy.
-    fn leave(&mut self, when: &When, depth: usize) {
+    /// Back to who jumped, or to the policy, without the rules `behind`.
+    fn leave(&mut self, when: &When, depth: usize, behind: &[Rule]) {
+        let drops = |rule: &Rule| match rule.verdict {
+            Verdict::Drop => rule.when.is_sure() && rule.when.to.is_none(),
+            Verdict::Jump(..) => true,
+            Verdict::Accept | Verdict::Return => false,
+        };
         match self.policy() {
             Gate::Open if depth == 0 => self.accept(when),
             Gate::Shut if depth == 0 => self.drop(when),
-            // What comes behind in this chain is not for them.
-            _ if !when.is_always() && !when.is_never() => self.push(when, Gate::Ajar),
+            _ if !when.is_always() && !when.is_never() && behind.iter().any(drops) => {
+                self.push(when, Gate::Ajar);
+            }
             _ => {}
         }
     }
 
     fn accept(&mut self, when: &When) {
-        let sure = !when.doubt && when.to.is_none();
+        // Behind one interface is somebody; whether everybody is, nobody knows.
+        let sure = !when.doubt && when.to.is_none() && when.link != Link::Named;
         if !when.is_never() && !when.to_loopback() {
             self.push(when, if sure { Gate::Open } else { Gate::Ajar });
         }
@@ -270,13 +318,20 @@ impl<'a> Walk<'a> {
 
     /// In doubt nothing is dropped.
     fn drop(&mut self, when: &When) {
-        let general = self.forward || when.link != Link::Named;
+        let general = match when.link {
+            Link::Named => self.forward,
+            // One of many.
+            Link::Bridges => false,
+            Link::Any | Link::Outside | Link::Loopback => true,
+        };
         if !when.is_never() && when.is_sure() && when.to.is_none() && general {
             self.push(when, Gate::Shut);
         }
     }
 
     fn push(&mut self, when: &When, gate: Gate) {
+        let before = self.entries.len();
         add(&mut self.entries, when, self.base, gate);
+        self.left = self.left.saturating_sub(self.entries.len() - before);
     }
 }

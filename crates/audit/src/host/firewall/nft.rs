@@ -1,5 +1,7 @@
 //! `nft -j list ruleset`. What iptables-nft wrote is in it too, but of iptables' own matches only the names.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 
 use super::Family;
@@ -14,15 +16,15 @@ const DNAT: i64 = -100;
 pub(super) fn chains(tree: &Value) -> Vec<Chain> {
     let listing = Listing(tree["nftables"].as_array().map(Vec::as_slice).unwrap_or_default());
     let mut chains: Vec<Chain> = listing.of("chain").filter_map(chain).collect();
+    let place = |chain: &Chain| (chain.family, chain.table.clone(), chain.name.clone());
+    let mut places: HashMap<_, usize> = chains.iter().map(place).zip(0..).collect();
     for rule in listing.of("rule") {
         let (Some(family), Some(words)) = (family(rule), rule["expr"].as_array()) else {
             continue;
         };
         let (table, name) = (text(&rule["table"]), text(&rule["chain"]));
-        let known = chains
-            .iter()
-            .position(|chain| chain.name == name && chain.table == table && chain.family == family);
-        let at = known.unwrap_or_else(|| {
+        let key = (family, table.to_owned(), name.to_owned());
+        let at = *places.entry(key).or_insert_with(|| {
             chains.push(Chain {
                 family,
                 table: table.to_owned(),
@@ -109,7 +111,8 @@ impl Reader<'_> {
                     }),
                     _ => when.doubt = true,
                 }
-            } else if word.get("limit").is_some() || word.get("queue").is_some() {
+            } else if !is_no_condition(word) {
+                // `limit`, `ct count`, a set that counts: it is not all packets that come further.
                 when.doubt = true;
             }
             if let Some(verdict) = verdict(word) {
@@ -173,6 +176,15 @@ impl Reader<'_> {
     }
 }
 
+/// It decides, or has no say in who gets further.
+fn is_no_condition(word: &Value) -> bool {
+    const WORDS: [&str; 11] = [
+        "accept", "drop", "reject", "return", "jump", "goto", "counter", "log", "comment", "mangle",
+        "notrack",
+    ];
+    WORDS.iter().any(|known| word.get(*known).is_some())
+}
+
 /// How a rule's word ends it.
 fn verdict(word: &Value) -> Option<Verdict> {
     let target = |kind: &str| word.get(kind).map(|jump| text(&jump["target"]).to_owned());
@@ -208,8 +220,7 @@ fn narrow(when: &mut When, left: &Value, op: &str, values: &[&Value]) -> Option<
             when.only_family(Some(family_of(text(one)).filter(|_| !but)?));
         }
         (_, "state") => {
-            let begins = |state: &&Value| matches!(text(state), "new" | "untracked");
-            when.old |= values.iter().any(begins) == but;
+            when.only_states(values.iter().map(|state| text(state)), but);
         }
         // Such a packet was for a published port.
         (_, "status") if !but && values.iter().all(|status| *status == "dnat") => when.old = true,

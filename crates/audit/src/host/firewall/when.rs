@@ -23,6 +23,9 @@ pub(super) enum Link {
     Loopback,
 }
 
+/// Pairs of ranges that are compared for one rule: listings come from anywhere.
+const MOST_PAIRS: usize = 1 << 16;
+
 /// Conditions that hold all together; none of them is `default()`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct When {
@@ -53,6 +56,7 @@ impl Link {
                 "lo" => loopback = true,
                 "*" | "+" => return (!but).then_some(Self::Any),
                 _ if is_bridge(name) => bridges = true,
+                _ if is_tunnel(name) => return None,
                 _ => named = true,
             }
         }
@@ -76,11 +80,21 @@ impl Link {
     }
 }
 
-/// A bridge that an engine made.
+/// A bridge that an engine made, or a pattern that is about them. The administrator's own are called `br-lan` and so on.
 fn is_bridge(name: &str) -> bool {
-    ["docker", "br-", "veth", "podman", "cni-podman"]
-        .iter()
-        .any(|start| name.starts_with(start))
+    const ID: usize = 12;
+    let rest = name.strip_prefix("br-");
+    let made = rest.is_some_and(|rest| {
+        matches!(rest, "*" | "+") || rest.len() == ID && rest.bytes().all(|byte| byte.is_ascii_hexdigit())
+    });
+    let starts = ["docker", "veth", "podman", "cni-podman"];
+    made || starts.iter().any(|start| name.starts_with(start))
+}
+
+/// Neither the LAN nor the Internet is behind it, but some peers are.
+fn is_tunnel(name: &str) -> bool {
+    let starts = ["tailscale", "wg", "tun", "tap", "zt", "ppp", "ipsec"];
+    starts.iter().any(|start| name.starts_with(start))
 }
 
 // === impl When ===
@@ -136,6 +150,11 @@ impl When {
             self.ports = Some(ports.to_vec());
             return;
         };
+        if mine.len() * ports.len() > MOST_PAIRS {
+            self.doubt = true;
+            self.ports = Some(mine);
+            return;
+        }
         let pairs = mine.iter().flat_map(|a| ports.iter().map(move |b| (a, b)));
         let both = pairs.filter(|(a, b)| a.overlaps(**b)).map(|(a, b)| PortRange {
             first: a.first.max(b.first),
@@ -166,11 +185,21 @@ impl When {
 
     /// Every packet.
     pub(super) fn is_always(&self) -> bool {
-        *self
-            == Self {
-                family: self.family,
-                ..Self::default()
-            }
+        *self == Self::default()
+    }
+
+    /// Of these states only. Nothing is `untracked` unless other rules say so, so it counts for nothing and is no certainty.
+    pub(super) fn only_states<'a>(&mut self, states: impl IntoIterator<Item = &'a str>, but: bool) {
+        let (mut new, mut untracked) = (false, false);
+        for state in states {
+            new |= state.eq_ignore_ascii_case("new");
+            untracked |= state.eq_ignore_ascii_case("untracked");
+        }
+        if untracked && !new && !but {
+            self.doubt = true;
+        } else {
+            self.old |= new == but;
+        }
     }
 
     /// No packet that begins a connection to a port: established ones, ICMP, loopback.
