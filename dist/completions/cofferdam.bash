@@ -100,6 +100,9 @@ _cofferdam() {
             cofferdam__subcmd__key,show)
                 cmd="cofferdam__subcmd__key__subcmd__show"
                 ;;
+            cofferdam__subcmd__policy,apply)
+                cmd="cofferdam__subcmd__policy__subcmd__apply"
+                ;;
             cofferdam__subcmd__policy,check)
                 cmd="cofferdam__subcmd__policy__subcmd__check"
                 ;;
@@ -295,7 +298,7 @@ _cofferdam() {
             return 0
             ;;
         cofferdam__subcmd__daemon)
-            opts="-h --hybrid --containers --processes --default --mode --config --cgroup-root --bpffs --state-dir --docker-socket --docker-cgroup-parent --early --socket --json --help stop"
+            opts="-h --hybrid --containers --processes --default --mode --config --cgroup-root --bpffs --state-dir --policies --docker-socket --docker-cgroup-parent --early --socket --json --help stop"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -322,6 +325,10 @@ _cofferdam() {
                     return 0
                     ;;
                 --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --policies)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -649,8 +656,26 @@ _cofferdam() {
             return 0
             ;;
         cofferdam__subcmd__policy)
-            opts="-h --socket --json --help show check diff explain test eval"
+            opts="-h --socket --json --help show apply check diff explain test eval"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cofferdam__subcmd__policy__subcmd__apply)
+            opts="-h --socket --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -771,7 +796,7 @@ _cofferdam() {
             return 0
             ;;
         cofferdam__subcmd__policy__subcmd__show)
-            opts="-h --socket --json --help default same-labels strict allow networks lan-service agent"
+            opts="-h --socket --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

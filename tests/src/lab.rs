@@ -185,6 +185,7 @@ impl Directory {
             state: make("state")?,
             run: self.0.join("run"),
             config,
+            policies: make("policies")?,
             cgroup_root: cgroups.path().to_path_buf(),
             docker_parent: cgroups.path().join("docker"),
             docker_socket: engine.socket(),

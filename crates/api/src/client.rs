@@ -15,8 +15,8 @@ use tokio::net::UnixStream;
 
 use crate::{
     ChangeRequest, Changed, EnforceRequest, ExplainRequest, ExplainResponse, FlowQuery, FlowView, Flows,
-    KeyAnswer, PolicyText, Problem, ProtectRequest, RunRequest, RunResponse, SOCKET_GROUP, Status,
-    StopRequest, Stopped, Switched, UnprotectRequest, Workloads, routes,
+    KeyAnswer, Policies, PolicyText, Problem, ProtectRequest, ReloadRequest, RunRequest, RunResponse,
+    SOCKET_GROUP, Status, StopRequest, Stopped, Switched, UnprotectRequest, Workloads, routes,
 };
 
 #[cfg(test)]
@@ -171,6 +171,16 @@ impl Client {
     /// The default profile in force.
     pub async fn policy_default(&self) -> Result<PolicyText, ClientError> {
         self.get(routes::POLICY_DEFAULT).await
+    }
+
+    /// What is in the policy folder, and what of it is in force.
+    pub async fn policies(&self) -> Result<Policies, ClientError> {
+        self.get(routes::POLICIES).await
+    }
+
+    /// Read files of the policy folder at once.
+    pub async fn reload_policies(&self, request: &ReloadRequest) -> Result<Policies, ClientError> {
+        self.post(routes::POLICIES_RELOAD, request).await
     }
 
     /// The key that signs handshakes: its number and its age.

@@ -5,8 +5,8 @@ use utoipa::OpenApi;
 
 use crate::{
     ChangeRequest, Changed, EnforceRequest, ExplainRequest, ExplainResponse, FlowQuery, FlowView, Flows,
-    KeyAnswer, PolicyText, Problem, ProtectRequest, RunRequest, RunResponse, Status, StopRequest, Stopped,
-    Switched, UnprotectRequest, Workloads,
+    KeyAnswer, Policies, PolicyText, Problem, ProtectRequest, ReloadRequest, RunRequest, RunResponse, Status,
+    StopRequest, Stopped, Switched, UnprotectRequest, Workloads,
 };
 
 #[cfg(test)]
@@ -39,6 +39,8 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         paths::on,
         paths::explain,
         paths::policy_default,
+        paths::policies,
+        paths::reload_policies,
         paths::key,
         paths::rotate_key,
         paths::stop,
@@ -122,6 +124,16 @@ mod paths {
     #[utoipa::path(get, path = crate::routes::POLICY_DEFAULT, tag = "policy",
         responses((status = 200, body = PolicyText), (status = "default", body = Problem)))]
     fn policy_default() {}
+
+    /// What is in the policy folder, and what of it is in force.
+    #[utoipa::path(get, path = crate::routes::POLICIES, tag = "policy",
+        responses((status = 200, body = Policies), (status = "default", body = Problem)))]
+    fn policies() {}
+
+    /// Read files of the policy folder at once. The answer says what is in force after that, and why something is not.
+    #[utoipa::path(post, path = crate::routes::POLICIES_RELOAD, tag = "policy", request_body = ReloadRequest,
+        responses((status = 200, body = Policies), (status = "default", body = Problem)))]
+    fn reload_policies() {}
 
     /// The key that signs handshakes: its number and its age, never the key itself.
     #[utoipa::path(get, path = crate::routes::KEY, tag = "key",

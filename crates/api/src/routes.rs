@@ -29,6 +29,10 @@ pub const EXPLAIN: &str = "/v1/explain";
 pub const STOP: &str = "/v1/stop";
 /// `GET` → [`PolicyText`](crate::PolicyText).
 pub const POLICY_DEFAULT: &str = "/v1/policy/default";
+/// `GET` → [`Policies`](crate::Policies).
+pub const POLICIES: &str = "/v1/policies";
+/// `POST` [`ReloadRequest`](crate::ReloadRequest) → [`Policies`](crate::Policies).
+pub const POLICIES_RELOAD: &str = "/v1/policies/reload";
 /// `GET` → [`KeyAnswer`](crate::KeyAnswer).
 pub const KEY: &str = "/v1/key";
 /// `POST` without a body → [`KeyAnswer`](crate::KeyAnswer).

@@ -38,6 +38,9 @@ pub struct Status {
     pub key: Option<crate::Key>,
     /// How many workloads.
     pub workloads: Counts,
+    /// What the policy folder holds.
+    #[serde(default)]
+    pub policies: PolicyCounts,
     /// Established flows that were ended since the daemon started, because a change denied them.
     #[serde(default)]
     pub flows_ended: u64,
@@ -112,6 +115,17 @@ pub struct Counts {
     pub observed: u64,
     /// Containers whose labels are not known yet.
     pub pending: u64,
+}
+
+/// The policy folder in numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PolicyCounts {
+    /// Where it is.
+    pub folder: String,
+    /// Policies in force.
+    pub in_force: u64,
+    /// Files of which something else is in force than they say; `warnings` say why.
+    pub refused_files: u64,
 }
 
 /// What was lost since the data plane was loaded.

@@ -18,7 +18,7 @@ mod tests;
 pub(crate) use audit::{AuditArgs, AuditCommand, AuditFormat};
 pub(crate) use daemon::{DaemonArgs, DaemonCommand};
 pub(crate) use policy::{
-    CheckArgs, DiffArgs, EvalArgs, PolicyArgs, PolicyCommand, PolicyExplainArgs, PolicyName, TestArgs,
+    ApplyArgs, CheckArgs, DiffArgs, EvalArgs, PolicyArgs, PolicyCommand, PolicyExplainArgs, TestArgs,
     TestFormat, WorldArgs,
 };
 

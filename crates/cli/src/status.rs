@@ -28,6 +28,7 @@ fn text(status: &Status) -> String {
     };
     line("enforcement", enforcement(status));
     line("workloads", workloads(status));
+    line("policies", policies(status));
     line("docker", docker(status));
     let adopted = if status.adopted {
         ", adopted the data plane of its predecessor"
@@ -104,6 +105,15 @@ fn workloads(status: &Status) -> String {
         let _ = write!(text, ", {} pending", counts.pending);
     }
     text
+}
+
+fn policies(status: &Status) -> String {
+    let counts = &status.policies;
+    let text = format!("{} of {}", counts.in_force, counts.folder);
+    match counts.refused_files {
+        0 => text,
+        files => format!("{text}, {}", styled(BAD, format_args!("{files} files refused"))),
+    }
 }
 
 fn docker(status: &Status) -> String {

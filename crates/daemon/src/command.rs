@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use cofferdam_api::{
     ChangeRequest, Changed, EnforceRequest, ExplainRequest, ExplainResponse, FlowQuery, FlowView, KeyAnswer,
-    PolicyText, Problem, ProtectRequest, RunRequest, RunResponse, Status, Stopped, Switched,
-    UnprotectRequest, Workloads,
+    Policies, PolicyText, Problem, ProtectRequest, ReloadRequest, RunRequest, RunResponse, Status, Stopped,
+    Switched, UnprotectRequest, Workloads,
 };
 use tokio::sync::{broadcast, oneshot};
 
@@ -39,6 +39,10 @@ pub(crate) enum Command {
     Explain(ExplainRequest, Reply<ExplainResponse>),
     /// The default profile.
     Policy(Reply<PolicyText>),
+    /// What is in the policy folder.
+    Policies(Reply<Policies>),
+    /// Read it now.
+    ReloadPolicies(ReloadRequest, Reply<Policies>),
     /// The key that signs handshakes.
     Key(Reply<KeyAnswer>),
     /// Another one.

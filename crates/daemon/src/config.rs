@@ -34,7 +34,7 @@ pub struct Config {
     pub flows: Flows,
     /// The keys that sign handshakes.
     pub keys: Keys,
-    /// What a change of the policy does.
+    /// Where policies lie, and what a change of them does.
     pub policy: Policy,
     /// Who besides root may claim which labels with `run`.
     pub allow: Vec<Allow>,

@@ -18,10 +18,13 @@ use crate::error::chain;
 use cofferdam_datapath as datapath;
 
 mod ends;
+mod facts;
 mod rows;
 mod scan;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use rows::Prepared;
 
 pub(crate) use datapath::{
     EndPoint, Entry, Error as KernelError, Event, FlowEvent, Global, Hook, Published, Settings, netns_cookie,
@@ -31,8 +34,8 @@ pub(crate) use datapath::{
 /// What the kernel is to hold.
 #[derive(Debug, Default)]
 pub(crate) struct Target {
-    /// The policy, with the texts of its rules. `None`: there is no new one, the old one stays.
-    pub(crate) compiled: Option<Compiled>,
+    /// The policy, and the way to it. `None`: there is no new one, the old one stays.
+    pub(crate) policy: Option<Prepared>,
     /// Subjects of cgroups in `bound` that are in no policy: their rows stay.
     pub(crate) kept: BTreeSet<u32>,
     /// Every container that exists, running or not.
@@ -71,6 +74,8 @@ pub(crate) struct Enforcer {
     /// Processes in whose namespaces the denied are refused.
     refusing: BTreeSet<u32>,
     told_global: bool,
+    /// The last policy that was given is in force.
+    took_policy: bool,
     unverified: bool,
     ends: ends::Ends,
     /// Where established flows may be denied since the last look.
@@ -99,8 +104,8 @@ impl Enforcer {
         settings: &Settings,
         rules: Vec<cofferdam_policy::RuleText>,
     ) -> Result<Self, datapath::Error> {
-        let datapath = datapath::Datapath::open(settings)?;
-        let applied = rows::with_texts(datapath.compiled()?, rules);
+        let mut datapath = datapath::Datapath::open(settings)?;
+        let applied = rows::with_texts(datapath.recall()?, rules);
         Ok(Self {
             // Asked once: the answer reads the kernel's whole symbol table.
             features: datapath.features(),
@@ -113,6 +118,7 @@ impl Enforcer {
             published: None,
             refusing: BTreeSet::new(),
             told_global: false,
+            took_policy: true,
             unverified: false,
             ends: ends::Ends::start(&settings.bpffs),
             stricter: ends::Change::default(),
@@ -204,13 +210,19 @@ impl Enforcer {
         self.datapath.watch_parent(cgroup)
     }
 
+    /// Whether the last target's policy is in force.
+    pub(crate) fn took_policy(&self) -> bool {
+        self.took_policy
+    }
+
     /// Makes the kernel hold the target. Trouble is returned as lines for the log; whatever could be done was done.
     pub(crate) fn enforce(&mut self, mut target: Target) -> Vec<String> {
         let mut trouble = Vec::new();
         let next = target
-            .compiled
+            .policy
             .take()
             .and_then(|new| self.install(new, &mut trouble));
+        self.took_policy = next.is_some();
         self.set_facts(&target, &mut trouble);
         self.announce(&target, next.is_some(), &mut trouble);
         self.bind(&target, next.is_some(), &mut trouble);
@@ -253,32 +265,6 @@ impl Enforcer {
     pub(crate) fn remove(self) -> Result<(), datapath::Error> {
         drop(self.ends);
         self.datapath.remove()
-    }
-
-    fn set_facts(&mut self, target: &Target, trouble: &mut Vec<String>) {
-        if self.addresses.as_ref() != Some(&target.addresses) {
-            match self.datapath.set_namespace_addresses(&target.addresses) {
-                Ok(()) => self.addresses = Some(target.addresses.clone()),
-                Err(error) => trouble.push(format!(
-                    "addresses of this host are out of date: {}",
-                    chain(&error)
-                )),
-            }
-        }
-        if self.owners.as_ref() != Some(&target.owners) {
-            match self.datapath.set_namespace_owners(&target.owners) {
-                Ok(()) => self.owners = Some(target.owners.clone()),
-                Err(error) => {
-                    trouble.push(format!("owners of namespaces are out of date: {}", chain(&error)))
-                }
-            }
-        }
-        if self.published.as_ref() != Some(&target.published) {
-            match self.datapath.set_published(&target.published) {
-                Ok(()) => self.published = Some(target.published.clone()),
-                Err(error) => trouble.push(format!("published ports are out of date: {}", chain(&error))),
-            }
-        }
     }
 
     /// Without its rows in place a subject must not be given to what has another one: it would be cut off. What is

@@ -4,15 +4,13 @@
 //! answered in `choices`, `runs` and `views`. Nothing here waits for anything slower than the kernel or a file.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use cofferdam_api::Stopped;
-use cofferdam_policy::Mode;
+use cofferdam_policy::{Compiler, Mode};
 use cofferdam_workload::{Change, ContainerId, EngineInfo};
-use tokio::io::unix::AsyncFd;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::SignalKind;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
@@ -22,6 +20,7 @@ use crate::enforcer::{Enforcer, Global};
 use crate::error::chain;
 use crate::flows::FlowStore;
 use crate::names::Names;
+use crate::policies::{Folder, Policies};
 use crate::resolve::{FoundUnit, HostFacts, Resolved};
 use crate::state::{Saver, State};
 use crate::{Error, Kinds, Options};
@@ -32,6 +31,7 @@ mod explain;
 mod keep;
 mod keys;
 mod observe;
+mod policies;
 mod reconcile;
 mod record;
 mod reload;
@@ -41,8 +41,10 @@ mod strays;
 mod tests;
 mod units;
 mod views;
+mod wait;
 
 pub(crate) use views::kernel_release;
+use wait::{Watches, heard, listen, until};
 
 /// How often the daemon shows the data plane that it lives; the kernel gives it up after five seconds.
 const BEAT: Duration = Duration::from_secs(1);
@@ -82,6 +84,12 @@ pub(crate) struct Engine {
     /// Unit → id of its cgroup: a restarted unit has another one under the same name.
     unit_ids: BTreeMap<String, Option<u64>>,
     strays: strays::Strays,
+    /// The policy folder, and its books.
+    folder: Folder,
+    policies: Policies,
+    /// When the policy folder is looked at next.
+    look_due: Option<Instant>,
+    compiler: Compiler,
     resolved: Resolved,
     flows: FlowStore,
     names: Names,
@@ -154,6 +162,8 @@ impl Engine {
     pub(crate) fn new(ground: Ground) -> Result<Self, Error> {
         let keep = ground.config.flows.keep;
         let saver = Saver::start(ground.options.state_dir.clone())?;
+        let folder = Folder::open(&ground.config.policy.folder, &ground.options.state_dir);
+        let policies = Policies::new(&ground.config.policy.folder, folder.kept());
         let mut engine = Self {
             options: ground.options,
             config: ground.config,
@@ -166,6 +176,10 @@ impl Engine {
             unit_watch: units::UnitWatch::start(),
             unit_ids: BTreeMap::new(),
             strays: strays::Strays::default(),
+            folder,
+            policies,
+            look_due: None,
+            compiler: Compiler::default(),
             resolved: Resolved::default(),
             flows: FlowStore::new(keep),
             names: Names::default(),
@@ -190,13 +204,11 @@ impl Engine {
 
     /// Runs until a signal or a request ends it.
     pub(crate) async fn run(&mut self, inbox: &mut Inbox) -> Result<Ending, Error> {
-        let events = self.enforcer.event_handle().and_then(readable);
-        let events = events.map_err(Error::io("wait for events of", &self.options.bpffs))?;
-        let units = self
-            .unit_watch
-            .handle()
-            .and_then(|watch| watch.map(readable).transpose());
-        let units = units.map_err(Error::io("wait for units below", &self.cgroup2))?;
+        let Watches {
+            events,
+            units,
+            folder,
+        } = self.watches()?;
         let [mut term, mut int, mut hup] = [
             listen(SignalKind::terminate())?,
             listen(SignalKind::interrupt())?,
@@ -214,7 +226,9 @@ impl Engine {
                 _ = int.recv() => return Ok(Ending::Signal),
                 _ = hup.recv() => self.reload(),
                 _ = tick.tick() => self.tick(),
-                () = units::heard(units.as_ref()) => self.hear_units(),
+                () = heard(units.as_ref()) => self.hear_units(),
+                () = heard(folder.as_ref()) => self.hear_policies(),
+                () = until(self.look_due) => { self.look_at_policies(); }
                 Some(change) = inbox.docker.recv() => self.absorb_all(change, &mut inbox.docker),
                 Some(command) = inbox.commands.recv() => {
                     if let Some(ending) = self.answer(command) {
@@ -273,7 +287,8 @@ impl Engine {
         let swept = self.sweep_runs() | self.strays.sweep(&self.cgroup_root.join(runs::FOLDER));
         let rolled = self.roll_back_if_due();
         let moved = self.find_units();
-        if swept || rolled || moved {
+        let ended = self.find_policies();
+        if swept || rolled || moved || ended {
             self.reconcile();
         }
         self.verify();
@@ -366,16 +381,4 @@ impl Engine {
             .filter(|placement| placement.protected_by.is_some())
             .count()
     }
-}
-
-#[expect(
-    deprecated,
-    reason = "its successor is unsafe; this descriptor is owned, and so outlives its registration"
-)]
-fn readable(descriptor: OwnedFd) -> std::io::Result<AsyncFd<OwnedFd>> {
-    AsyncFd::new(descriptor)
-}
-
-fn listen(kind: SignalKind) -> Result<Signal, Error> {
-    signal(kind).map_err(Error::io("catch signals of", "/proc/self"))
 }

@@ -82,6 +82,8 @@ fn router(commands: Commands) -> Router {
         .route(routes::KEY_ROTATE, post(rotate_key))
         .route(routes::STOP, post(stop))
         .route(routes::POLICY_DEFAULT, get(policy))
+        .route(routes::POLICIES, get(policies))
+        .route(routes::POLICIES_RELOAD, post(reload_policies))
         .route(routes::OPENAPI, get(|| async { Json(openapi()) }))
         .fallback(|| async { Refusal(Problem::new(Code::NotFound, "there is no such route")) })
         .method_not_allowed_fallback(|| async {
@@ -106,6 +108,10 @@ async fn workloads(State(engine): State<Commands>) -> Answer<cofferdam_api::Work
 
 async fn policy(State(engine): State<Commands>) -> Answer<cofferdam_api::PolicyText> {
     ask(&engine, Command::Policy).await
+}
+
+async fn policies(State(engine): State<Commands>) -> Answer<cofferdam_api::Policies> {
+    ask(&engine, Command::Policies).await
 }
 
 async fn key(State(engine): State<Commands>) -> Answer<cofferdam_api::KeyAnswer> {
@@ -215,6 +221,7 @@ change!(enforce, cofferdam_api::Changed, Command::Enforce);
 change!(observe, cofferdam_api::Changed, Command::Observe);
 change!(protect, cofferdam_api::Changed, Command::Protect);
 change!(unprotect, cofferdam_api::Changed, Command::Unprotect);
+change!(reload_policies, cofferdam_api::Policies, Command::ReloadPolicies);
 change!(stop, cofferdam_api::Stopped, |request: StopRequest, reply| {
     Command::Stop(request.open, reply)
 });

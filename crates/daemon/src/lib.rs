@@ -14,6 +14,7 @@ mod http;
 mod lock;
 mod names;
 mod options;
+mod policies;
 mod preflight;
 mod resolve;
 mod socket;

@@ -34,6 +34,8 @@ pub struct Options {
     /// cgroup v2 folders below which Docker makes the cgroups of containers; empty asks the configuration, then the
     /// engine's cgroup driver. A relative path is relative to the root of the hierarchy.
     pub docker_cgroup_parents: Vec<PathBuf>,
+    /// The folder of policy documents; `None` asks the configuration.
+    pub policies: Option<PathBuf>,
     /// What is protected.
     pub kinds: Kinds,
     /// `--default`; `None` asks the configuration.
@@ -67,6 +69,7 @@ impl Default for Options {
             socket: PathBuf::from(Self::SOCKET),
             docker_socket: None,
             docker_cgroup_parents: Vec::new(),
+            policies: None,
             kinds: Kinds::default(),
             default_profile: None,
             mode: None,

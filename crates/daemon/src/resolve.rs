@@ -3,12 +3,14 @@
 //! Decides who is protected, in which mode, with which openings. Gives numbers from the state's books and does
 //! nothing else: no file, no clock, no kernel. `engine` carries it out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::Hasher;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use cofferdam_policy::{
-    DefaultProfile, Identity, Labels, Mode, Opening, Peer, PeerClass, Subject, World, labels, openings,
+    DefaultProfile, Document, Identity, Labels, Mode, NamedPort, Opening, Peer, PeerClass, Subject, World,
+    labels, openings, selecting,
 };
 use cofferdam_workload::{Container, ContainerId};
 use ipnet::IpNet;
@@ -38,6 +40,8 @@ pub(crate) struct Inputs<'a> {
     pub(crate) choices: &'a Choices,
     /// Facts of the host.
     pub(crate) host: &'a HostFacts,
+    /// The policies in force.
+    pub(crate) documents: &'a [Document],
 }
 
 /// A `[[unit]]` and where its cgroup is.
@@ -100,6 +104,10 @@ pub(crate) struct Placement {
     pub(crate) labels: Labels,
     /// Its openings, where it is protected.
     pub(crate) openings: Vec<Opening>,
+    /// Its own posture.
+    pub(crate) profile: Option<DefaultProfile>,
+    /// The policies that select it, by name, in the order in which they are asked.
+    pub(crate) selected_by: Vec<String>,
     /// What decided that it is protected; `None`: it is not.
     pub(crate) protected_by: Option<String>,
     /// Whether its denials are carried out.
@@ -128,7 +136,7 @@ pub(crate) struct Resolved {
 /// Decides everything, and forgets the numbers that nothing uses any more.
 pub(crate) fn resolve(inputs: &Inputs<'_>, numbers: &mut Numbers) -> Resolved {
     let profile = inputs.config.default;
-    let mut placements: Vec<Placement> = inputs
+    let candidates: Vec<Candidate> = inputs
         .containers
         .values()
         .map(|container| protection::container(inputs, container))
@@ -139,10 +147,25 @@ pub(crate) fn resolve(inputs: &Inputs<'_>, numbers: &mut Numbers) -> Resolved {
                 .map(|(key, run)| protection::run(inputs, key, run)),
         )
         .chain(inputs.units.iter().map(|unit| protection::unit(inputs, unit)))
-        .map(|candidate| place(profile, candidate, numbers))
+        .collect();
+    let seen: Vec<(&str, &Labels)> = candidates
+        .iter()
+        .map(|one| (one.namespace.as_str(), &one.labels))
+        .collect();
+    let selected = selecting(inputs.documents, &BTreeMap::new(), &seen);
+    let fingerprints = Fingerprints::new(inputs.documents);
+    let mut placements: Vec<Placement> = candidates
+        .into_iter()
+        .zip(selected)
+        .map(|(mut candidate, selected)| {
+            candidate.protect_by(&selected);
+            let policy = fingerprints.of(&selected);
+            let (identity, entry) = candidate.number(profile, policy, numbers);
+            candidate.placed(&selected, identity, entry)
+        })
         .collect();
     placements.sort_by(|a, b| (&a.name, &a.key).cmp(&(&b.name, &b.key)));
-    let world = world(profile, &placements, inputs.host);
+    let world = world(profile, &placements, inputs);
     numbers.retain(
         &placements.iter().map(|placement| placement.key.clone()).collect(),
         &world.subjects.iter().map(|subject| subject.number).collect(),
@@ -166,55 +189,116 @@ pub(crate) struct Candidate {
     /// Every label, directives left out.
     labels: Labels,
     identity_labels: Labels,
+    named_ports: Vec<NamedPort>,
+    profile: Option<DefaultProfile>,
     openings: Vec<Opening>,
     protected_by: Option<String>,
+    /// Its creator said that it is not to be protected.
+    refuses: bool,
     mode: Mode,
-    notes: Vec<String>,
+    /// What its user should know while it is protected, and while it is not.
+    notes: [Vec<String>; 2],
     warnings: Vec<String>,
 }
 
-fn place(profile: DefaultProfile, candidate: Candidate, numbers: &mut Numbers) -> Placement {
-    // Strangers are announced too: a container that nobody announced would be pending.
-    let mut entry = Entry {
-        workload: 0,
-        identity: Peer(PeerClass::Host as u32),
-        subject: 0,
-        observe: false,
-    };
-    let mut identity = None;
-    if candidate.protected_by.is_some() {
-        let (workload, who) = numbers.workload(
-            &candidate.key,
-            &candidate.namespace,
-            candidate.identity_labels,
-            candidate.labels.clone(),
-        );
-        let subject = numbers.subject(who.number, profile, candidate.openings.clone());
-        entry = Entry {
-            workload,
-            identity: who.number,
-            subject: subject.number,
-            observe: candidate.mode == Mode::Observe,
+/// One number for what each document says.
+struct Fingerprints<'d>(HashMap<(&'d Option<String>, &'d str), u64>);
+
+// === impl Fingerprints ===
+
+impl<'d> Fingerprints<'d> {
+    fn new(documents: &'d [Document]) -> Self {
+        let one = |document: &'d Document| {
+            let key = (&document.namespace, document.name.as_str());
+            (key, document.fingerprint())
         };
-        identity = Some(who);
+        Self(documents.iter().map(one).collect())
     }
-    Placement {
-        key: candidate.key,
-        name: candidate.name,
-        namespace: candidate.namespace,
-        place: candidate.place,
-        entry,
-        identity,
-        labels: candidate.labels,
-        openings: candidate.openings,
-        protected_by: candidate.protected_by,
-        mode: candidate.mode,
-        notes: candidate.notes,
-        warnings: candidate.warnings,
+
+    /// One number for what these say in this order; 0 for none.
+    fn of(&self, documents: &[&'d Document]) -> u64 {
+        let one = |document: &&'d Document| self.0.get(&(&document.namespace, document.name.as_str()));
+        if documents.is_empty() {
+            return 0;
+        }
+        let mut hasher = fnv::FnvHasher::default();
+        documents
+            .iter()
+            .filter_map(one)
+            .for_each(|one| hasher.write_u64(*one));
+        hasher.finish()
     }
 }
 
-fn world(profile: DefaultProfile, placements: &[Placement], host: &HostFacts) -> World {
+// === impl Candidate ===
+
+impl Candidate {
+    /// Whom a policy selects is protected. What only watches changes nothing, so it protects nobody either.
+    fn protect_by(&mut self, selected: &[&Document]) {
+        if self.protected_by.is_none() && !self.refuses {
+            let enforced = selected.iter().find(|document| !document.observe);
+            self.protected_by = enforced.map(|document| format!("policy {}", document.full_name()));
+        }
+    }
+
+    /// Who it is, and what the kernel is told about it. `policy` is what the documents that select it say.
+    fn number(
+        &self,
+        profile: DefaultProfile,
+        policy: u64,
+        numbers: &mut Numbers,
+    ) -> (Option<Identity>, Entry) {
+        if self.protected_by.is_none() {
+            // Strangers are announced too: a container that nobody announced would be pending.
+            let entry = Entry {
+                workload: 0,
+                identity: Peer(PeerClass::Host as u32),
+                subject: 0,
+                observe: false,
+            };
+            return (None, entry);
+        }
+        let (workload, who) = numbers.workload(
+            &self.key,
+            &self.namespace,
+            self.identity_labels.clone(),
+            self.labels.clone(),
+            self.named_ports.clone(),
+        );
+        let profile = self.profile.unwrap_or(profile);
+        let subject = numbers.subject(who.number, profile, self.openings.clone(), policy);
+        let entry = Entry {
+            workload,
+            identity: who.number,
+            subject: subject.number,
+            observe: self.mode == Mode::Observe,
+        };
+        (Some(who), entry)
+    }
+
+    fn placed(self, selected: &[&Document], identity: Option<Identity>, entry: Entry) -> Placement {
+        let is_protected = identity.is_some();
+        let [protected_notes, bare_notes] = self.notes;
+        Placement {
+            key: self.key,
+            name: self.name,
+            namespace: self.namespace,
+            place: self.place,
+            entry,
+            identity,
+            labels: self.labels,
+            openings: if is_protected { self.openings } else { Vec::new() },
+            profile: self.profile,
+            selected_by: selected.iter().map(|document| document.full_name()).collect(),
+            protected_by: self.protected_by,
+            mode: self.mode,
+            notes: if is_protected { protected_notes } else { bare_notes },
+            warnings: self.warnings,
+        }
+    }
+}
+
+fn world(profile: DefaultProfile, placements: &[Placement], inputs: &Inputs<'_>) -> World {
     let mut identities = BTreeMap::new();
     let mut subjects = BTreeMap::new();
     for placement in placements {
@@ -228,7 +312,7 @@ fn world(profile: DefaultProfile, placements: &[Placement], host: &HostFacts) ->
                 number: placement.entry.subject,
                 identity: identity.number,
                 openings: placement.openings.clone(),
-                profile: None,
+                profile: placement.profile,
             },
         );
     }
@@ -236,7 +320,8 @@ fn world(profile: DefaultProfile, placements: &[Placement], host: &HostFacts) ->
         profile,
         identities: identities.into_values().collect(),
         subjects: subjects.into_values().collect(),
-        prefixes: host::prefixes(host),
+        prefixes: host::prefixes(inputs.host),
+        documents: inputs.documents.to_vec(),
         ..World::default()
     }
 }

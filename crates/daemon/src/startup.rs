@@ -29,6 +29,9 @@ pub(crate) fn configuration(options: &Options) -> Result<Config, ConfigError> {
     let mut config = config::load(&options.config)?;
     config.default = options.default_profile.unwrap_or(config.default);
     config.mode = options.mode.unwrap_or(config.mode);
+    if let Some(folder) = &options.policies {
+        config.policy.folder.clone_from(folder);
+    }
     Ok(config)
 }
 

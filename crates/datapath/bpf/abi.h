@@ -62,9 +62,10 @@ enum hook {
 };
 
 enum entry_flag {
-	ENTRY_OBSERVE = 1, /* denials of this workload are only recorded */
-	ENTRY_PENDING = 2, /* labels not known yet: fails closed */
-	ENTRY_HOOKED = 4,  /* packet hooks see this cgroup, so its packets can be dropped */
+	ENTRY_OBSERVE = 1,    /* denials of this workload are only recorded */
+	ENTRY_PENDING = 2,    /* labels not known yet: fails closed */
+	ENTRY_HOOKED = 4,     /* packet hooks see this cgroup, so its packets can be dropped */
+	ENTRY_BY_ADDRESS = 8, /* its policy has rules about the addresses of protected peers */
 };
 
 /* cgroup id → what runs there. */

@@ -126,7 +126,7 @@ static __always_inline int carry_out_datagram(const struct flow *f, const struct
 }
 
 static __noinline int datagram_egress(struct __sk_buff *skb, const struct packet *p, const struct flow *f,
-				      const struct target *t, int is_raw)
+				      const struct target *t, int record_allowed)
 {
 	struct memory_key key =
 		memory_key(bpf_get_socket_cookie(skb), &p->destination, p->destination_port, p->protocol);
@@ -138,7 +138,7 @@ static __noinline int datagram_egress(struct __sk_buff *skb, const struct packet
 	judge(&f->from, &f->to, p->protocol, t->port, &v);
 	if (!refused(&v))
 		remember(&key, MEMORY_SENT, t->published ? 0 : provable(&f->to));
-	return carry_out_datagram(f, &v, is_raw);
+	return carry_out_datagram(f, &v, record_allowed);
 }
 
 /* An answer to what was sent. After a policy change it is asked whether it might still be sent, to whom it was sent: a
@@ -159,8 +159,8 @@ static __always_inline int ingress_known(const struct memory_key *key, const str
 		return 0;
 	peer = m->peer;
 	locate(&t, netns_of(sk), s->host_netns);
-	if (t.published)
-		party_of_target(&asked, &t);
+	if (t.published && party_of_target(&asked, &t))
+		know_address(&f->to, &asked, &t.addr);
 	judge(&f->to, &asked, f->protocol, t.port, v);
 	if (refused(v))
 		return 0;
@@ -178,6 +178,8 @@ static __noinline int datagram_ingress(struct __sk_buff *skb, const struct packe
 
 	if (!s)
 		return PASS;
+	know_address(&f->to, &f->from, &p->source);
+	know_address(&f->from, &f->to, &p->destination);
 	if (!ingress_known(&key, s, f, sk, &v)) {
 		judge(&f->from, &f->to, p->protocol, p->destination_port, &v);
 		if (carry_out_datagram(f, &v, !f->from.workload) == DROP)

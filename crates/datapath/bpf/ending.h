@@ -63,12 +63,14 @@ static __always_inline int called(const struct side *s, const struct end *peer, 
 	near = t.netns == s->netns && !t.published;
 	if (peer && is_on_this_host(&s->remote) && party_of_cgroup(&f->to, peer->cgroup)) {
 		f->destination_port = peer->port;
+		know_address(&f->from, &f->to, &t.addr);
 		return 1;
 	}
 	if (near && !peer && has_numbers(s))
 		return 0; /* it has to be here, and was not seen */
 	if (near || !party_of_target(&f->to, &t))
 		party_of_address(&f->to, &s->remote);
+	know_address(&f->from, &f->to, &t.addr);
 	return 1;
 }
 
@@ -104,12 +106,14 @@ static __always_inline int is_still(const struct party *p)
 
 /*
  * Only what a rule says ends a flow: not a pending cgroup, which will have its labels soon, nor one whose policy could not
- * be compiled. Here is the place to ask whether the rule's policy keeps its flows, once documents say so.
+ * be compiled. And not a rule whose policy lets open flows go on.
  */
-static __noinline int is_denied(const struct flow *f, struct verdict *v)
+static __noinline int is_denied(struct flow *f, struct verdict *v)
 {
+	know_address(&f->to, &f->from, &f->source);
 	judge(&f->from, &f->to, f->protocol, f->destination_port, v);
-	return refused(v) && v->reason == WHY_RULE && is_still(&f->from) && is_still(&f->to);
+	return refused(v) && v->reason == WHY_RULE && !bpf_map_lookup_elem(&kept_rules, &v->rule) &&
+	       is_still(&f->from) && is_still(&f->to);
 }
 
 static __noinline int judge_as(const struct side *s, __u32 role, struct flow *f, struct verdict *v)
@@ -241,6 +245,8 @@ static __always_inline int judge_datagrams(const struct side *s, const struct me
 	locate(&t, s->netns, settings->host_netns);
 	f->destination_port = t.port;
 	known = party_of_target(&f->to, &t);
+	if (known)
+		know_address(&f->from, &f->to, &t.addr);
 	if (known && !is_denied(f, v))
 		return LEAVE;
 	if (m->peer || t.published)

@@ -18,11 +18,6 @@ static __always_inline void flow_of_packet(struct flow *f, const struct packet *
 	f->hook = hook;
 }
 
-static __always_inline int is_icmp(__u8 protocol)
-{
-	return protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6;
-}
-
 /* Rules are about these. Nothing else comes or goes, whatever a policy says of its addresses. */
 static __always_inline int is_known(__u8 protocol)
 {
@@ -95,7 +90,7 @@ static __always_inline int egress(struct __sk_buff *skb)
 	struct target t = {};
 	struct packet p = {};
 	struct verdict v = {};
-	int answer;
+	int answer, unrecorded;
 
 	if (!s || s->off || !sk)
 		return PASS;
@@ -124,15 +119,20 @@ static __always_inline int egress(struct __sk_buff *skb)
 		return PASS;
 	if (!is_known(p.protocol))
 		return unjudged(&f, s, &f.from, WHY_PROTOCOL);
+	know_address(&f.from, &f.to, &t.addr);
+	know_address(&f.to, &f.from, &p.source);
+	/* What connect and sendmsg did not see, or left to us. */
+	unrecorded = sk->type == SOCK_RAW || is_icmp(p.protocol) ||
+		     ((f.to.flags & ENTRY_BY_ADDRESS) && (t.published || t.netns != netns_of(sk)));
 	if (is_datagram(p.protocol)) {
-		if (datagram_egress(skb, &p, &f, &t, sk->type == SOCK_RAW) == DROP)
+		if (datagram_egress(skb, &p, &f, &t, unrecorded) == DROP)
 			return DROP;
 		return leave_sender(skb, &p, f.from.cgroup, sk);
 	}
 	judge(&f.from, &f.to, p.protocol, t.port, &v);
 	if (!refused(&v))
 		leave_record(&p, f.from.cgroup);
-	return carry_out(&f, &v, &p, is_icmp(p.protocol) || sk->type == SOCK_RAW);
+	return carry_out(&f, &v, &p, unrecorded);
 }
 
 /* Which of the handshake's segments this is; 0 for what comes after and for everything else. */
@@ -169,6 +169,8 @@ static __noinline int from_server(struct __sk_buff *skb, const struct packet *p,
 	f->destination = p->source;
 	f->source_port = p->destination_port;
 	f->destination_port = p->source_port;
+	know_address(&f->from, &f->to, &t.addr);
+	know_address(&f->to, &f->from, &p->destination);
 	judge(&f->from, &f->to, IPPROTO_TCP, t.port, &v);
 	return carry_out(f, &v, p, 0);
 }
@@ -220,6 +222,8 @@ static __noinline int from_client(struct __sk_buff *skb, const struct packet *p,
 	if (segment == SEGMENT_CLIENT && is_stray(skb, p, sk))
 		return PASS;
 	sender_of(skb, p, segment, &f->to, &f->from);
+	know_address(&f->to, &f->from, &p->source);
+	know_address(&f->from, &f->to, &p->destination);
 	judge(&f->from, &f->to, IPPROTO_TCP, p->destination_port, &v);
 	end_handover(segment == SEGMENT_SYN && p->has_option && !refused(&v));
 	if (segment == SEGMENT_SYN && !refused(&v))

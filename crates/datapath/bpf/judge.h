@@ -13,7 +13,7 @@ struct party {
 	__u32 workload; /* 0: not protected */
 	__u32 subject;  /* 0: not protected */
 	__u32 flags;    /* enum entry_flag */
-	__u32 region; /* number of the named prefix around a protected peer's address; 0 in the hooks, which know none yet */
+	__u32 region;   /* number of the named prefix around a protected peer's address; 0: none, or nobody asks */
 };
 
 struct verdict {
@@ -27,6 +27,35 @@ struct verdict {
 static __always_inline int is_protected(const struct party *p)
 {
 	return p->workload != 0 || (p->flags & ENTRY_PENDING);
+}
+
+enum { PREFIX_MIN = 1 << 24 }; /* the first number of a prefix that some rule names */
+
+/* The named prefix around a peer's address. Global, so that its stack ends with it. */
+__noinline int find_region(struct party *peer, const struct address *at)
+{
+	struct prefix_key key = { .bits = 128 };
+	const struct prefix_value *v;
+	__u32 number = 0;
+
+	if (!peer || !at)
+		return 0;
+	__builtin_memcpy(key.addr, at->bytes, sizeof(key.addr));
+	v = bpf_map_lookup_elem(&prefixes, &key);
+	if (v && v->peer >= PREFIX_MIN)
+		number = v->peer;
+	if (peer->class == CLASS_WORKLOAD)
+		peer->region = number;
+	else if (peer->class == CLASS_HOST && number)
+		peer->peer = number;
+	return 0;
+}
+
+/* Before `subject` is asked about a peer at that address: only few policies want to know it. */
+static __always_inline void know_address(const struct party *subject, struct party *peer, const struct address *at)
+{
+	if (subject->flags & ENTRY_BY_ADDRESS)
+		find_region(peer, at);
 }
 
 /* The keys for all that is asked about one peer: one of each, since the stack is short. */

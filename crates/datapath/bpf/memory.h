@@ -13,6 +13,11 @@ static __always_inline int is_datagram(__u8 protocol)
 	return protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE;
 }
 
+static __always_inline int is_icmp(__u8 protocol)
+{
+	return protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6;
+}
+
 static __always_inline struct memory_key memory_key(__u64 cookie, const struct address *remote, __u16 port,
 						    __u8 protocol)
 {

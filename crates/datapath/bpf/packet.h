@@ -143,6 +143,12 @@ static __always_inline int parse_transport(struct __sk_buff *skb, __u32 offset, 
 	} else if (is_datagram(p->protocol)) {
 		if (bpf_skb_load_bytes(skb, offset, &tcp, 4))
 			return NOT_PARSED;
+	} else if (is_icmp(p->protocol)) {
+		/* Rules name its type where they name a port. */
+		if (bpf_skb_load_bytes(skb, offset, &tcp, 1))
+			return NOT_PARSED;
+		p->destination_port = *(__u8 *)&tcp;
+		return PARSED;
 	} else {
 		return PARSED;
 	}

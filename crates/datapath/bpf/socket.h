@@ -7,7 +7,7 @@
 #include "judged.h"
 #include "memory.h"
 
-enum { PROCEED = 1, REFUSE = 0 };
+enum { PROCEED = 1, REFUSE = 0, ICMP_ECHO = 8, ICMP6_ECHO = 128 };
 
 /* Is the peer the socket's owner says it is? A protected process on a stranger's socket is judged as itself. */
 static __always_inline int caller(struct party *from, const void *sk, int *foreign)
@@ -138,6 +138,38 @@ struct call {
 	__u8 foreign;
 };
 
+/* The address that this call will come from, where it is certain: whoever calls its own namespace and is bound to nothing. */
+static __always_inline int will_come_from(const struct bpf_sock *sk, const struct target *t, struct address *source)
+{
+	if (sk->src_ip4 || sk->src_ip6[0] || sk->src_ip6[1] || sk->src_ip6[2] || sk->src_ip6[3])
+		return 0;
+	*source = t->addr;
+	if (!is_own_loopback(&t->addr))
+		return 1;
+	if (is_v4(&t->addr))
+		address_v4(source, bpf_htonl(0x7f000001));
+	else
+		source->bytes[15] = 1;
+	return 1;
+}
+
+/*
+ * The callee's policy may be about the caller's address, which is not known before the packet is made: then the packet hooks
+ * ask the callee, and here it has no say. 1: so it is.
+ */
+static __always_inline int is_left_to_packets(const struct bpf_sock *sk, const struct call *c, const struct target *t,
+					      struct flow *f)
+{
+	if (!(f->to.flags & ENTRY_BY_ADDRESS))
+		return 0;
+	if (t->netns == c->netns && !t->published && will_come_from(sk, t, &f->source)) {
+		know_address(&f->to, &f->from, &f->source);
+		return 0;
+	}
+	f->to.subject = 0;
+	return 1;
+}
+
 static __always_inline int is_protected_connect(const struct call *c)
 {
 	return c->from_protected && c->protocol == IPPROTO_TCP && c->hook == HOOK_CONNECT;
@@ -155,7 +187,7 @@ static __always_inline int judge_reach(struct bpf_sock_addr *ctx, const struct c
 	struct memory_key key = {};
 	const struct memory *m = NULL;
 	struct verdict v = {};
-	int listener;
+	int listener, left;
 
 	if (is_datagram(t.protocol))
 		key = memory_key(bpf_get_socket_cookie(ctx), &c->dst, c->port, c->protocol);
@@ -171,6 +203,10 @@ static __always_inline int judge_reach(struct bpf_sock_addr *ctx, const struct c
 		return PROCEED;
 	if (is_datagram(t.protocol) && !c->from_protected && was_asked(f.to.workload, ctx->sk->src_port, t.protocol))
 		return PROCEED; /* may be an answer; the receiver's packet hook knows exactly */
+	know_address(&f.from, &f.to, &t.addr);
+	left = is_left_to_packets(ctx->sk, c, &t, &f);
+	if (left && !c->from_protected)
+		return PROCEED;
 	if (m && m->kind == MEMORY_RECEIVED && may_still_answer(&f, &key, ctx->sk->src_port, s))
 		return PROCEED;
 	judge(&f.from, &f.to, t.protocol, t.port, &v);
@@ -179,6 +215,8 @@ static __always_inline int judge_reach(struct bpf_sock_addr *ctx, const struct c
 		v.reason = WHY_FOREIGN_SOCKET;
 		v.observed = s->observe || (f.from.flags & ENTRY_OBSERVE);
 	}
+	if (left && !refused(&v))
+		return PROCEED;
 	if (settle(&f, &v, listener, c->from_protected) == REFUSE)
 		return REFUSE;
 	if (c->from_protected && is_datagram(t.protocol)) {
@@ -188,14 +226,23 @@ static __always_inline int judge_reach(struct bpf_sock_addr *ctx, const struct c
 		int remote = t.netns != c->netns || t.published;
 
 		hand_over(ctx->sk, f.from.peer, f.to.cgroup, f.to.peer, t.port, remote);
-		keep_judged(before, &f, &v, t.port, remote);
+		if (!(f.to.flags & ENTRY_BY_ADDRESS))
+			keep_judged(before, &f, &v, t.port, remote);
 	}
 	return PROCEED;
 }
 
+/* What rules call a port. Who calls by ICMP has a ping socket, which sends nothing but echo requests. */
+static __always_inline __u16 port_of(const struct bpf_sock_addr *ctx)
+{
+	if (ctx->protocol == IPPROTO_ICMP)
+		return ICMP_ECHO;
+	return ctx->protocol == IPPROTO_ICMPV6 ? ICMP6_ECHO : bpf_ntohs(ctx->user_port);
+}
+
 static __always_inline int reach(struct bpf_sock_addr *ctx, const struct address *dst, __u8 hook)
 {
-	struct call c = { .dst = *dst, .port = bpf_ntohs(ctx->user_port), .hook = hook, .protocol = ctx->protocol };
+	struct call c = { .dst = *dst, .port = port_of(ctx), .hook = hook, .protocol = ctx->protocol };
 	const struct settings *s;
 	struct judged_key before;
 	struct party from;

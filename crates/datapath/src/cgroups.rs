@@ -53,7 +53,7 @@ impl Datapath {
             .map_err(Error::map("announcements", "read"))?
             .and_then(|b| read(&b));
         let value = types::announcement {
-            entry: abi_entry(entry, 0),
+            entry: self.abi_entry(entry, 0),
             cgroup: old.map_or(0, |o| o.cgroup),
         };
         map.update(bytes(&key), bytes(&value), MapFlags::ANY)
@@ -89,7 +89,7 @@ impl Datapath {
     /// Makes the existing cgroup `dir`, and all below it, the workload `entry`; or changes what it is.
     pub fn bind(&mut self, dir: &Path, entry: &Entry) -> Result<()> {
         self.hook(dir)?;
-        let value = abi_entry(entry, types::entry_flag::ENTRY_HOOKED.0);
+        let value = self.abi_entry(entry, types::entry_flag::ENTRY_HOOKED.0);
         self.write_entries(dir, &value)?;
         self.new_epoch()
     }
@@ -153,6 +153,20 @@ impl Datapath {
             }
         }
         Ok(forgotten)
+    }
+
+    /// What the programs are told about a workload.
+    pub(crate) fn abi_entry(&self, entry: &Entry, flags: u32) -> types::entry {
+        let observe = types::entry_flag::ENTRY_OBSERVE.0 * u32::from(entry.observe);
+        let by_address = self.by_address.contains(&entry.subject);
+        let by_address = types::entry_flag::ENTRY_BY_ADDRESS.0 * u32::from(by_address);
+        types::entry {
+            workload: entry.workload,
+            identity: entry.identity.0,
+            subject: entry.subject,
+            flags: flags | observe | by_address,
+            since: boot_time(),
+        }
     }
 
     fn is_watched(&self, cgroup: u64) -> Result<bool> {
@@ -240,21 +254,6 @@ fn container_key(id: &str) -> Result<types::container_key> {
     read(id.as_bytes())
         .filter(|_| id.len() == size_of::<types::container_key>())
         .ok_or_else(wrong)
-}
-
-pub(crate) fn abi_entry(entry: &Entry, flags: u32) -> types::entry {
-    let observe = if entry.observe {
-        types::entry_flag::ENTRY_OBSERVE.0
-    } else {
-        0
-    };
-    types::entry {
-        workload: entry.workload,
-        identity: entry.identity.0,
-        subject: entry.subject,
-        flags: flags | observe,
-        since: boot_time(),
-    }
 }
 
 fn entry_back(e: &types::entry) -> Entry {

@@ -4,7 +4,7 @@
 //! own generation of links beside the old one (any program's deny wins, and both read the same maps), and only
 //! [`Datapath::settle`] drops the old one: no packet is ever unjudged in between.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File};
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
@@ -42,6 +42,9 @@ pub struct Datapath {
     /// Folders that have packet hooks of this generation, with their ids: themselves and all below are filtered.
     pub(crate) hooked: Vec<(PathBuf, u64)>,
     pub(crate) published_indexes: BTreeSet<u32>,
+    /// Subjects with rules about the addresses of protected peers: the programs look those up for nobody else. A number is
+    /// never given again, so none is taken out.
+    pub(crate) by_address: HashSet<u32>,
     pub(crate) repeats: Repeats,
     pub(crate) keys: Times,
     generation: String,
@@ -75,6 +78,7 @@ impl Datapath {
             ring,
             hooked: Vec::new(),
             published_indexes: BTreeSet::new(),
+            by_address: HashSet::new(),
             repeats: Repeats::default(),
             keys: Times::default(),
             generation,

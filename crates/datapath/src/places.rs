@@ -7,7 +7,7 @@ use cofferdam_policy::Protocol;
 use libbpf_rs::{MapCore, MapFlags};
 
 use crate::abi::{address, bytes, types};
-use crate::cgroups::{abi_entry, ignore_absent};
+use crate::cgroups::ignore_absent;
 use crate::{Datapath, Entry, Error, Result};
 
 /// A port of the host that leads to a container.
@@ -48,7 +48,7 @@ impl Datapath {
     pub fn set_namespace_owners(&mut self, all: &[(u64, Entry)]) -> Result<()> {
         let wanted = all
             .iter()
-            .map(|(netns, e)| (bytes(netns).to_vec(), bytes(&abi_entry(e, 0)).to_vec()));
+            .map(|(netns, e)| (bytes(netns).to_vec(), bytes(&self.abi_entry(e, 0)).to_vec()));
         replace(&self.skel.maps.owners, "owners", &wanted.collect()).map(drop)
     }
 

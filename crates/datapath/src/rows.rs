@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use cofferdam_policy::{Compiled, Peer, PortKey, PrefixValue, Protocol, RowValue, Step};
+use cofferdam_policy::{Compiled, Peer, Plane, PortKey, PrefixValue, Protocol, RowKey, RowValue, Step};
 use ipnet::IpNet;
 use libbpf_rs::{MapCore, MapFlags};
 
@@ -27,11 +27,24 @@ impl Datapath {
         for step in steps {
             maps.apply(step)?;
         }
+        let by_address = steps.iter().filter_map(|step| match step {
+            Step::SetRow(key, _) if is_by_address(key) => Some(key.subject),
+            _ => None,
+        });
+        self.by_address.extend(by_address);
         if steps.is_empty() {
             Ok(())
         } else {
             self.new_epoch()
         }
+    }
+
+    /// What the kernel holds at the start, taken for what was applied.
+    pub fn recall(&mut self) -> Result<Compiled> {
+        let held = self.compiled()?;
+        let by_address = held.rows.keys().filter(|key| is_by_address(key));
+        self.by_address = by_address.map(|key| key.subject).collect();
+        Ok(held)
     }
 
     /// What the kernel holds now; `rules` is empty, since texts never go there.
@@ -47,6 +60,10 @@ impl Datapath {
             prefixes: &maps.prefixes,
         }
     }
+}
+
+fn is_by_address(key: &RowKey) -> bool {
+    key.plane.0 & Plane::BESIDE != 0
 }
 
 // === impl PolicyMaps ===

@@ -16,7 +16,7 @@ mod index;
 mod walk;
 
 pub(crate) use index::Index;
-pub(crate) use index::{selects, selects_namespace};
+pub(crate) use index::{in_order, selects, selects_namespace};
 pub(crate) use walk::{Outcome, outcome};
 
 use crate::classes::canonical;

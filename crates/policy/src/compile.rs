@@ -17,13 +17,15 @@ mod lines;
 mod prefixes;
 mod room;
 mod rows;
+mod selecting;
 mod sets;
 mod tables;
 #[cfg(test)]
 mod tests;
 
 pub use compiler::Compiler;
-pub use room::{PORTS, PREFIXES, ROWS};
+pub use room::{PORTS, PREFIXES, ROWS, check_swap};
+pub use selecting::selecting;
 
 /// Why a world cannot be compiled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,7 +64,8 @@ pub enum CompileError {
     },
     /// The kernel's maps are too small for it.
     #[error(
-        "the policies need {needed} {what}, there is room for {room}; most of them ({share}) come from {most}"
+        "the policies need {needed} {what}, there is room for {room}; most of them ({share}) come from {} ({})",
+        .most.name, .most.source
     )]
     NoRoom {
         /// Which map: `rows`, `port blocks`, `prefixes`.
@@ -72,10 +75,43 @@ pub enum CompileError {
         /// How many it can have.
         room: usize,
         /// The rule that needs most.
-        most: String,
+        most: RuleText,
         /// How many that are.
         share: usize,
     },
+    /// What is new does not fit beside what is in force, as it has to for a moment.
+    #[error(
+        "{new} new {what} do not fit beside the {held} in force, there is room for {room}; most of them ({share}) come \
+         from {} ({})",
+        .most.name, .most.source
+    )]
+    NoRoomBeside {
+        /// Which map: `rows`, `port blocks`, `prefixes`.
+        what: &'static str,
+        /// How many entries are there.
+        held: usize,
+        /// How many come.
+        new: usize,
+        /// How many it can have.
+        room: usize,
+        /// The rule that needs most of what is new.
+        most: RuleText,
+        /// How many that are.
+        share: usize,
+    },
+}
+
+// === impl CompileError ===
+
+impl CompileError {
+    /// The rule that is at fault, if one is.
+    #[must_use]
+    pub fn rule(&self) -> Option<&RuleText> {
+        match self {
+            Self::NoRoom { most, .. } | Self::NoRoomBeside { most, .. } => Some(most),
+            _ => None,
+        }
+    }
 }
 
 /// Compiles a world, rules numbered from scratch.

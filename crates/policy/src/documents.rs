@@ -3,7 +3,10 @@
 //! [`parse`] is strict: a file is whole or it is refused, with the place of every mistake. What documents decide is in
 //! `clauses`; the built-in ones are in `postures`.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -148,6 +151,20 @@ pub fn parse(file: &str, bytes: &[u8]) -> Result<Vec<Document>, Vec<Diagnostic>>
     report.finish(documents)
 }
 
+/// A mistake for each document whose name an earlier one has: which of them counts would depend on the order of files.
+#[must_use]
+pub fn twice(documents: &[Document]) -> Vec<Diagnostic> {
+    let mut first: HashMap<(&Option<String>, &str), &Document> = HashMap::new();
+    let mut found = Vec::new();
+    for document in documents {
+        match first.entry((&document.namespace, &document.name)) {
+            Entry::Occupied(before) => found.push(document.repeats(before.get())),
+            Entry::Vacant(place) => drop(place.insert(document)),
+        }
+    }
+    found
+}
+
 // === impl Report ===
 
 impl Report {
@@ -235,6 +252,36 @@ impl Document {
         match direction {
             Direction::Ingress => self.ingress.as_deref(),
             Direction::Egress => self.egress.as_deref(),
+        }
+    }
+
+    /// A number for what it says, wherever it stands and for how long: documents with the same one decide alike.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        let mut hasher = fnv::FnvHasher::default();
+        (&self.namespace, &self.name, self.tier, self.priority).hash(&mut hasher);
+        (&self.subject, self.observe, self.keep).hash(&mut hasher);
+        for rules in [&self.ingress, &self.egress] {
+            rules.as_ref().map(Vec::len).hash(&mut hasher);
+            for rule in rules.iter().flatten() {
+                (&rule.text.name, rule.effect, &rule.peers, &rule.ports).hash(&mut hasher);
+            }
+        }
+        hasher.finish()
+    }
+
+    /// The mistake that it has the name of `first`.
+    #[must_use]
+    pub fn repeats(&self, first: &Self) -> Diagnostic {
+        let (file, line) = self.place.rsplit_once(':').unwrap_or((&self.place, "1"));
+        Diagnostic {
+            file: file.to_owned(),
+            line: line.parse().unwrap_or(1),
+            column: 1,
+            what: format!("{} stands in {} already", self.full_name(), first.place),
+            hint: "give one of them another name".to_owned(),
+            source: String::new(),
+            width: 1,
         }
     }
 

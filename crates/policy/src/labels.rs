@@ -3,7 +3,7 @@
 //! Does not know images or runtimes: `crates/workload` subtracts their labels before these functions see any.
 
 use crate::openings::{self, OpeningError};
-use crate::{Direction, Labels, Mode, Opening};
+use crate::{DefaultProfile, Direction, Labels, Mode, NamedPort, Opening, POSTURES, Protocol, trial};
 
 #[cfg(test)]
 mod tests;
@@ -40,7 +40,10 @@ const RUNTIME_PREFIXES: [&str; 11] = [
 const DIRECTIVE_PREFIX: &str = "cofferdam.";
 const PROTECT: &str = "cofferdam.protect";
 const MODE: &str = "cofferdam.mode";
-const DIRECTIVES: [&str; 4] = [PROTECT, MODE, openings::INGRESS, openings::EGRESS];
+const PROFILE: &str = "cofferdam.profile";
+/// `cofferdam.port.NAME=PORT` gives a port a name for policies.
+const PORT_PREFIX: &str = "cofferdam.port.";
+const DIRECTIVES: [&str; 5] = [PROTECT, MODE, PROFILE, openings::INGRESS, openings::EGRESS];
 const MAX_KEY: usize = 253;
 const MAX_VALUE: usize = 1024;
 
@@ -89,6 +92,17 @@ pub enum LabelError {
         /// What would be right.
         expected: &'static str,
     },
+    /// A `cofferdam.port.NAME` whose value is no port.
+    #[error("label {key}={value:?} is no port")]
+    Port {
+        /// The label's key.
+        key: String,
+        /// What was given.
+        value: String,
+    },
+    /// A posture that there is not.
+    #[error("label {PROFILE}={0:?}: there is no such posture")]
+    Profile(String),
     /// A `cofferdam.` key that no version of Cofferdam knows.
     #[error("label {0} is unknown")]
     UnknownDirective(String),
@@ -104,6 +118,10 @@ pub struct Directives {
     pub protect: Option<bool>,
     /// `cofferdam.mode`.
     pub mode: Option<Mode>,
+    /// `cofferdam.profile`.
+    pub profile: Option<DefaultProfile>,
+    /// `cofferdam.port.NAME`, by name.
+    pub ports: Vec<NamedPort>,
     /// `cofferdam.ingress`, then `cofferdam.egress`. A label that does not parse opens nothing at all.
     pub openings: Vec<Opening>,
     /// What could not be understood; the rest holds.
@@ -201,8 +219,10 @@ fn directive(found: &mut Directives, key: &str, value: &str) -> Result<(), Label
     match key {
         PROTECT => found.protect = Some(protect(value)?),
         MODE => found.mode = Some(mode(value)?),
+        PROFILE => found.profile = Some(profile(value)?),
         openings::INGRESS => found.openings.extend(openings::parse(Direction::Ingress, value)?),
         openings::EGRESS => found.openings.extend(openings::parse(Direction::Egress, value)?),
+        _ if key.starts_with(PORT_PREFIX) => found.ports.push(named_port(key, value)?),
         _ if explicit_key(key).is_some() => {}
         _ => return Err(LabelError::UnknownDirective(key.to_owned())),
     }
@@ -235,6 +255,24 @@ fn mode(value: &str) -> Result<Mode, LabelError> {
     }
 }
 
+fn profile(value: &str) -> Result<DefaultProfile, LabelError> {
+    DefaultProfile::named(value).ok_or_else(|| LabelError::Profile(value.to_owned()))
+}
+
+fn named_port(key: &str, value: &str) -> Result<NamedPort, LabelError> {
+    let wrong = || LabelError::Port {
+        key: key.to_owned(),
+        value: value.to_owned(),
+    };
+    let name = key.strip_prefix(PORT_PREFIX).filter(|name| !name.is_empty());
+    let (protocol, port) = trial::port(value).ok_or_else(wrong)?;
+    if port == 0 || [Protocol::ICMP, Protocol::ICMP6].contains(&protocol) {
+        return Err(wrong());
+    }
+    let name = name.ok_or_else(wrong)?.to_owned();
+    Ok(NamedPort { name, protocol, port })
+}
+
 fn explicit_key(key: &str) -> Option<&str> {
     key.strip_prefix(IDENTITY_PREFIX).filter(|rest| !rest.is_empty())
 }
@@ -258,7 +296,8 @@ impl LabelError {
     pub fn key(&self) -> Option<&str> {
         match self {
             Self::Directive { key, .. } => Some(key),
-            Self::UnknownDirective(key) => Some(key),
+            Self::Port { key, .. } | Self::UnknownDirective(key) => Some(key),
+            Self::Profile(_) => Some(PROFILE),
             Self::Opening(error) => Some(error.label),
             _ => None,
         }
@@ -274,6 +313,8 @@ impl LabelError {
             Self::KeyCharacter { .. } => "keys consist of letters, digits, '.', '_', '-' and '/'".to_owned(),
             Self::ValueCharacter { .. } => "remove the control character".to_owned(),
             Self::Directive { expected, .. } => format!("write {expected}"),
+            Self::Port { .. } => format!("write {PORT_PREFIX}http=80, or {PORT_PREFIX}dns=53/udp"),
+            Self::Profile(_) => format!("write one of {}", POSTURES.map(DefaultProfile::name).join(", ")),
             Self::UnknownDirective(key) => unknown_hint(key),
             Self::Opening(error) => error.hint(),
         }
@@ -282,5 +323,5 @@ impl LabelError {
 
 fn unknown_hint(key: &str) -> String {
     let known = DIRECTIVES.join(", ");
-    format!("{key} does nothing; the known ones are {known} and {IDENTITY_PREFIX}KEY")
+    format!("{key} does nothing; the known ones are {known}, {PORT_PREFIX}NAME and {IDENTITY_PREFIX}KEY")
 }

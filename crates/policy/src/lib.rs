@@ -26,7 +26,9 @@ mod types;
 mod yaml;
 
 pub use classes::{base_prefixes, class};
-pub use compile::{CompileError, Compiler, PORTS, PREFIXES, ROWS, compile, compile_with};
+pub use compile::{
+    CompileError, Compiler, PORTS, PREFIXES, ROWS, check_swap, compile, compile_with, selecting,
+};
 pub use decide::{Judge, decide, decide_with};
 pub use documents::{Diagnostic, Document};
 pub use explain::{EndExplanation, Explanation, RuleExplanation, explain};

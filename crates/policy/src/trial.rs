@@ -168,8 +168,10 @@ impl Stage {
         let identity_labels = labels::identity_labels(&workload.labels, &[]);
         let visible = labels::selectable(&workload.labels, &[]);
         let world = &mut self.world;
-        let selected =
-            |document: &Document| document.selects(&world.namespaces, &workload.namespace, &visible);
+        // What only watches changes nothing, so it protects nobody either.
+        let selected = |document: &Document| {
+            !document.observe && document.selects(&world.namespaces, &workload.namespace, &visible)
+        };
         let is_protected = !identity_labels.is_empty() || world.documents.iter().any(selected);
         let mut end = End::Address(workload.address.unwrap_or(LOOPBACK));
         if asked.protect.unwrap_or(is_protected) {
@@ -180,13 +182,13 @@ impl Stage {
                 namespace: workload.namespace.clone(),
                 identity_labels,
                 labels: visible.clone(),
-                named_ports: workload.ports.clone(),
+                named_ports: workload.ports.iter().chain(&asked.ports).cloned().collect(),
             });
             world.subjects.push(Subject {
                 number,
                 identity,
                 openings: workload.openings.iter().cloned().chain(asked.openings).collect(),
-                profile: workload.profile,
+                profile: workload.profile.or(asked.profile),
             });
         }
         let standing = Standing {

@@ -24,6 +24,8 @@ pub struct Paths {
     pub run: PathBuf,
     /// The configuration file.
     pub config: PathBuf,
+    /// The folder of policy documents.
+    pub policies: PathBuf,
     /// The cgroup v2 directory that it enforces below.
     pub cgroup_root: PathBuf,
     /// The cgroup v2 directory below which Docker puts containers.
@@ -55,6 +57,7 @@ impl Paths {
         let flag = |name: &str, path: &Path| [name.to_string(), path.display().to_string()];
         [
             flag("--config", &self.config),
+            flag("--policies", &self.policies),
             flag("--bpffs", &self.bpffs),
             flag("--cgroup-root", &self.cgroup_root),
             flag("--state-dir", &self.state),

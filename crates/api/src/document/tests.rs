@@ -18,6 +18,8 @@ fn every_route_has_an_operation() {
         routes::EXPLAIN,
         routes::STOP,
         routes::POLICY_DEFAULT,
+        routes::POLICIES,
+        routes::POLICIES_RELOAD,
         routes::KEY,
         routes::KEY_ROTATE,
         routes::OPENAPI,

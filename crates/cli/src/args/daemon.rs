@@ -69,6 +69,9 @@ pub(crate) struct StartArgs {
     /// The folder of what outlives a restart
     #[arg(long, alias = "state", value_name = "DIR", default_value = Options::STATE_DIR)]
     state_dir: PathBuf,
+    /// The folder of policy documents
+    #[arg(long, value_name = "DIR")]
+    policies: Option<PathBuf>,
     /// Docker's socket
     #[arg(long, value_name = "PATH")]
     docker_socket: Option<PathBuf>,
@@ -96,6 +99,7 @@ impl StartArgs {
             cgroup_root: self.cgroup_root,
             state_dir: self.state_dir,
             socket: socket.to_owned(),
+            policies: self.policies,
             docker_socket: self.docker_socket,
             docker_cgroup_parents: self.docker_cgroup_parent,
             kinds: match (self.containers, self.processes) {

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use clap::builder::PossibleValue;
 use clap::{Args, Subcommand, ValueEnum};
 
 #[derive(Debug, Args)]
@@ -11,20 +10,32 @@ pub(crate) struct PolicyArgs {
     pub(crate) command: PolicyCommand,
 }
 
-/// All but `show default` work without a daemon and without root.
+/// All but `apply` and `show` work without a daemon and without root.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
-    /// Print a built-in policy document
+    /// Print a policy: a built-in one, or one of the folder as it is in force
     Show {
-        /// `default` is the one in force
-        #[arg(value_enum, default_value = "default")]
-        name: PolicyName,
+        /// `default` (the default profile in force), a posture, or `NAMESPACE/NAME` of a policy of the folder
+        #[arg(default_value = "default")]
+        name: String,
     },
+    Apply(ApplyArgs),
     Check(CheckArgs),
     Diff(DiffArgs),
     Explain(PolicyExplainArgs),
     Test(TestArgs),
     Eval(EvalArgs),
+}
+
+/// Put policy files into the daemon's folder, and say what became of them
+///
+/// The files are checked, copied under their own names and in force when the command ends. What the daemon refuses is taken
+/// back, and the exit status is 1.
+#[derive(Debug, Args)]
+pub(crate) struct ApplyArgs {
+    /// Files, or folders with `.yaml`, `.yml` and `.json` files
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
 }
 
 /// Say whether policy files are valid, and what in them deserves a second look
@@ -57,13 +68,13 @@ pub(crate) struct WorldArgs {
 
 /// Say what would change between two folders of policies, for each pair of workloads and port
 ///
-/// The exit status is 1 where something would.
+/// With one PATH: what would change on this host if it was applied, what labels and published ports open left aside. The exit
+/// status is 1 where something would.
 #[derive(Debug, Args)]
 pub(crate) struct DiffArgs {
-    /// Policies as they are: a file or a folder
-    pub(crate) old: PathBuf,
-    /// Policies as they would be
-    pub(crate) new: PathBuf,
+    /// Policies as they are, and as they would be: files or folders; as they would be alone
+    #[arg(required = true, num_args = 1..=2, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) world: WorldArgs,
 }
@@ -119,14 +130,6 @@ pub(crate) struct EvalArgs {
     pub(crate) cases: PathBuf,
 }
 
-/// A document that `policy show` prints.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PolicyName {
-    /// The profile in force.
-    Default,
-    BuiltIn(Posture),
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Posture {
     /// Same labels talk; the world is reachable
@@ -141,29 +144,6 @@ pub(crate) enum Posture {
     LanService,
     /// The world's web servers are reachable, and nothing else
     Agent,
-}
-
-// === impl PolicyName ===
-
-impl ValueEnum for PolicyName {
-    fn value_variants<'a>() -> &'a [Self] {
-        &[
-            Self::Default,
-            Self::BuiltIn(Posture::SameLabels),
-            Self::BuiltIn(Posture::Strict),
-            Self::BuiltIn(Posture::Allow),
-            Self::BuiltIn(Posture::Networks),
-            Self::BuiltIn(Posture::LanService),
-            Self::BuiltIn(Posture::Agent),
-        ]
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        match self {
-            Self::Default => Some(PossibleValue::new("default").help("The default profile in force")),
-            Self::BuiltIn(posture) => posture.to_possible_value(),
-        }
-    }
 }
 
 // === impl Posture ===

@@ -15,6 +15,7 @@ pub(super) fn checks(answer: Result<Status, ClientError>) -> Vec<Check> {
             let mut checks = vec![
                 daemon(&status),
                 enforcement(&status),
+                policies(&status),
                 engine(&status),
                 losses(&status),
             ];
@@ -61,6 +62,22 @@ fn enforcement(status: &Status) -> Check {
         "enforcement",
         format!("on, mode {}, default {}", status.mode, status.default_profile),
     )
+}
+
+fn policies(status: &Status) -> Check {
+    let counts = &status.policies;
+    let folder = &counts.folder;
+    match counts.refused_files {
+        0 => Check::ok(
+            "policies",
+            format!("{} of {folder} are in force", counts.in_force),
+        ),
+        files => Check::fail(
+            "policies",
+            format!("{files} files of {folder} are refused; what they said before is in force"),
+            format!("`cofferdam policy check {folder}`"),
+        ),
+    }
 }
 
 fn engine(status: &Status) -> Check {

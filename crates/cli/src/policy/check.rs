@@ -20,7 +20,7 @@ struct Report {
 }
 
 #[derive(Serialize)]
-struct Warning {
+pub(super) struct Warning {
     /// The policy, its file and line.
     policy: String,
     /// What it does that its author may not have meant.
@@ -40,6 +40,11 @@ pub(super) fn check(call: &Call, args: &CheckArgs) -> Result<u8, Failure> {
             return Err(Failure::new(error.to_string()));
         }
     }
+    report(call, found, warnings)
+}
+
+/// Prints what is wrong and what is odd; the exit status.
+pub(super) fn report(call: &Call, found: gather::Policies, warnings: Vec<Warning>) -> Result<u8, Failure> {
     let report = Report {
         version: cofferdam_api::VERSION,
         documents: found.documents.len(),

@@ -8,7 +8,7 @@ use cofferdam_policy::trial::{CLASSES, Stage};
 use cofferdam_policy::{Action, Direction, Document, Judge, Protocol, Verdict};
 use serde::Serialize;
 
-use super::gather;
+use super::{gather, here};
 use crate::args::DiffArgs;
 use crate::failure::Failure;
 use crate::output::{BAD, Call, GOOD, ODD, table};
@@ -34,10 +34,15 @@ struct Change {
 type Port = (Protocol, Option<u16>);
 
 pub(super) fn diff(call: &Call, args: &DiffArgs) -> Result<u8, Failure> {
-    let old = gather::valid(std::slice::from_ref(&args.old))?;
-    let new = gather::valid(std::slice::from_ref(&args.new))?;
-    let mut ports = ports(old.iter().chain(&new));
-    let stages = [gather::stage(&args.world, old)?, gather::stage(&args.world, new)?];
+    let new = gather::valid(&args.paths[args.paths.len() - 1..])?;
+    let stages = match &args.paths[..] {
+        [old, _] => {
+            let old = gather::valid(std::slice::from_ref(old))?;
+            [gather::stage(&args.world, old)?, gather::stage(&args.world, new)?]
+        }
+        _ => here::stages(call, args, new)?,
+    };
+    let mut ports = ports(stages.iter().flat_map(|stage| &stage.world.documents));
     let identities = stages.iter().flat_map(|stage| &stage.world.identities);
     let named = identities.flat_map(|identity| &identity.named_ports);
     ports.extend(named.map(|port| (port.protocol, Some(port.port))));

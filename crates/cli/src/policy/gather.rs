@@ -38,7 +38,7 @@ pub(super) fn policies(paths: &[PathBuf]) -> Result<Policies, Failure> {
             found.files.push(name);
         }
     }
-    found.mistakes.extend(twice(&found.documents));
+    found.mistakes.extend(documents::twice(&found.documents));
     Ok(found)
 }
 
@@ -69,31 +69,6 @@ pub(super) fn now() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())
-}
-
-/// Two policies of one name: which of them counts would depend on the order of files.
-fn twice(documents: &[Document]) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
-    for (number, document) in documents.iter().enumerate() {
-        let same = |other: &&Document| {
-            other.full_name() == document.full_name()
-                && other.namespace.is_some() == document.namespace.is_some()
-        };
-        let Some(first) = documents[..number].iter().find(same) else {
-            continue;
-        };
-        let (file, line) = document.place.rsplit_once(':').unwrap_or((&document.place, "1"));
-        found.push(Diagnostic {
-            file: file.to_owned(),
-            line: line.parse().unwrap_or(1),
-            column: 1,
-            what: format!("{} stands in {} already", document.full_name(), first.place),
-            hint: "give one of them another name".to_owned(),
-            source: String::new(),
-            width: 1,
-        });
-    }
-    found
 }
 
 /// A stage of the given workloads under the given policies.
@@ -132,7 +107,7 @@ pub(super) fn workloads(paths: &[PathBuf]) -> Result<Workloads, Failure> {
     Ok(all)
 }
 
-fn listed(view: &WorkloadView) -> Workload {
+pub(super) fn listed(view: &WorkloadView) -> Workload {
     Workload {
         name: view.name.clone(),
         namespace: view.namespace.clone(),
@@ -190,6 +165,12 @@ fn protocol(protocol: model::Protocol) -> Protocol {
         model::Protocol::Udp => Protocol::UDP,
         model::Protocol::Sctp => Protocol::SCTP,
     }
+}
+
+/// Every policy file of `paths`.
+pub(super) fn all_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let found: Result<Vec<_>, _> = paths.iter().map(|path| files(path)).collect();
+    Ok(found?.concat())
 }
 
 fn files(path: &Path) -> Result<Vec<PathBuf>, Failure> {

@@ -47,6 +47,11 @@ fn status_now() -> Status {
             observed: 1,
             ..Counts::default()
         },
+        policies: cofferdam_api::PolicyCounts {
+            folder: "/etc/cofferdam/policies".into(),
+            in_force: 2,
+            refused_files: 0,
+        },
         flows_ended: 0,
         losses: Losses::default(),
         heartbeat_age_ms: 12,
@@ -74,6 +79,7 @@ fn off_and_absent_are_loud() {
     status.docker.state = DockerState::Absent;
     status.docker.error = Some("no such file".into());
     status.losses.flows = 3;
+    status.policies.refused_files = 1;
     let text = plain(&status);
     assert!(
         text.starts_with("enforcement  OFF: every workload is open until `cofferdam on`\n"),
@@ -84,4 +90,8 @@ fn off_and_absent_are_loud() {
         "{text}"
     );
     assert!(text.contains("3 flow records, 0 full maps"), "{text}");
+    assert!(
+        text.contains("2 of /etc/cofferdam/policies, 1 files refused"),
+        "{text}"
+    );
 }

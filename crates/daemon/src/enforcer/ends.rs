@@ -46,6 +46,8 @@ struct Look {
     /// Cgroups of everything protected.
     protected: BTreeSet<PathBuf>,
     change: Change,
+    /// Rules whose denials end nothing.
+    kept: BTreeSet<u32>,
 }
 
 /// What was done so far.
@@ -130,9 +132,13 @@ impl Ends {
     }
 
     /// A look soon.
-    pub(super) fn look(&self, protected: BTreeSet<PathBuf>, change: Change) {
+    pub(super) fn look(&self, protected: BTreeSet<PathBuf>, change: Change, kept: BTreeSet<u32>) {
         if let (Some(looks), false) = (&self.looks, change == Change::None) {
-            let _ = looks.send(Look { protected, change });
+            let _ = looks.send(Look {
+                protected,
+                change,
+                kept,
+            });
         }
     }
 
@@ -211,8 +217,8 @@ impl Enforcer {
             return;
         }
         let protected = self.bound.iter().filter(|(_, (_, entry))| entry.subject != 0);
-        self.ends
-            .look(protected.map(|(cgroup, _)| cgroup.clone()).collect(), change);
+        let protected = protected.map(|(cgroup, _)| cgroup.clone()).collect();
+        self.ends.look(protected, change, self.applied.kept.clone());
     }
 }
 
@@ -253,6 +259,7 @@ fn gather(mut look: Look, orders: &Receiver<Look>, until: Instant) -> Option<Loo
         match orders.recv_timeout(until.saturating_duration_since(Instant::now())) {
             Ok(next) => {
                 look.protected = next.protected;
+                look.kept = next.kept;
                 look.change.join(next.change);
             }
             Err(RecvTimeoutError::Timeout) => return Some(look),
@@ -266,6 +273,7 @@ fn take(bpffs: &Path, ender: &mut Option<Ender>, look: &Look) -> Result<Ended, c
         Some(ender) => ender,
         None => ender.insert(Ender::open(bpffs, EndBy::Program)?),
     };
+    ender.keep(&look.kept)?;
     ender.end(&namespaces(look))
 }
 

@@ -2,23 +2,38 @@
 
 use std::collections::BTreeSet;
 
-use cofferdam_policy::{Compiled, RuleText, Step, plan};
+use cofferdam_policy::{CompileError, Compiled, Plan, RuleText, Step, check_swap, plan};
 
 use super::Enforcer;
 use super::ends::{Change, changes_in_place};
 use crate::error::chain;
 
+/// A policy that fits into the kernel beside the one that is there.
+#[derive(Debug, Default)]
+pub(crate) struct Prepared {
+    /// The policy, with the texts of its rules.
+    compiled: Compiled,
+    /// The steps to it.
+    plan: Plan,
+}
+
 // === impl Enforcer ===
 
 impl Enforcer {
+    /// Plans the way to a policy, and refuses what there is no room for.
+    pub(crate) fn prepare(&self, compiled: Compiled) -> Result<Prepared, CompileError> {
+        let plan = plan(&self.applied, &compiled);
+        check_swap(&self.applied, &compiled, &plan)?;
+        Ok(Prepared { compiled, plan })
+    }
+
     /// Puts a new policy beside the old one; returns it with the steps that take the old one out. `None`: it was not
     /// taken.
     pub(super) fn install(
         &mut self,
-        new: Compiled,
+        Prepared { compiled: new, plan }: Prepared,
         trouble: &mut Vec<String>,
     ) -> Option<(Compiled, Vec<Step>)> {
-        let plan = plan(&self.applied, &new);
         self.unverified |= !plan.install.is_empty() || !plan.retire.is_empty();
         if changes_in_place(&self.applied, &new) {
             self.stricter = Change::All;
@@ -28,8 +43,8 @@ impl Enforcer {
                 "the new policy was not taken, the old one stays: {}",
                 chain(&error)
             ));
-            let rules = std::mem::take(&mut self.applied.rules);
-            self.read_back(rules);
+            let (rules, kept) = (self.applied.rules.clone(), self.applied.kept.clone());
+            self.read_back(rules, kept);
             return None;
         }
         Some((new, plan.retire))
@@ -58,15 +73,16 @@ impl Enforcer {
         if kept.is_empty() {
             self.applied = new;
         } else {
-            self.read_back(new.rules);
+            self.read_back(new.rules, new.kept);
         }
     }
 
-    fn read_back(&mut self, rules: Vec<RuleText>) {
+    /// What the kernel holds, with what no map holds.
+    fn read_back(&mut self, rules: Vec<RuleText>, kept: BTreeSet<u32>) {
         if let Ok(held) = self.datapath.compiled() {
             self.applied = held;
         }
-        self.applied.rules = rules;
+        (self.applied.rules, self.applied.kept) = (rules, kept);
     }
 }
 

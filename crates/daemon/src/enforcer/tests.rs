@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use cofferdam_policy::{Compiled, Peer};
+use cofferdam_policy::Peer;
 
-use super::{Binding, Enforcer, Entry, Global, Settings, Target, cgroup_id, set_off};
+use super::{Binding, Enforcer, Entry, Global, Prepared, Settings, Target, cgroup_id, set_off};
 
 /// A subtree and a folder of pins; both go with it.
 struct Ground(PathBuf, PathBuf);
@@ -64,7 +64,7 @@ fn target(bound: &[(&Path, u32)]) -> Target {
             .iter()
             .map(|(path, number)| (path.to_path_buf(), binding(*number)))
             .collect(),
-        compiled: Some(Compiled::default()),
+        policy: Some(Prepared::default()),
         ..Target::default()
     }
 }

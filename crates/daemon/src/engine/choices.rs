@@ -55,6 +55,8 @@ impl Engine {
             }
             Command::Explain(request, reply) => drop(reply.send(self.explain(&request))),
             Command::Policy(reply) => drop(reply.send(Ok(self.policy_text()))),
+            Command::Policies(reply) => drop(reply.send(Ok(self.policies_view()))),
+            Command::ReloadPolicies(request, reply) => drop(reply.send(self.reload_policies(request))),
             Command::Key(reply) => drop(reply.send(self.key_answer())),
             Command::RotateKey(reply) => {
                 let done = self.rotate_key();

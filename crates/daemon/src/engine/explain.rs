@@ -8,7 +8,7 @@ use cofferdam_policy::{Action, Attempt, Direction, End, Mode, PeerClass, Protoco
 
 use super::Engine;
 use crate::flows::reason_name;
-use crate::resolve::Placement;
+use crate::resolve::{Place, Placement};
 
 // === impl Engine ===
 
@@ -21,8 +21,8 @@ impl Engine {
             to,
             protocol: protocol_of(&request.protocol)?,
             port: request.port,
-            from_address: None,
-            to_address: None,
+            from_address: self.address_of(from),
+            to_address: self.address_of(to),
         };
         let explanation = explain(&self.resolved.world, &attempt);
         let verdict = explanation.verdict;
@@ -98,6 +98,24 @@ impl Engine {
                 )
                 .hint("`cofferdam ps` lists workloads with their labels")
             })
+    }
+
+    /// Where a workload is reached on the shortest way: on the host's network over loopback.
+    fn address_of(&self, end: End) -> Option<IpAddr> {
+        const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+        let End::Subject(number) = end else {
+            return None;
+        };
+        let placements = &self.resolved.placements;
+        let placement = placements.iter().find(|one| one.entry.subject == number)?;
+        let Place::Container(id, _) = &placement.place else {
+            return Some(LOOPBACK);
+        };
+        let container = self.state.containers.get(id)?;
+        if container.host_network {
+            return Some(LOOPBACK);
+        }
+        container.addresses.first().copied()
     }
 
     /// Any address that has this class here.

@@ -61,7 +61,7 @@ impl Engine {
         self.find_units();
         self.recover_units();
         let before = self.state.numbers.workload_numbers();
-        self.reconcile();
+        self.recall_policies();
         self.forget_dropped(&before);
         Ok(())
     }

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use cofferdam_policy::{Compiled, compile_with};
+use cofferdam_policy::{CompileError, Document};
 use cofferdam_workload::{Container, host};
 
 use super::{Engine, runs::tree};
-use crate::enforcer::{Binding, Target, cgroup_id, netns_cookie};
+use crate::enforcer::{Binding, Prepared, Target, cgroup_id, netns_cookie};
 use crate::error::chain;
 use crate::names::Named;
 use crate::resolve::{Inputs, Place, Placement, Resolved, resolve};
@@ -21,12 +21,13 @@ impl Engine {
     /// Makes the kernel hold what is known now.
     pub(super) fn reconcile(&mut self) {
         self.find_namespaces();
+        let documents = self.policies.in_force(super::policies::now());
         let mut numbers = std::mem::take(&mut self.state.numbers);
-        let resolved = resolve(&self.inputs(), &mut numbers);
+        let resolved = resolve(&self.inputs(&documents), &mut numbers);
         self.state.numbers = numbers;
         // Without rows the new fails closed; unannounced it would be a stranger after a while, and open.
-        let compiled = match compile_with(&resolved.world, &self.enforcer.applied().rules) {
-            Ok(compiled) => Some(compiled),
+        let policy = match self.prepare(&resolved) {
+            Ok(prepared) => Some(prepared),
             Err(error) => {
                 self.complain(format!(
                     "the policy cannot be compiled, the old one stays and what is new is cut off: {error}"
@@ -34,7 +35,29 @@ impl Engine {
                 None
             }
         };
-        let mut target = self.target(&resolved, compiled);
+        self.carry_out(resolved, policy);
+    }
+
+    /// Makes the kernel hold what is known now under these documents, or changes nothing and says what does not fit.
+    pub(super) fn try_documents(&mut self, documents: &[Document]) -> Result<(), CompileError> {
+        self.find_namespaces();
+        let mut numbers = self.state.numbers.clone();
+        let resolved = resolve(&self.inputs(documents), &mut numbers);
+        let prepared = self.prepare(&resolved)?;
+        self.state.numbers = numbers;
+        self.carry_out(resolved, Some(prepared));
+        Ok(())
+    }
+
+    fn prepare(&mut self, resolved: &Resolved) -> Result<Prepared, CompileError> {
+        let compiled = self
+            .compiler
+            .compile(&resolved.world, &self.enforcer.applied().rules)?;
+        self.enforcer.prepare(compiled)
+    }
+
+    fn carry_out(&mut self, resolved: Resolved, policy: Option<Prepared>) {
+        let mut target = self.target(&resolved, policy);
         self.strays.join(&mut target);
         for line in self.enforcer.enforce(target) {
             self.complain(line);
@@ -48,7 +71,7 @@ impl Engine {
         self.dirty = true;
     }
 
-    pub(super) fn inputs(&self) -> Inputs<'_> {
+    pub(super) fn inputs<'a>(&'a self, documents: &'a [Document]) -> Inputs<'a> {
         Inputs {
             containers: &self.state.containers,
             runs: &self.state.runs,
@@ -56,12 +79,13 @@ impl Engine {
             config: &self.config,
             choices: &self.state.choices,
             host: &self.host,
+            documents,
         }
     }
 
-    fn target(&self, resolved: &Resolved, compiled: Option<Compiled>) -> Target {
+    fn target(&self, resolved: &Resolved, policy: Option<Prepared>) -> Target {
         let mut target = Target {
-            compiled,
+            policy,
             addresses: resolved.addresses.clone(),
             owners: resolved.owners.clone(),
             published: resolved.published.clone(),

@@ -30,6 +30,8 @@ impl Engine {
         self.find_units();
         self.watch_parents();
         self.apply_global();
+        self.folder.read_all();
+        self.look_at_policies();
         self.reconcile();
         self.give_socket();
         if later.is_empty() {
@@ -67,6 +69,10 @@ fn keep_fixed(new: &mut Config, old: &Config) -> Vec<&'static str> {
     if new.docker.socket != old.docker.socket {
         new.docker.socket.clone_from(&old.docker.socket);
         later.push("docker.socket");
+    }
+    if new.policy.folder != old.policy.folder {
+        new.policy.folder.clone_from(&old.policy.folder);
+        later.push("policy.folder");
     }
     later
 }

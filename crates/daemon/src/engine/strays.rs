@@ -165,7 +165,8 @@ impl Engine {
     /// `cofferdam protect` was lost with the state: whom only that protected stays protected, without its labels.
     fn keep_protected(&mut self) {
         let mut numbers = self.state.numbers.clone();
-        let resolved = resolve(&self.inputs(), &mut numbers);
+        let documents = self.policies.in_force(super::policies::now());
+        let resolved = resolve(&self.inputs(&documents), &mut numbers);
         for placement in resolved.placements {
             let Place::Container(_, cgroup) = &placement.place else {
                 continue;

@@ -40,7 +40,8 @@ impl Host {
         self.engine_of(state, config)
     }
 
-    fn engine_of(&self, state: State, config: Config) -> Engine {
+    fn engine_of(&self, state: State, mut config: Config) -> Engine {
+        config.policy.folder = self.state.path().join("folder");
         let settings = Settings {
             bpffs: self.bpffs.clone(),
             cgroup_root: self.root.clone(),
@@ -96,6 +97,8 @@ impl Drop for Host {
         super::runs::remove_tree(&self.root);
     }
 }
+
+mod policies;
 
 fn resync(engine: &mut Engine, containers: &[Container]) {
     let (_sender, mut more) = tokio::sync::mpsc::channel(1);

@@ -5,7 +5,6 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
-use tokio::io::unix::AsyncFd;
 
 use super::Engine;
 use crate::Kinds;
@@ -162,17 +161,6 @@ impl Engine {
             return Some(usual);
         }
         in_slices(&self.cgroup2, unit.unit.as_deref()?)
-    }
-}
-
-/// Returns when a folder was made where a unit may start; never without a watch.
-pub(super) async fn heard(watch: Option<&AsyncFd<OwnedFd>>) {
-    let ready = match watch {
-        Some(watch) => watch.readable().await,
-        None => std::future::pending().await,
-    };
-    if let Ok(mut ready) = ready {
-        ready.clear_ready();
     }
 }
 

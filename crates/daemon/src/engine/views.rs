@@ -38,6 +38,7 @@ impl Engine {
             docker: self.docker_view(),
             key: self.key(),
             workloads: self.counts(),
+            policies: self.policy_counts(),
             flows_ended: self.enforcer.ended_flows(),
             losses: self.losses(),
             heartbeat_age_ms: u64::try_from(self.beaten.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -148,6 +149,7 @@ impl Engine {
                 "ENFORCEMENT IS OFF for the whole host; `cofferdam on` ends that".to_owned(),
             );
         }
+        all.extend(self.policies.complaints());
         let labels = self.resolved.placements.iter();
         all.extend(labels.flat_map(|one| one.warnings.iter().map(|text| format!("{}: {text}", one.name))));
         all

@@ -16,13 +16,13 @@ pub(super) fn container(inputs: &Inputs<'_>, container: &Container) -> Candidate
     let asked = asked_to_protect(&directives);
     let protected_by = protected_by(inputs, &container.name, asked, &identity);
     let mode = mode(inputs, &key, directives.mode, is_adopted(inputs, &container.id));
-    let mut notes = Vec::new();
-    match (&protected_by, asked) {
-        (None, None) => notes.push(offer(container)),
-        (None, Some(_)) => notes.push("not protected: label cofferdam.protect=false".to_owned()),
-        (Some(_), _) => notes.extend(why_observed(inputs, &key, container, mode)),
-    }
-    let protected = protected_by.is_some();
+    let refuses = asked == Some(false);
+    let bare = if refuses {
+        "not protected: label cofferdam.protect=false".to_owned()
+    } else {
+        offer(container)
+    };
+    let observed = why_observed(inputs, &key, container, mode);
     Candidate {
         key,
         name: container.name.clone(),
@@ -30,14 +30,13 @@ pub(super) fn container(inputs: &Inputs<'_>, container: &Container) -> Candidate
         place: Place::Container(container.id.clone(), container.cgroup.clone()),
         labels: every,
         identity_labels: identity,
-        openings: if protected {
-            container_openings(inputs, container)
-        } else {
-            Vec::new()
-        },
+        named_ports: directives.ports,
+        profile: directives.profile,
+        openings: container_openings(inputs, container),
         protected_by,
+        refuses,
         mode,
-        notes,
+        notes: [observed.into_iter().collect(), vec![bare]],
         warnings: directives.problems.iter().map(warning).collect(),
     }
 }
@@ -46,9 +45,7 @@ pub(super) fn run(inputs: &Inputs<'_>, key: &str, run: &Run) -> Candidate {
     let mut candidate = process(inputs, key.to_owned(), &run.name, &run.namespace, &run.labels);
     candidate.place = Place::Run(run.cgroup.clone());
     if candidate.labels.is_empty() {
-        candidate
-            .notes
-            .push("not protected: `run` was given no label".to_owned());
+        candidate.notes[1].push("not protected: `run` was given no label".to_owned());
     } else {
         candidate.protected_by = Some("cofferdam run --label".to_owned());
     }
@@ -66,9 +63,7 @@ pub(super) fn unit(inputs: &Inputs<'_>, unit: &FoundUnit) -> Candidate {
     candidate.place = Place::Unit(unit.cgroup.clone());
     candidate.protected_by = Some("[[unit]] of the configuration".to_owned());
     if unit.cgroup.is_none() {
-        candidate
-            .notes
-            .push("it has no cgroup: it does not run, or not under this name".to_owned());
+        candidate.notes[0].push("it has no cgroup: it does not run, or not under this name".to_owned());
     }
     candidate
 }
@@ -77,6 +72,7 @@ pub(super) fn unit(inputs: &Inputs<'_>, unit: &FoundUnit) -> Candidate {
 fn process(inputs: &Inputs<'_>, key: String, name: &str, namespace: &str, given: &Labels) -> Candidate {
     let directives = labels::directives(given);
     let (every, _) = effective(given, &inputs.config.identity_keys);
+    let refuses = directives.protect == Some(false);
     let openings = directives
         .openings
         .into_iter()
@@ -87,10 +83,13 @@ fn process(inputs: &Inputs<'_>, key: String, name: &str, namespace: &str, given:
         place: Place::Unit(None),
         identity_labels: every.clone(),
         labels: every,
+        named_ports: directives.ports,
+        profile: directives.profile,
         openings: distinct(openings),
         protected_by: None,
+        refuses,
         mode: mode(inputs, &key, directives.mode, false),
-        notes: Vec::new(),
+        notes: Default::default(),
         warnings: directives.problems.iter().map(warning).collect(),
         key,
     }

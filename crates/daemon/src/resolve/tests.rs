@@ -43,6 +43,8 @@ pub(crate) fn container(letter: char, name: &str, pairs: &[(&str, &str)]) -> Con
     }
 }
 
+mod documents;
+
 #[derive(Default)]
 struct Bench {
     containers: BTreeMap<ContainerId, Container>,
@@ -52,6 +54,7 @@ struct Bench {
     choices: Choices,
     host: HostFacts,
     numbers: Numbers,
+    documents: Vec<cofferdam_policy::Document>,
 }
 
 impl Bench {
@@ -71,6 +74,7 @@ impl Bench {
             config: &self.config,
             choices: &self.choices,
             host: &self.host,
+            documents: &self.documents,
         };
         resolve(&inputs, &mut self.numbers)
     }

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cofferdam_policy::{DefaultProfile, IDENTITY_MIN, Identity, Labels, Opening, PREFIX_MIN, Peer, Subject};
+use cofferdam_policy::{
+    DefaultProfile, IDENTITY_MIN, Identity, Labels, NamedPort, Opening, PREFIX_MIN, Peer, Subject,
+};
 use serde::{Deserialize, Serialize};
 
 /// Identities that no workload has any more are kept up to this many, so that a project that is taken down and brought
@@ -34,12 +36,15 @@ struct Given {
     identity: Peer,
 }
 
-/// What makes a subject: another profile is another policy, and so another number.
+/// What makes a subject: another profile or other documents are another policy, and so another number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct SubjectRecord {
     #[serde(flatten)]
     subject: Subject,
     profile: DefaultProfile,
+    /// What the documents that select it say, as one number; 0 where none does.
+    #[serde(default)]
+    policy: u64,
 }
 
 // === impl Numbers ===
@@ -66,13 +71,15 @@ impl Numbers {
         self.workloads.entry(key.to_owned()).or_insert(given);
     }
 
-    /// The number of a workload (from 1), and the identity of these labels in this namespace.
+    /// The number of a workload (from 1), and the identity of these labels in this namespace. Ports that policies may name
+    /// are part of it: a rule about `http` means another port of another workload.
     pub(crate) fn workload(
         &mut self,
         key: &str,
         namespace: &str,
         identity_labels: Labels,
         labels: Labels,
+        named_ports: Vec<NamedPort>,
     ) -> (u32, Identity) {
         let given = self.workloads.get(key).copied();
         let number = given.map_or(self.last_workload + 1, |given| given.number);
@@ -82,7 +89,7 @@ impl Numbers {
             namespace: namespace.to_owned(),
             identity_labels,
             labels,
-            named_ports: Vec::new(),
+            named_ports,
         };
         let identity = self.identity(identity, given.map(|given| given.identity));
         self.workloads.insert(
@@ -101,6 +108,7 @@ impl Numbers {
             known.namespace == wanted.namespace
                 && known.identity_labels == wanted.identity_labels
                 && known.labels == wanted.labels
+                && known.named_ports == wanted.named_ports
         };
         let hinted = hint.and_then(|hint| self.find_number(hint)).filter(same);
         if let Some(known) = hinted.or_else(|| self.identities.iter().find(same)) {
@@ -130,16 +138,18 @@ impl Numbers {
         Peer(self.last_identity)
     }
 
-    /// The subject with this identity and these openings; workloads that are alike share it.
+    /// The subject with this identity, these openings and this policy; workloads that are alike share it.
     pub(crate) fn subject(
         &mut self,
         identity: Peer,
         profile: DefaultProfile,
         openings: Vec<Opening>,
+        policy: u64,
     ) -> Subject {
         let known = self.subjects.iter().find(|record| {
             record.subject.identity == identity
                 && record.profile == profile
+                && record.policy == policy
                 && record.subject.openings == openings
         });
         if let Some(record) = known {
@@ -155,6 +165,7 @@ impl Numbers {
         self.subjects.push(SubjectRecord {
             subject: subject.clone(),
             profile,
+            policy,
         });
         subject
     }

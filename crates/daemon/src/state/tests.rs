@@ -28,7 +28,7 @@ fn a_saved_state_comes_back() {
     assert_eq!(loaded, Loaded::Fresh);
     state
         .numbers
-        .workload("container:x", "default", Labels::new(), Labels::new());
+        .workload("container:x", "default", Labels::new(), Labels::new(), Vec::new());
     state.choices.off = true;
     save(&mut state, folder.path());
     let (again, loaded) = State::load(folder.path()).unwrap();
@@ -71,7 +71,8 @@ fn a_broken_file_is_set_aside() {
 fn numbers_are_stable_and_never_reused() {
     let mut numbers = Numbers::default();
     let web = labels(&[("app", "web")]);
-    let mut ask = |key: &str, namespace: &str| numbers.workload(key, namespace, web.clone(), web.clone());
+    let mut ask =
+        |key: &str, namespace: &str| numbers.workload(key, namespace, web.clone(), web.clone(), Vec::new());
     let (first, one) = ask("a", "default");
     let (second, other) = ask("b", "shop");
     assert_eq!(
@@ -84,20 +85,20 @@ fn numbers_are_stable_and_never_reused() {
     assert_eq!(ask("c", "default").1, one, "same labels, same identity");
     assert_eq!(ask("a", "shop"), (first, other), "labels changed");
 
-    let plain = numbers.subject(one.number, DefaultProfile::SameLabels, Vec::new());
-    let again = numbers.subject(one.number, DefaultProfile::SameLabels, Vec::new());
+    let plain = numbers.subject(one.number, DefaultProfile::SameLabels, Vec::new(), 0);
+    let again = numbers.subject(one.number, DefaultProfile::SameLabels, Vec::new(), 0);
     assert_eq!(again, plain, "alike share");
-    let strict = numbers.subject(one.number, DefaultProfile::Strict, Vec::new());
+    let strict = numbers.subject(one.number, DefaultProfile::Strict, Vec::new(), 0);
     assert_ne!(strict.number, plain.number, "another profile is another policy");
 
     numbers.retain(&BTreeSet::new(), &BTreeSet::new(), &BTreeSet::new());
-    let (number, identity) = numbers.workload("a", "default", web.clone(), web);
+    let (number, identity) = numbers.workload("a", "default", web.clone(), web, Vec::new());
     assert_eq!(
         (number, identity),
         (4, one),
         "a new number, and the identity is remembered"
     );
-    let fresh = numbers.subject(Peer(256), DefaultProfile::SameLabels, Vec::new());
+    let fresh = numbers.subject(Peer(256), DefaultProfile::SameLabels, Vec::new(), 0);
     assert!(fresh.number > strict.number);
 }
 
@@ -105,8 +106,8 @@ fn numbers_are_stable_and_never_reused() {
 fn what_the_kernel_holds_is_not_given_again() {
     let mut numbers = Numbers::default();
     numbers.start_above((7, 300, 9));
-    let (workload, identity) = numbers.workload("a", "default", Labels::new(), Labels::new());
-    let subject = numbers.subject(identity.number, DefaultProfile::SameLabels, Vec::new());
+    let (workload, identity) = numbers.workload("a", "default", Labels::new(), Labels::new(), Vec::new());
+    let subject = numbers.subject(identity.number, DefaultProfile::SameLabels, Vec::new(), 0);
     assert_eq!((workload, identity.number, subject.number), (8, Peer(301), 10));
 }
 
@@ -119,7 +120,7 @@ fn what_only_the_kernel_knew_keeps_its_numbers() {
     numbers.recover("c", 7, Peer(280));
     let (web, db) = (labels(&[("app", "web")]), labels(&[("app", "db")]));
     let mut ask = |key: &str, labels: &Labels| {
-        let (number, identity) = numbers.workload(key, "default", labels.clone(), labels.clone());
+        let (number, identity) = numbers.workload(key, "default", labels.clone(), labels.clone(), Vec::new());
         (number, identity.number)
     };
     assert_eq!(ask("a", &web), (5, Peer(290)));
@@ -147,7 +148,7 @@ fn a_state_with_containers_and_openings_comes_back() {
     };
     state
         .numbers
-        .subject(Peer(256), DefaultProfile::SameLabels, vec![opening]);
+        .subject(Peer(256), DefaultProfile::SameLabels, vec![opening], 0);
     save(&mut state, folder.path());
     assert_eq!(State::load(folder.path()).unwrap().0, state);
 }

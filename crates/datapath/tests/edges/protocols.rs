@@ -1,7 +1,9 @@
 //! Everything that is not TCP between two network namespaces.
 
 use cofferdam_datapath::Hook;
-use cofferdam_policy::{Action, Direction, Peer, PeerClass, PortValue, Reason, RowKey, RowValue, Step};
+use cofferdam_policy::{
+    Action, Direction, Peer, PeerClass, PortKey, PortValue, Reason, RowKey, RowValue, Step,
+};
 
 use crate::support::net::BRIDGE;
 use crate::support::wire::Pair;
@@ -94,6 +96,52 @@ fn root_point_09_echo_is_judged_where_it_leaves() {
         let flows = pair.stage.flows();
         let denied = flows.iter().find(|f| f.verdict.rule == 9).unwrap();
         assert_eq!((denied.hook, denied.from.workload), (Hook::Egress, 3));
+    }
+}
+
+/// G-PROTOCOLS: where a rule names a type of ICMP, it is that type's.
+#[test]
+fn root_rules_are_about_types_of_icmp() {
+    let mut pair = Pair::new();
+    let answer = |effect| PortValue {
+        effect,
+        observe: false,
+        rule: 9,
+        priority: 0,
+    };
+    let row = |class: PeerClass, table| {
+        let key = RowKey {
+            subject: 3,
+            peer: Peer(class as u32),
+            direction: Direction::Egress,
+            plane: cofferdam_policy::Plane::FIRST,
+        };
+        let verdict = answer(cofferdam_policy::Effect::Deny);
+        Step::SetRow(key, RowValue { verdict, table })
+    };
+    let echo = |table, protocol, kind| {
+        let key = PortKey {
+            table,
+            protocol: cofferdam_policy::Protocol(protocol),
+            port: kind,
+            bits: 24,
+        };
+        Step::SetPort(key, answer(cofferdam_policy::Effect::Allow))
+    };
+    for (table, kinds, allowed) in [(77, [8, 128], true), (78, [13, 133], false)] {
+        let ports = [echo(table, 1, kinds[0]), echo(table, 58, kinds[1])];
+        let rows = [PeerClass::Lan, PeerClass::Host].map(|class| row(class, table));
+        pair.stage.datapath().apply(&ports).unwrap();
+        pair.stage.datapath().apply(&rows).unwrap();
+        for (family, protocol) in [(0, 1), (1, 58)] {
+            let words = format!("raw {protocol} {}", BRIDGE[family]);
+            let outcome = pair.ask(&pair.others, &words);
+            assert_eq!(
+                (outcome.ok, outcome.denied()),
+                (allowed, !allowed),
+                "{kinds:?} {outcome:?}"
+            );
+        }
     }
 }
 

@@ -31,7 +31,7 @@ pub(crate) struct Index<'w> {
 impl<'w> Index<'w> {
     pub(crate) fn new(world: &'w World) -> Self {
         let mut documents: Vec<&Document> = world.documents.iter().collect();
-        documents.sort_by_key(|one| (one.tier, one.priority, &one.namespace, &one.name, &one.place));
+        in_order(&mut documents);
         let known = world
             .identities
             .iter()
@@ -108,6 +108,15 @@ impl<'w> Index<'w> {
     ) -> Vec<Clause<'w>> {
         self.clauses_of(subject, &self.selecting(own), direction)
     }
+}
+
+/// In the order in which they are asked.
+pub(crate) fn in_order<'d>(documents: &mut [&'d Document]) {
+    let key = |one: &&'d Document| {
+        let one: &'d Document = one;
+        (one.tier, one.priority, &one.namespace, &one.name, &one.place)
+    };
+    documents.sort_by(|a, b| key(a).cmp(&key(b)));
 }
 
 /// The labels of a namespace, its name among them.

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use crate::clauses::{Clause, Index};
 use crate::documents::Document;
 use crate::rules::Rules;
-use crate::{Compiled, Direction, Peer, PeerClass, RowKey, RuleText, Subject, World};
+use crate::{Compiled, Direction, Effect, Peer, PeerClass, RowKey, RuleText, Subject, World};
 
 use super::lines::{Bodies, Line, Resolver};
 use super::prefixes::Regions;
@@ -85,7 +85,11 @@ impl Compiler {
         let rows = self.rows(lines, known, &regions, &mut shares);
         let used: HashSet<u32> = rows.iter().map(|(_, row)| row.table).collect();
         self.tables.retain(&used);
+        let kept = lists.iter().flat_map(|(_, clauses)| clauses).flatten();
+        let kept = kept.filter(|clause| clause.keep && clause.effect == Effect::Deny);
+        let kept = kept.map(|clause| rules.number(&clause.rule)).collect();
         let compiled = Compiled {
+            kept,
             rows: rows.into_iter().collect(),
             ports: self.tables.blocks(&used),
             prefixes: regions.values(),

@@ -72,6 +72,7 @@ fn compiled() -> Compiled {
         ]
         .into(),
         rules: Vec::new(),
+        kept: Default::default(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the kernel is told: only numbers, and the texts that rule numbers stand for. Its half of the contract is
 //! `crates/datapath/bpf/abi.h`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,10 @@ pub struct Compiled {
     pub prefixes: BTreeMap<ipnet::IpNet, PrefixValue>,
     /// Rule number → what to print. Index 0 is unused.
     pub rules: Vec<RuleText>,
+    /// Rules whose denials do not end flows that were open before: those of policies with `keep`. No map of the policy holds
+    /// them.
+    #[serde(default)]
+    pub kept: BTreeSet<u32>,
 }
 
 /// Key of `rows`.

@@ -1,0 +1,46 @@
+//! Which documents select whom, asked of the documents: most select few.
+
+use std::collections::BTreeMap;
+
+use crate::clauses::{Index, in_order};
+use crate::documents::Document;
+use crate::{IDENTITY_MIN, Identity, Labels, Peer, World};
+
+use super::sets::Sets;
+
+/// The documents that select each of these workloads (by namespace and labels), in the order in which they are asked.
+#[must_use]
+pub fn selecting<'d>(
+    documents: &'d [Document],
+    namespaces: &BTreeMap<String, Labels>,
+    workloads: &[(&str, &Labels)],
+) -> Vec<Vec<&'d Document>> {
+    let mut found = vec![Vec::new(); workloads.len()];
+    if documents.is_empty() {
+        return found;
+    }
+    let someone = |(number, (namespace, labels)): (u32, &(&str, &Labels))| Identity {
+        number: Peer(number),
+        namespace: (*namespace).to_owned(),
+        identity_labels: Labels::new(),
+        labels: (*labels).clone(),
+        named_ports: Vec::new(),
+    };
+    let world = World {
+        identities: (IDENTITY_MIN..).zip(workloads).map(someone).collect(),
+        namespaces: namespaces.clone(),
+        ..World::default()
+    };
+    let index = Index::new(&world);
+    let sets = Sets::new(&index);
+    let mut ordered: Vec<&Document> = documents.iter().collect();
+    in_order(&mut ordered);
+    for document in ordered {
+        for place in sets.selected(&document.subject).iter() {
+            if let Some(selecting) = found.get_mut(*place) {
+                selecting.push(document);
+            }
+        }
+    }
+    found
+}
