@@ -83,6 +83,7 @@ complete -c cofferdam -n "__fish_cofferdam_using_subcommand daemon; and __fish_s
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand run" -l name -d 'Name of the workload; made from the command\'s otherwise' -r
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand run" -l namespace -d 'Policy namespace: only workloads of one namespace are peers' -r
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand run" -s l -l label -d 'A label of the workload; may be repeated' -r
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand run" -s p -l port -d 'A port that policies may mean by this name: `http=80`, `dns=53/udp`; may be repeated' -r
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand run" -l socket -d 'The daemon\'s socket' -r -F
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand run" -l json -d 'Print JSON instead of text'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -118,6 +118,9 @@ pub(crate) struct RunArgs {
     /// A label of the workload; may be repeated
     #[arg(short, long = "label", value_name = "KEY=VALUE")]
     pub(crate) labels: Vec<String>,
+    /// A port that policies may mean by this name: `http=80`, `dns=53/udp`; may be repeated
+    #[arg(short, long = "port", value_name = "NAME=PORT")]
+    pub(crate) ports: Vec<String>,
     /// The command and its arguments
     #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,

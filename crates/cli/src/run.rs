@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 
 use cofferdam_api::RunRequest;
-use cofferdam_policy::labels;
+use cofferdam_policy::labels::{self, PORT_PREFIX};
 
 use crate::args::RunArgs;
 use crate::failure::{Failure, RUN_NOT_EXECUTABLE, RUN_NOT_FOUND, RUN_REFUSED};
@@ -29,7 +29,7 @@ pub(crate) fn run(call: &Call, args: RunArgs, raw: &[OsString]) -> Result<u8, Fa
     let request = RunRequest {
         name: args.name,
         namespace: args.namespace,
-        labels: parse_labels(&args.labels).map_err(|failure| failure.code(RUN_REFUSED))?,
+        labels: all_labels(&args.labels, &args.ports).map_err(|failure| failure.code(RUN_REFUSED))?,
         command: Path::new(program)
             .file_name()
             .map(|name| name.to_string_lossy().into_owned()),
@@ -42,6 +42,21 @@ pub(crate) fn run(call: &Call, args: RunArgs, raw: &[OsString]) -> Result<u8, Fa
     }
     let error = Command::new(program).args(arguments).exec();
     Err(exec_failure(program, &error))
+}
+
+/// A named port is a label like any other, but one with a mistake starts nothing.
+fn all_labels(labels: &[String], ports: &[String]) -> Result<BTreeMap<String, String>, Failure> {
+    let mut given = Vec::with_capacity(ports.len());
+    for port in ports {
+        let label = format!("{PORT_PREFIX}{port}");
+        let read = labels::parse(&label).map(|label| labels::directives(&[label].into()));
+        if !read.is_ok_and(|read| read.problems.is_empty()) {
+            return Err(Failure::new(format!("`{port}` is no port with a name"))
+                .hint("write --port http=80, or --port dns=53/udp"));
+        }
+        given.push(label);
+    }
+    parse_labels(&[labels, given.as_slice()].concat())
 }
 
 /// `KEY=VALUE` texts as a set; the same key twice with two values is a mistake.

@@ -42,7 +42,8 @@ const PROTECT: &str = "cofferdam.protect";
 const MODE: &str = "cofferdam.mode";
 const PROFILE: &str = "cofferdam.profile";
 /// `cofferdam.port.NAME=PORT` gives a port a name for policies.
-const PORT_PREFIX: &str = "cofferdam.port.";
+/// Before the name of a port, in the key of the label that gives it.
+pub const PORT_PREFIX: &str = "cofferdam.port.";
 const DIRECTIVES: [&str; 5] = [PROTECT, MODE, PROFILE, openings::INGRESS, openings::EGRESS];
 const MAX_KEY: usize = 253;
 const MAX_VALUE: usize = 1024;

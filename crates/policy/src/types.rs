@@ -143,7 +143,7 @@ pub enum Reason {
 /// Labels, sorted by key.
 pub type Labels = BTreeMap<String, String>;
 
-/// A port that a workload gave a name: `EXPOSE`, compose, or `cofferdam run --port NAME=PORT`.
+/// A port that a workload gave a name: the label `cofferdam.port.NAME`, or `cofferdam run --port NAME=PORT`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct NamedPort {
     /// The name.

@@ -78,3 +78,24 @@ fn labels_are_pairs_without_contradiction() {
         .owned_parts();
     assert_eq!(message, "label `app` is given as `web` and as `db`");
 }
+
+#[test]
+fn a_named_port_is_a_label_and_a_mistake_starts_nothing() {
+    let labels = |ports: &[&str]| {
+        let ports: Vec<String> = ports.iter().map(|&port| port.to_owned()).collect();
+        all_labels(&["app=web".to_owned()], &ports)
+    };
+    let found = labels(&["http=80", "dns=53/udp"]).unwrap();
+    let found: Vec<String> = found
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    assert_eq!(
+        found,
+        ["app=web", "cofferdam.port.dns=53/udp", "cofferdam.port.http=80"]
+    );
+    for wrong in ["80", "http=", "=80", "http=0", "http=x", "http=80/icmp"] {
+        assert!(labels(&[wrong]).is_err(), "{wrong}");
+    }
+    assert!(labels(&["http=80", "http=81"]).is_err());
+}
