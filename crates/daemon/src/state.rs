@@ -169,22 +169,22 @@ impl State {
     }
 }
 
-/// Replaces the file as a whole: a crash leaves the old one or the new one.
 fn write(folder: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let path = folder.join(FILE);
-    let beside = folder.join(format!("{FILE}.new"));
-    let write = || -> std::io::Result<()> {
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, &path)?;
-        // The rename is durable only once the folder is.
-        File::open(folder)?.sync_all()
-    };
-    write().map_err(Error::io("write", &path))
+    replace(folder, FILE, bytes).map_err(Error::io("write", &folder.join(FILE)))
+}
+
+/// Replaces a file as a whole: a crash leaves the old one or the new one.
+pub(crate) fn replace(folder: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {
+    let beside = folder.join(format!(".{name}.new"));
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&beside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&beside, folder.join(name))?;
+    // The rename is durable only once the folder is.
+    File::open(folder)?.sync_all()
 }

@@ -9,10 +9,12 @@ use std::ffi::OsString;
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
+
+use crate::state::replace;
 
 /// Nobody writes a longer policy.
 const LONGEST: u64 = 16 << 20;
@@ -174,15 +176,7 @@ impl Folder {
             .recursive(true)
             .mode(0o700)
             .create(&self.copies)?;
-        let beside = self.copies.join(".new");
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&beside)?;
-        io::Write::write_all(&mut file, text)?;
-        fs::rename(beside, self.copies.join(name))
+        replace(&self.copies, name, text)
     }
 
     /// Forgets it.
