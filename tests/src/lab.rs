@@ -118,7 +118,10 @@ impl Lab {
         let programs = programs.parent().unwrap_or(Path::new(".")).display();
         let path = std::env::var("PATH").unwrap_or_default();
         command.env("PATH", format!("{programs}:{path}"));
-        command.env("DOCKER_HOST", format!("unix://{}", self.engine.socket().display()));
+        command.env(
+            "DOCKER_HOST",
+            format!("unix://{}", self.engine.socket().display()),
+        );
         command.env("COFFERDAM_SOCKET", self.paths.socket());
         if let Some(compose) = binaries::compose() {
             let settings = self.paths.state.join("docker-settings");

@@ -131,7 +131,11 @@ impl Recipe {
         let place = format!("../examples/recipes/{}", self.name);
         let read = |name: &str| fs::read_to_string(self.folder.join(name)).with_context(|| name.to_owned());
         for name in self.policies()? {
-            write!(text, "\n[{name}]({place}/{name}):\n\n```yaml\n{}```\n", read(&name)?)?;
+            write!(
+                text,
+                "\n[{name}]({place}/{name}):\n\n```yaml\n{}```\n",
+                read(&name)?
+            )?;
         }
         let test = read("test.yaml")?;
         let (_, paths) = test.split_once("tests:\n").context("test.yaml has no tests")?;

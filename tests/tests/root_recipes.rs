@@ -72,7 +72,12 @@ fn play(numbers: &[&str]) {
             table.follow_the_page();
             table.under_the_policy();
             table.clear();
-            eprintln!("{}: {} paths, {:.1?}", recipe.name, table.paths.len(), start.elapsed());
+            eprintln!(
+                "{}: {} paths, {:.1?}",
+                recipe.name,
+                table.paths.len(),
+                start.elapsed()
+            );
         }
     }
 }
@@ -84,7 +89,10 @@ impl<'s> Table<'s> {
     fn lay(stage: &'s Stage, recipe: &'s Recipe) -> Self {
         let cofferdam = binaries::cofferdam().expect("cofferdam");
         let test = recipe.folder.join("test.yaml").display().to_string();
-        let answer = stage.lab.host.must(cofferdam, &["policy", "test", "--json", &test]);
+        let answer = stage
+            .lab
+            .host
+            .must(cofferdam, &["policy", "test", "--json", &test]);
         let answer: Answer = serde_json::from_str(&answer.expect("policy test")).expect("its JSON");
         let mut table = Self {
             stage,
@@ -97,9 +105,15 @@ impl<'s> Table<'s> {
             table.must(&format!("docker compose -f {file} up -d"));
         }
         let services = r#"{{.Label "com.docker.compose.service"}} {{.Names}}"#;
-        let listed = stage.lab.engine.docker(&["ps", "--format", services]).expect("docker ps");
+        let listed = stage
+            .lab
+            .engine
+            .docker(&["ps", "--format", services])
+            .expect("docker ps");
         let pairs = listed.lines().filter_map(|line| line.split_once(' '));
-        table.containers = pairs.map(|(service, name)| (service.to_owned(), name.to_owned())).collect();
+        table.containers = pairs
+            .map(|(service, name)| (service.to_owned(), name.to_owned()))
+            .collect();
         let mut outside = BTreeMap::new();
         for path in &table.paths {
             assert_eq!(path.failure, None, "{}: offline", recipe.name);
@@ -110,7 +124,8 @@ impl<'s> Table<'s> {
                 _ => continue,
             };
             let (port, protocol) = path.port.split_once('/').expect("a port");
-            let serve = || probe::serve(place, "outside", protocol, &format!("{address}:{port}")).expect("a server");
+            let serve =
+                || probe::serve(place, "outside", protocol, &format!("{address}:{port}")).expect("a server");
             outside.entry((&path.to, &path.port)).or_insert_with(serve);
         }
         table._outside = outside.into_values().collect();
@@ -140,7 +155,11 @@ impl<'s> Table<'s> {
 
     fn under_the_policy(&self) {
         for path in &self.paths {
-            let wanted = if path.expect == "allow" { End::Answered } else { End::Refused };
+            let wanted = if path.expect == "allow" {
+                End::Answered
+            } else {
+                End::Refused
+            };
             assert_eq!(self.attempt(path), wanted, "{}: {path}", self.recipe.name);
         }
     }
@@ -182,7 +201,9 @@ impl<'s> Table<'s> {
             }
             "lan" => probe::attempt(lan, kind, &address, 1).expect("an attempt"),
             "host" => self.stage.host_tries(kind, &address, 1),
-            service => self.stage.container_tries(&self.containers[service], kind, &address, 1),
+            service => self
+                .stage
+                .container_tries(&self.containers[service], kind, &address, 1),
         };
         let one = &attempts.attempts[0];
         // Whoever is outside is told at its second SYN.
@@ -206,7 +227,10 @@ impl<'s> Table<'s> {
         let line = format!("exec 2>&1; {}", line.trim_start_matches("sudo "));
         let lab = &self.stage.lab;
         let mut command = lab.command("sh", &["-c".to_owned(), line]).expect("a shell");
-        command.current_dir(&self.recipe.folder).stdin(Stdio::null()).stdout(Stdio::piped());
+        command
+            .current_dir(&self.recipe.folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
         let start = Instant::now();
         let child = lab.host.spawn(&mut command).expect("a shell");
         finish(child, start, Duration::from_secs(60)).expect("an end")

@@ -18,6 +18,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     setup::product()?;
+    setup::compose()?;
     let shell = repo::shell()?;
     cmd!(
         shell,
@@ -35,6 +36,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     };
     recipes::prepare(&lab)?;
     let mut command = lab.command(&command[0], &command[1..])?;
+    command.env("LAB_POLICIES", &lab.paths.policies);
     command.env("LAB_BPFFS", &lab.paths.bpffs);
     command.env("LAB_FLAGS", lab.paths.flags().join(" "));
     let status = lab.host.spawn(&mut command)?.wait()?;
