@@ -130,12 +130,12 @@ impl Recipe {
         let mut text = format!("#{}", self.page);
         let place = format!("../examples/recipes/{}", self.name);
         let read = |name: &str| fs::read_to_string(self.folder.join(name)).with_context(|| name.to_owned());
+        let link = |name: &String| format!("[{name}]({place}/{name})");
+        let projects: Vec<String> = self.projects()?.iter().map(link).collect();
+        writeln!(text, "\nServices: {}", projects.join(", "))?;
         for name in self.policies()? {
-            write!(
-                text,
-                "\n[{name}]({place}/{name}):\n\n```yaml\n{}```\n",
-                read(&name)?
-            )?;
+            let policy = read(&name)?;
+            write!(text, "\n{}:\n\n```yaml\n{policy}```\n", link(&name))?;
         }
         let test = read("test.yaml")?;
         let (_, paths) = test.split_once("tests:\n").context("test.yaml has no tests")?;

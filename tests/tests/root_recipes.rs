@@ -69,6 +69,7 @@ fn play(numbers: &[&str]) {
             let start = Instant::now();
             let table = Table::lay(&stage, &recipe);
             table.before();
+            table.foretold();
             table.follow_the_page();
             table.under_the_policy();
             table.clear();
@@ -137,6 +138,33 @@ impl<'s> Table<'s> {
         for path in &self.paths {
             let name = format!("{}: {path} without a policy", self.recipe.name);
             eventually(&name, || Ok(self.attempt(path) == End::Answered)).expect("an answer");
+        }
+    }
+
+    /// `policy diff` names every path that the policy will close.
+    fn foretold(&self) {
+        let policies = self.recipe.policies().expect("policies");
+        // One path is the new one beside what is in force, two are the old and the new.
+        let [policy] = &policies[..] else { return };
+        let ended = self.shell(&format!("cofferdam policy diff --json {policy}"));
+        let answer: serde_json::Value = serde_json::from_str(&ended.stdout).expect("JSON");
+        let changes = answer["changes"].as_array().expect("changes");
+        let name = |word: &String| self.containers.get(word).unwrap_or(word).clone();
+        for path in self.paths.iter().filter(|path| path.expect == "deny") {
+            let protocol = path.port.split_once('/').map_or("", |(_, protocol)| protocol);
+            let is_this = |change: &&serde_json::Value| {
+                change["from"] == name(&path.from)
+                    && change["to"] == name(&path.to)
+                    && (change["port"] == path.port || change["port"] == format!("other {protocol}"))
+            };
+            let found = changes.iter().find(is_this);
+            let found =
+                found.unwrap_or_else(|| panic!("{}: no change of {path}: {changes:?}", self.recipe.name));
+            assert_eq!(
+                (&found["before"], &found["after"]),
+                (&"allow".into(), &"deny".into()),
+                "{path}"
+            );
         }
     }
 

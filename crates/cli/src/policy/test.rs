@@ -97,11 +97,27 @@ fn outcome(file: &str, stage: &Stage, test: &Test) -> Result<Outcome, Failure> {
         verdict.action
     };
     let rule = explanation.rule.as_ref().map(|rule| rule.name.as_str());
+    let failure = failure(test, found, rule);
+    Ok(Outcome {
+        file: file.to_owned(),
+        line: test.line,
+        name: format!("{} -> {} {}/{}", test.from, test.to, test.port, test.protocol),
+        from: test.from.clone(),
+        to: test.to.clone(),
+        port: format!("{}/{}", test.port, test.protocol),
+        expect: test.expect,
+        explanation: failure.is_some().then(|| explanation.to_string()),
+        failure,
+    })
+}
+
+/// What is not as the test wants it.
+fn failure(test: &Test, found: Action, rule: Option<&str>) -> Option<String> {
     let word = |action| match action {
         Action::Allow => "allow",
         Action::Deny => "deny",
     };
-    let failure = if found != test.expect {
+    if found != test.expect {
         let by = rule.map_or_else(String::new, |rule| format!(" by {rule}"));
         Some(format!(
             "expected {}, found {}{by}",
@@ -116,18 +132,7 @@ fn outcome(file: &str, stage: &Stage, test: &Test) -> Result<Outcome, Failure> {
         ))
     } else {
         None
-    };
-    Ok(Outcome {
-        file: file.to_owned(),
-        line: test.line,
-        name: format!("{} -> {} {}/{}", test.from, test.to, test.port, test.protocol),
-        from: test.from.clone(),
-        to: test.to.clone(),
-        port: format!("{}/{}", test.port, test.protocol),
-        expect: test.expect,
-        explanation: failure.is_some().then(|| explanation.to_string()),
-        failure,
-    })
+    }
 }
 
 fn text(report: &Report) -> String {
