@@ -55,11 +55,19 @@ pub fn prepare(lab: &Lab) -> Result<()> {
     lab.engine.docker(&["tag", CURL.name, IMAGE]).map(drop)
 }
 
-/// `docs/recipes.md`: the introduction, then every recipe's page with its files.
+/// `docs/recipes.md`: the introduction with a compose file to look at, then every recipe's page with its policies.
 pub fn document() -> Result<String> {
     let introduction = folder().join("README.md");
     let mut text = fs::read_to_string(introduction).context("examples/recipes/README.md")?;
-    for recipe in all()? {
+    let recipes = all()?;
+    if let Some(first) = recipes.first() {
+        let compose = fs::read_to_string(first.folder.join("compose.yaml")).context("compose.yaml")?;
+        write!(
+            text,
+            "\nThe services of the first recipe; the others look alike:\n\n```yaml\n{compose}```\n"
+        )?;
+    }
+    for recipe in recipes {
         write!(text, "\n{}", recipe.section()?)?;
     }
     Ok(text)
