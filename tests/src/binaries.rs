@@ -1,6 +1,6 @@
 //! Finds the programs under test next to the running one: all come out of one target directory.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
@@ -12,6 +12,12 @@ pub fn cofferdam() -> Result<PathBuf> {
 /// The path of `cofferdam-probe`.
 pub fn probe() -> Result<PathBuf> {
     find("cofferdam-probe", "cofferdam-tests")
+}
+
+/// The `docker compose` that `cargo xtask setup` fetches; none where it could not.
+pub fn compose() -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/compose/docker-compose");
+    path.canonicalize().ok()
 }
 
 /// Tests run from `target/debug/deps`, xtask from `target/debug`.

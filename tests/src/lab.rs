@@ -4,7 +4,9 @@
 //! labs run in parallel.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result, ensure};
@@ -107,6 +109,30 @@ impl Lab {
         let mut all = vec!["--socket".to_string(), self.paths.socket().display().to_string()];
         all.extend(args.iter().map(ToString::to_string));
         all
+    }
+
+    /// A command of a user of the lab's host, who has `docker`, `docker compose` and `cofferdam` there.
+    pub fn command(&self, program: &str, args: &[String]) -> Result<Command> {
+        let mut command = self.host.command(program, args);
+        let programs = binaries::cofferdam()?;
+        let programs = programs.parent().unwrap_or(Path::new(".")).display();
+        let path = std::env::var("PATH").unwrap_or_default();
+        command.env("PATH", format!("{programs}:{path}"));
+        command.env(
+            "DOCKER_HOST",
+            format!("unix://{}", self.engine.socket().display()),
+        );
+        command.env("COFFERDAM_SOCKET", self.paths.socket());
+        if let Some(compose) = binaries::compose() {
+            let settings = self.paths.state.join("docker-settings");
+            let plugin = settings.join("cli-plugins/docker-compose");
+            if !plugin.exists() {
+                fs::create_dir_all(settings.join("cli-plugins"))?;
+                symlink(compose, plugin)?;
+            }
+            command.env("DOCKER_CONFIG", settings);
+        }
+        Ok(command)
     }
 
     /// The lab's cgroup root.

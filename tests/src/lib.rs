@@ -11,6 +11,7 @@ pub mod machine;
 pub mod modes;
 pub mod pound;
 pub mod probe;
+pub mod recipes;
 pub mod soak;
 pub mod stacks;
 pub mod walkthrough;

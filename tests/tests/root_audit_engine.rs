@@ -1,9 +1,9 @@
 //! The audit of a live host: what Swarm and compose configure, and no container's ports or mounts show.
 #![allow(clippy::expect_used, reason = "functions of a test")]
 
-use std::path::Path;
 use std::process::Stdio;
 
+use cofferdam_tests::binaries;
 use cofferdam_tests::lab::Lab;
 use cofferdam_tests::lab::network::HOST_V4;
 use cofferdam_tests::probe::{self, Kind};
@@ -67,14 +67,10 @@ fn root_the_audit_sees_what_swarm_publishes() {
 /// G-AUDIT-LIVE: a container that compose gave the engine's socket and the registries' credentials by `use_api_socket`.
 #[test]
 fn root_the_audit_sees_the_api_socket_that_compose_gives() {
-    let compose = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/compose/docker-compose");
-    if !compose.exists() {
-        eprintln!(
-            "skipped: no {}; `cargo xtask setup` fetches it",
-            compose.display()
-        );
+    let Some(compose) = binaries::compose() else {
+        eprintln!("skipped: no docker compose; `cargo xtask setup` fetches it");
         return;
-    }
+    };
     let lab = Lab::new().expect("a lab");
     let folder = tempfile::tempdir().expect("folder");
     let write = |name: &str, text: &str| {

@@ -1,10 +1,12 @@
-//! Writes what is derived from the code: man pages, completions, openapi.json. The binary itself knows how.
+//! Writes what is derived: man pages, completions, openapi.json from the code, which the binary itself knows how to do; the
+//! page about recipes from their folders.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use cofferdam_tests::recipes;
 use walkdir::WalkDir;
 use xshell::cmd;
 
@@ -37,6 +39,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     )
     .quiet()
     .run()?;
+    fs::write(directory.join("docs/recipes.md"), recipes::document()?).context("docs/recipes.md")?;
     let root = repo::root()?;
     let stale = stale(directory, &root)?;
     if args.check && !stale.is_empty() {

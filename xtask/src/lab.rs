@@ -1,7 +1,7 @@
-//! A lab host to try things in: a shell on its host, with `docker` and `cofferdam` pointed at it.
+//! A lab host to try things in: a shell on its host, with `docker`, `docker compose` and `cofferdam` pointed at it.
 
 use anyhow::Result;
-use cofferdam_tests::{binaries, lab::Lab};
+use cofferdam_tests::{lab::Lab, recipes};
 use xshell::cmd;
 
 use crate::{repo, setup};
@@ -18,6 +18,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     setup::product()?;
+    setup::compose()?;
     let shell = repo::shell()?;
     cmd!(
         shell,
@@ -33,17 +34,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     } else {
         &args.command
     };
-    let mut command = lab.host.command(&command[0], &command[1..]);
-    let programs = binaries::cofferdam()?
-        .parent()
-        .map(|p| p.display().to_string())
-        .unwrap_or_default();
-    command.env(
-        "PATH",
-        format!("{programs}:{}", std::env::var("PATH").unwrap_or_default()),
-    );
-    command.env("DOCKER_HOST", format!("unix://{}", lab.engine.socket().display()));
-    command.env("COFFERDAM_SOCKET", lab.paths.socket());
+    recipes::prepare(&lab)?;
+    let mut command = lab.command(&command[0], &command[1..])?;
+    command.env("LAB_POLICIES", &lab.paths.policies);
     command.env("LAB_BPFFS", &lab.paths.bpffs);
     command.env("LAB_FLAGS", lab.paths.flags().join(" "));
     let status = lab.host.spawn(&mut command)?.wait()?;

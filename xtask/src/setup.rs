@@ -62,6 +62,11 @@ pub(crate) fn product() -> Result<()> {
     packages(&repo::shell()?, PACKAGES)
 }
 
+/// What compose files in a lab need.
+pub(crate) fn compose() -> Result<()> {
+    compose::run(&repo::shell()?)
+}
+
 /// What `cargo xtask soak` needs.
 pub(crate) fn soak() -> Result<()> {
     packages(

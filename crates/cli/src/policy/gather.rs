@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use cofferdam_api::{WorkloadView, Workloads as Listing};
 use cofferdam_audit::compose;
 use cofferdam_audit::model;
-use cofferdam_policy::trial::{Stage, Workload, Workloads, parse_workloads};
+use cofferdam_policy::trial::{self, Stage, Workload, Workloads, parse_workloads};
 use cofferdam_policy::{Diagnostic, Document, NamedPort, Protocol, documents, openings};
 use walkdir::WalkDir;
 
@@ -112,8 +112,19 @@ pub(super) fn listed(view: &WorkloadView) -> Workload {
         name: view.name.clone(),
         namespace: view.namespace.clone(),
         labels: view.labels.clone(),
+        ports: view.ports.iter().filter_map(named_port).collect(),
+        profile: view.profile.map(Into::into),
         ..Workload::default()
     }
+}
+
+fn named_port((name, text): (&String, &String)) -> Option<NamedPort> {
+    let (protocol, port) = trial::port(text)?;
+    Some(NamedPort {
+        name: name.clone(),
+        protocol,
+        port,
+    })
 }
 
 /// The services of a compose file; their project is their namespace.

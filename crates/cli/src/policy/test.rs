@@ -25,6 +25,11 @@ struct Outcome {
     file: String,
     line: usize,
     name: String,
+    from: String,
+    to: String,
+    /// `80/tcp`
+    port: String,
+    expect: Action,
     /// What was wrong; `None`: it passed.
     failure: Option<String>,
     /// The explanation of a test that failed.
@@ -60,7 +65,11 @@ fn run(file: &Path) -> Result<Vec<Outcome>, Failure> {
     let paths: Vec<_> = trial.paths.iter().map(|path| folder.join(path)).collect();
     let mut documents = gather::valid(&paths)?;
     documents.extend(trial.inline);
-    let stage = Stage::new(&trial.workloads, documents, trial.profile);
+    let worlds: Vec<_> = trial.worlds.iter().map(|path| folder.join(path)).collect();
+    let mut workloads = gather::workloads(&worlds)?;
+    workloads.list.extend(trial.workloads.list);
+    workloads.namespaces.extend(trial.workloads.namespaces);
+    let stage = Stage::new(&workloads, documents, trial.profile);
     trial
         .tests
         .iter()
@@ -88,11 +97,27 @@ fn outcome(file: &str, stage: &Stage, test: &Test) -> Result<Outcome, Failure> {
         verdict.action
     };
     let rule = explanation.rule.as_ref().map(|rule| rule.name.as_str());
+    let failure = failure(test, found, rule);
+    Ok(Outcome {
+        file: file.to_owned(),
+        line: test.line,
+        name: format!("{} -> {} {}/{}", test.from, test.to, test.port, test.protocol),
+        from: test.from.clone(),
+        to: test.to.clone(),
+        port: format!("{}/{}", test.port, test.protocol),
+        expect: test.expect,
+        explanation: failure.is_some().then(|| explanation.to_string()),
+        failure,
+    })
+}
+
+/// What is not as the test wants it.
+fn failure(test: &Test, found: Action, rule: Option<&str>) -> Option<String> {
     let word = |action| match action {
         Action::Allow => "allow",
         Action::Deny => "deny",
     };
-    let failure = if found != test.expect {
+    if found != test.expect {
         let by = rule.map_or_else(String::new, |rule| format!(" by {rule}"));
         Some(format!(
             "expected {}, found {}{by}",
@@ -107,14 +132,7 @@ fn outcome(file: &str, stage: &Stage, test: &Test) -> Result<Outcome, Failure> {
         ))
     } else {
         None
-    };
-    Ok(Outcome {
-        file: file.to_owned(),
-        line: test.line,
-        name: format!("{} -> {} {}/{}", test.from, test.to, test.port, test.protocol),
-        explanation: failure.is_some().then(|| explanation.to_string()),
-        failure,
-    })
+    }
 }
 
 fn text(report: &Report) -> String {

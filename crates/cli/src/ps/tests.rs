@@ -38,6 +38,8 @@ fn nginx() -> WorkloadView {
         ],
         pid: Some(4711),
         cgroup: None,
+        profile: None,
+        ports: map(&[]),
         openings: vec!["-p 80:80".into()],
         notes: vec![],
         warnings: vec![],

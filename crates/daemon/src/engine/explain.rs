@@ -74,8 +74,19 @@ impl Engine {
                 Code::NotFound,
                 format!("`{text}` is no workload, class or address"),
             )
-            .hint("`cofferdam ps` lists workloads; classes are host, lan, metadata, multicast, world")),
+            .hint(match self.resembling(text) {
+                Some(name) => format!("did you mean `{name}`? `cofferdam ps` lists workloads"),
+                None => {
+                    "`cofferdam ps` lists workloads; classes are host, lan, metadata, multicast, world".into()
+                }
+            })),
         }
+    }
+
+    /// A container of the compose service with this name: the project stands before it, a number after it.
+    fn resembling(&self, text: &str) -> Option<&str> {
+        let mut names = self.resolved.placements.iter().map(|one| one.name.as_str());
+        names.find(|name| name.replace('_', "-").contains(&format!("-{text}-")))
     }
 
     fn party_of_labels(&self, text: &str) -> Result<(End, bool), Problem> {

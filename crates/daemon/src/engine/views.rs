@@ -187,6 +187,7 @@ impl Engine {
             .map(|opening| opening.source.clone())
             .collect();
         openings.dedup();
+        let ports = one.identity.iter().flat_map(|who| &who.named_ports);
         WorkloadView {
             name: one.name.clone(),
             kind,
@@ -205,6 +206,10 @@ impl Engine {
             listening: if protected { listening } else { Vec::new() },
             pid,
             cgroup: self.cgroup_of(&one.place).map(|path| path.display().to_string()),
+            profile: one.profile.map(Into::into),
+            ports: ports
+                .map(|port| (port.name.clone(), format!("{}/{}", port.port, port.protocol)))
+                .collect(),
             openings,
             notes: one.notes.clone(),
             warnings: one.warnings.clone(),

@@ -18,7 +18,8 @@ pub(super) fn trial(file: &str, bytes: &[u8]) -> Result<Trial, Vec<Diagnostic>> 
         if let Some(profile) = profile(&mut report, &mut fields, "default") {
             trial.profile = profile;
         }
-        read_workloads(&mut report, &mut fields, &mut trial.workloads);
+        let worlds = Some(&mut trial.worlds);
+        read_workloads(&mut report, &mut fields, &mut trial.workloads, worlds);
         for node in fields.list(&mut report, "policies").unwrap_or_default() {
             policy(&mut report, node, &mut trial);
         }
@@ -45,15 +46,25 @@ pub(super) fn workloads(file: &str, bytes: &[u8]) -> Result<Workloads, Vec<Diagn
     let mut found = Workloads::default();
     for node in report.load() {
         if let Some(mut fields) = Fields::open(&mut report, &node, "a workloads file") {
-            read_workloads(&mut report, &mut fields, &mut found);
+            read_workloads(&mut report, &mut fields, &mut found, None);
             fields.close(&mut report);
         }
     }
     report.finish(found)
 }
 
-fn read_workloads(report: &mut Report, fields: &mut Fields<'_>, found: &mut Workloads) {
+/// Where `paths` is given, a workload may also be a path: of a file that lists some.
+fn read_workloads(
+    report: &mut Report,
+    fields: &mut Fields<'_>,
+    found: &mut Workloads,
+    mut paths: Option<&mut Vec<String>>,
+) {
     for node in fields.list(report, "workloads").unwrap_or_default() {
+        if let (Some(paths), Some(path)) = (&mut paths, node.string()) {
+            paths.push(path.to_owned());
+            continue;
+        }
         if let Some(fields) = Fields::open(report, node, "a workload") {
             found.list.extend(workload(report, fields));
         }

@@ -8,6 +8,7 @@ workloads:
   - {name: web, namespace: shop, labels: {app: web}, address: 172.18.0.2}
   - {name: db, namespace: shop, labels: {app: db}, ports: {sql: 5432}}
   - {name: plain, namespace: shop, labels: {icon: x}}
+  - compose.yaml
 policies:
   - other.yaml
   - inline: |
@@ -31,6 +32,7 @@ fn a_test_file_becomes_a_stage() {
         (trial.paths.len(), trial.inline.len(), trial.tests.len()),
         (1, 1, 2)
     );
+    assert_eq!(trial.worlds, ["compose.yaml"]);
     let stage = Stage::new(&trial.workloads, trial.inline, trial.profile);
     assert!(matches!(stage.find("plain").unwrap().end, End::Address(_)));
     for test in trial.tests {
@@ -46,9 +48,9 @@ fn a_test_file_becomes_a_stage() {
 #[test]
 fn mistakes_have_their_place() {
     for (from, to, line) in [
-        ("expect: deny}", "expect: refuse}", 21),
-        ("port: 5432,", "port: sql,", 20),
-        ("matchLabels: {app: db}", "matchLabel: {app: db}", 15),
+        ("expect: deny}", "expect: refuse}", 22),
+        ("port: 5432,", "port: sql,", 21),
+        ("matchLabels: {app: db}", "matchLabel: {app: db}", 16),
         ("{name: plain, ", "{nam: plain, ", 7),
         ("same-labels", "some-labels", 1),
     ] {
