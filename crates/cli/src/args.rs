@@ -18,8 +18,8 @@ mod tests;
 pub(crate) use audit::{AuditArgs, AuditCommand, AuditFormat};
 pub(crate) use daemon::{DaemonArgs, DaemonCommand};
 pub(crate) use policy::{
-    ApplyArgs, CheckArgs, DiffArgs, EvalArgs, PolicyArgs, PolicyCommand, PolicyExplainArgs, TestArgs,
-    TestFormat, WorldArgs,
+    ApplyArgs, CheckArgs, DiffArgs, EvalArgs, PolicyArgs, PolicyCommand, PolicyExplainArgs, RemoveArgs,
+    TestArgs, TestFormat, WorldArgs,
 };
 
 /// Labels, not addresses, decide who may talk to whom on this host

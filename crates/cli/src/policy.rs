@@ -12,6 +12,7 @@ mod eval;
 mod explain;
 mod gather;
 mod here;
+mod remove;
 mod show;
 mod test;
 #[cfg(test)]
@@ -22,6 +23,7 @@ pub(crate) fn policy(call: &Call, args: &PolicyArgs) -> Result<u8, Failure> {
     match &args.command {
         PolicyCommand::Show { name } => show::show(call, name),
         PolicyCommand::Apply(args) => apply::apply(call, args),
+        PolicyCommand::Remove(args) => remove::remove(call, args),
         PolicyCommand::Check(args) => check::check(call, args),
         PolicyCommand::Diff(args) => diff::diff(call, args),
         PolicyCommand::Explain(args) => explain::explain(call, args),

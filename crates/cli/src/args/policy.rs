@@ -10,7 +10,7 @@ pub(crate) struct PolicyArgs {
     pub(crate) command: PolicyCommand,
 }
 
-/// All but `apply` and `show` work without a daemon and without root.
+/// All but `apply`, `remove` and `show` work without a daemon and without root.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
     /// Print a policy: a built-in one, or one of the folder as it is in force
@@ -20,6 +20,7 @@ pub(crate) enum PolicyCommand {
         name: String,
     },
     Apply(ApplyArgs),
+    Remove(RemoveArgs),
     Check(CheckArgs),
     Diff(DiffArgs),
     Explain(PolicyExplainArgs),
@@ -36,6 +37,16 @@ pub(crate) struct ApplyArgs {
     /// Files, or folders with `.yaml`, `.yml` and `.json` files
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+}
+
+/// Take policy files out of the daemon's folder
+///
+/// Their policies are no more in force when the command ends.
+#[derive(Debug, Args)]
+pub(crate) struct RemoveArgs {
+    /// Files of the folder, by name
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
 }
 
 /// Say whether policy files are valid, and what in them deserves a second look

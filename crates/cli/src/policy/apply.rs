@@ -6,7 +6,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use cofferdam_api::{Policies, ReloadRequest};
+use cofferdam_api::{Policies, PolicyView, ReloadRequest};
 
 use super::{check, gather};
 use crate::args::ApplyArgs;
@@ -59,7 +59,7 @@ pub(super) fn apply(call: &Call, args: &ApplyArgs) -> Result<u8, Failure> {
     })
 }
 
-fn reload(call: &Call, files: &[String]) -> Result<Policies, Failure> {
+pub(super) fn reload(call: &Call, files: &[String]) -> Result<Policies, Failure> {
     let request = ReloadRequest {
         files: files.to_vec(),
     };
@@ -111,8 +111,17 @@ fn write(folder: &Path, name: &str, text: &[u8]) -> Result<(), Failure> {
     write().map_err(|error| cannot(&path, &error))
 }
 
-fn cannot(path: &Path, error: &std::io::Error) -> Failure {
+pub(super) fn cannot(path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(format!("cannot write {}: {error}", path.display())).hint("only root may change policies")
+}
+
+/// Whom a policy is about.
+pub(super) fn selects(policy: &PolicyView) -> String {
+    if policy.workloads.is_empty() {
+        "nobody yet".to_owned()
+    } else {
+        policy.workloads.join(", ")
+    }
 }
 
 fn text(policies: &Policies) -> String {
@@ -133,17 +142,13 @@ fn text(policies: &Policies) -> String {
             continue;
         }
         for policy in &file.policies {
-            let selects = if policy.workloads.is_empty() {
-                "nobody yet".to_owned()
-            } else {
-                policy.workloads.join(", ")
-            };
             let word = if policy.ended { "has ended:" } else { "in force:" };
             text.push_str(&format!(
-                "{} {} ({}), selects {selects}\n",
+                "{} {} ({}), selects {}\n",
                 styled(GOOD, word),
                 policy.name,
-                file.name
+                file.name,
+                selects(policy)
             ));
         }
     }
