@@ -14,7 +14,7 @@
 #include "abi_wire.h"
 
 /* A daemon adopts pinned maps only if they were made with the same number. */
-enum abi_version { ABI_VERSION = 4 };
+enum abi_version { ABI_VERSION = 5 };
 
 /* What a peer is when it is no protected workload. Workload identities start at IDENTITY_MIN, named prefixes at
  * PREFIX_MIN. */
@@ -115,19 +115,17 @@ struct port_verdict {
 struct row {
 	struct port_verdict verdict; /* for ports that `table` does not know */
 	__u32 table;                 /* 0: none */
+	__u32 sizes;                 /* bit n: `table` has blocks of 1 << n ports */
 };
 
-/* Longest prefix over table 32, protocol 8, port 16 (network order). */
+/* A block of 1 << n ports: twice its first (protocol << 16 | port), plus 1 << n. No two blocks of any size are one number. */
 struct port_key {
-	__u32 bits;
 	__u32 table;
-	__u8 protocol;
-	__u8 port[2];
-	__u8 pad;
+	__u32 block;
 };
 
-/* The bits of a port_key that are always fixed, and all of them. */
-enum port_bits { PORT_BITS_TABLE = 32, PORT_BITS_ALL = 56 };
+/* From one port to a whole protocol. */
+enum { PORT_SIZES = 17 };
 
 struct prefix_key {
 	__u32 bits;

@@ -19,7 +19,6 @@ struct abi_anchor {
 	enum entry_flag entry_flag;
 	enum listener_flag listener_flag;
 	enum plane plane;
-	enum port_bits port_bits;
 	enum event_type event_type;
 	enum counter counter;
 	enum wire wire;

@@ -62,24 +62,56 @@ static __always_inline void know_address(const struct party *subject, struct par
 struct question {
 	struct row_key key;
 	struct port_key block;
+	__u32 wanted; /* protocol << 16 | port */
 };
 
 static __always_inline void ask(struct question *q, __u32 subject, __u32 direction, __u8 protocol, __u16 port)
 {
 	q->key.subject = subject;
 	q->key.direction = direction;
-	q->block.bits = PORT_BITS_ALL;
-	q->block.protocol = protocol;
-	q->block.port[0] = port >> 8;
-	q->block.port[1] = port & 0xff;
-	q->block.pad = 0;
+	q->wanted = (__u32)protocol << 16 | port;
 }
 
-/* The row of one peer in one plane, and in it the longest port block, else the row's own verdict; ACT_NONE: no row. By value,
- * so that the verifier sees numbers and not pointers into two maps: a third of the time to load the hooks. */
-static __always_inline struct port_verdict lookup_row(struct question *q, __u32 peer, __u32 plane)
+/* The smallest block around the port. A lookup for each size that the table has, nearly always one: a trie over all tables
+ * would be deeper with every table of others. */
+static __always_inline const struct port_verdict *lookup_block(struct question *q, const struct row *row)
 {
-	struct port_verdict none = {};
+	const struct port_verdict *v;
+	__u32 size;
+
+	for (size = 1; size < 1 << PORT_SIZES; size <<= 1) {
+		if (!(row->sizes & size))
+			continue;
+		q->block.block = (q->wanted & -size) << 1 | size;
+		v = bpf_map_lookup_elem(&ports, &q->block);
+		if (v)
+			return v;
+	}
+	return NULL;
+}
+
+/* A verdict in one register: four numbers would be four places on the stack. 0: none. */
+static __always_inline __u64 packed(const struct port_verdict *v)
+{
+	__u64 all;
+
+	__builtin_memcpy(&all, v, sizeof(all));
+	barrier_var(all);
+	return all;
+}
+
+static __always_inline struct port_verdict unpacked(__u64 all)
+{
+	struct port_verdict v;
+
+	__builtin_memcpy(&v, &all, sizeof(v));
+	return v;
+}
+
+/* The row of one peer in one plane, and in it the smallest port block, else the row's own verdict; 0: no row. By value, so
+ * that the verifier sees numbers and not pointers into two maps: a third of the time to load the hooks. */
+static __always_inline __u64 lookup_row(struct question *q, __u32 peer, __u32 plane)
+{
 	const struct port_verdict *v;
 	const struct row *row;
 
@@ -87,55 +119,55 @@ static __always_inline struct port_verdict lookup_row(struct question *q, __u32 
 	q->key.direction = (q->key.direction & ((1 << PLANE_SHIFT) - 1)) | plane << PLANE_SHIFT;
 	row = bpf_map_lookup_elem(&rows, &q->key);
 	if (!row)
-		return none;
+		return 0;
 	if (row->table) {
 		q->block.table = row->table;
-		v = bpf_map_lookup_elem(&ports, &q->block);
+		v = lookup_block(q, row);
 		if (v)
-			return *v;
+			return packed(v);
 	}
-	return row->verdict;
+	return packed(&row->verdict);
 }
 
 /*
  * Precedence, as the compiler relies on it, stage by stage until one does not pass:
  *   1. the row of the exact peer (identity or named prefix)
  *   2. the row of its class
- *   3. no row: ACT_NONE, the caller fails closed
+ *   3. no row: 0, the caller fails closed
  * and in the place of 1 or 2, for a protected peer whose address some rule names, the row beside it if that has the
  * smaller priority. Nearly always the first stage is the verdict.
  */
-static __always_inline struct port_verdict lookup_stages(struct question *q, const struct party *peer, __u32 observed)
+static __always_inline __u64 lookup_stages(struct question *q, const struct party *peer, __u32 observed)
 {
-	struct port_verdict v, beside, none = {};
+	__u64 v, beside;
 	__u32 stage;
 
 	for (stage = 0; stage < PLANE_STAGES; stage++) {
 		v = lookup_row(q, peer->peer, stage | observed);
-		if (v.action == ACT_NONE)
+		if (!v)
 			v = lookup_row(q, peer->class, stage | observed);
-		if (v.action == ACT_NONE)
-			return none;
+		if (!v)
+			return 0;
 		if (peer->region) {
 			beside = lookup_row(q, peer->region, stage | observed | PLANE_BESIDE);
-			if (beside.action != ACT_NONE && beside.priority < v.priority)
+			if (beside && unpacked(beside).priority < unpacked(v).priority)
 				v = beside;
 		}
 		/* Nearly always so. And where the compiler knows it, it puts the next round behind: 6.1 knows no loop otherwise. */
-		if (__builtin_expect(v.action != ACT_PASS, 1))
+		if (__builtin_expect(unpacked(v).action != ACT_PASS, 1))
 			return v;
 	}
-	return none;
+	return 0;
 }
 
 static __always_inline struct port_verdict lookup_verdict(struct question *q, const struct party *peer)
 {
-	struct port_verdict observed, v = lookup_stages(q, peer, 0);
+	__u64 observed, v = lookup_stages(q, peer, 0);
 
-	if (v.action != ACT_ALLOW || !v.observe)
-		return v;
+	if (unpacked(v).action != ACT_ALLOW || !unpacked(v).observe)
+		return unpacked(v);
 	observed = lookup_stages(q, peer, PLANE_OBSERVED);
-	return observed.action == ACT_DENY ? observed : v;
+	return unpacked(unpacked(observed).action == ACT_DENY ? observed : v);
 }
 
 /* The subject's own answer. Returns 1 if the flow ends here. Global, so that it is verified once and not for each end. */
@@ -150,15 +182,15 @@ __noinline int judge_end(const struct party *subject, const struct party *peer, 
 	if (!subject || !peer || !out)
 		return 1;
 	ask(&q, subject->subject, direction, protocol, port);
-	out->direction = direction; /* now, or it would have to be kept: 6.1 has no stack left */
+	/* Now, or both would have to be kept: 6.1 has no stack left. */
+	out->direction = direction;
+	out->observed = (subject->flags & ENTRY_OBSERVE) != 0;
 	v = lookup_verdict(&q, peer);
 	out->action = v.action == ACT_NONE ? ACT_DENY : v.action;
 	out->reason = v.action == ACT_NONE ? WHY_NO_POLICY : WHY_RULE;
 	out->rule = v.rule;
-	if (out->action == ACT_ALLOW)
-		return 0;
-	out->observed = (subject->flags & ENTRY_OBSERVE) || v.observe;
-	return 1;
+	out->observed = out->action == ACT_DENY && (out->observed || v.observe);
+	return out->action == ACT_DENY;
 }
 
 /* Both ends have to agree: the egress of one and the ingress of the other. A global function, so that the verifier looks at

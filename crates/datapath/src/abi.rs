@@ -124,6 +124,7 @@ pub(crate) fn row(value: &RowValue) -> types::row {
     types::row {
         verdict: verdict(&value.verdict),
         table: value.table,
+        sizes: value.sizes,
     }
 }
 

@@ -110,6 +110,7 @@ impl<M: MapCore> PolicyMaps<'_, M> {
                     RowValue {
                         verdict,
                         table: v.table,
+                        sizes: v.sizes,
                     },
                 );
             }
@@ -162,20 +163,19 @@ fn each<K: abi::Plain, V: abi::Plain>(
 
 fn port_key(key: &PortKey) -> types::port_key {
     types::port_key {
-        bits: types::port_bits::PORT_BITS_TABLE.0 + u32::from(key.bits),
         table: key.table,
-        protocol: key.protocol.0,
-        port: key.port.to_be_bytes(),
-        pad: 0,
+        block: (u32::from(key.protocol.0) << 16 | u32::from(key.port)) << 1
+            | 1 << (24 - key.bits.clamp(8, 24)),
     }
 }
 
 fn port_key_back(key: &types::port_key) -> Option<PortKey> {
-    let bits = key.bits.checked_sub(types::port_bits::PORT_BITS_TABLE.0)?;
+    let bits = 24_u32.checked_sub(key.block.trailing_zeros())?;
+    let first = (key.block & (key.block - 1)) >> 1;
     Some(PortKey {
         table: key.table,
-        protocol: Protocol(key.protocol),
-        port: u16::from_be_bytes(key.port),
+        protocol: Protocol(u8::try_from(first >> 16).ok()?),
+        port: u16::try_from(first & 0xffff).ok()?,
         bits: u8::try_from(bits).ok()?,
     })
 }

@@ -41,7 +41,14 @@ fn root_an_answer_outlives_a_change_of_policy() {
         rule: 2,
         priority: 0,
     };
-    let closed = Step::SetRow(key, RowValue { verdict, table: 0 });
+    let closed = Step::SetRow(
+        key,
+        RowValue {
+            verdict,
+            table: 0,
+            sizes: 0,
+        },
+    );
     stage.datapath().apply(&[closed]).unwrap();
     for (ip, kind) in [
         ("127.0.0.1", "udp-connected"),

@@ -106,7 +106,7 @@ impl Compiled {
         })?;
         let block = match row.table {
             0 => None,
-            table => self.port_block(table, asked.protocol, asked.port),
+            table => self.port_block(table, row.sizes, asked.protocol, asked.port),
         };
         Some(block.unwrap_or(row.verdict))
     }
@@ -212,8 +212,9 @@ impl Compiled {
         })
     }
 
-    fn port_block(&self, table: u32, protocol: Protocol, port: u16) -> Option<PortValue> {
-        BITS.rev().find_map(|bits| {
+    fn port_block(&self, table: u32, sizes: u32, protocol: Protocol, port: u16) -> Option<PortValue> {
+        let mut sizes = BITS.rev().filter(|bits| sizes & block_size(*bits) != 0);
+        sizes.find_map(|bits| {
             let port = port & block_mask(bits);
             self.ports
                 .get(&PortKey {
@@ -225,6 +226,11 @@ impl Compiled {
                 .copied()
         })
     }
+}
+
+/// The ports in a block of `bits` bits, which is also the bit of [`crate::RowValue::sizes`] for it.
+pub(crate) fn block_size(bits: u8) -> u32 {
+    1 << (24 - bits.clamp(8, 24))
 }
 
 /// Which bits of the port a block of `bits` bits fixes.

@@ -82,7 +82,14 @@ fn root_point_09_echo_is_judged_where_it_leaves() {
             rule: 9,
             priority: 0,
         };
-        Step::SetRow(key, RowValue { verdict, table: 0 })
+        Step::SetRow(
+            key,
+            RowValue {
+                verdict,
+                table: 0,
+                sizes: 0,
+            },
+        )
     });
     pair.stage.datapath().apply(&steps).unwrap();
     let stranger = pair.stage.folder("stranger");
@@ -117,7 +124,14 @@ fn root_rules_are_about_types_of_icmp() {
             plane: cofferdam_policy::Plane::FIRST,
         };
         let verdict = answer(cofferdam_policy::Effect::Deny);
-        Step::SetRow(key, RowValue { verdict, table })
+        Step::SetRow(
+            key,
+            RowValue {
+                verdict,
+                table,
+                sizes: 1,
+            },
+        )
     };
     let echo = |table, protocol, kind| {
         let key = PortKey {

@@ -118,7 +118,11 @@ pub(crate) fn row(subject: u32, direction: Direction, peer: Peer, action: Action
             direction,
             plane: Plane::FIRST,
         },
-        RowValue { verdict, table: 0 },
+        RowValue {
+            verdict,
+            table: 0,
+            sizes: 0,
+        },
     )
 }
 

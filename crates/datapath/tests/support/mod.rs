@@ -71,13 +71,16 @@ impl Stage {
         } else {
             Path::new("/sys/fs/cgroup")
         };
-        let name = format!(
-            "cft-{}-{}",
-            std::process::id(),
-            COUNTER.fetch_add(1, Ordering::Relaxed)
-        );
+        // A test that was killed leaves its folder, and process numbers come again.
+        let names = std::iter::repeat_with(|| {
+            let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+            format!("cft-{}-{number}", std::process::id())
+        });
+        let name = names
+            .take(100)
+            .find(|name| fs::create_dir(hierarchy.join(name)).is_ok())
+            .unwrap();
         let root = hierarchy.join(&name);
-        fs::create_dir(&root).unwrap();
         if !Path::new("/sys/fs/bpf").join("..").exists() || !is_bpffs() {
             let mounted = Command::new("mount")
                 .args(["-t", "bpf", "bpf", "/sys/fs/bpf"])
@@ -350,6 +353,7 @@ fn row(action: Action, rule: u32) -> RowValue {
             priority: 0,
         },
         table: 0,
+        sizes: 0,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Port ranges as blocks of a longest-prefix table: protocol 8 bits, port 16 bits.
+//! Port ranges as aligned blocks, each a power of two of ports.
 //!
 //! Tables with the same content are one table, and its number comes from its content.
 
@@ -115,12 +115,20 @@ impl Tables {
                 content.extend(blocks(first, last).map(|(port, bits)| ((protocol, port, bits), value)));
             }
         }
+        let sizes = content
+            .iter()
+            .map(|((_, _, bits), _)| crate::lookup::block_size(*bits));
+        let sizes = sizes.fold(0, |all, size| all | size);
         let table = if content.is_empty() {
             0
         } else {
             self.number(content)
         };
-        Some(RowValue { verdict, table })
+        Some(RowValue {
+            verdict,
+            table,
+            sizes,
+        })
     }
 
     /// The blocks of those tables that are used.

@@ -30,6 +30,7 @@ fn compiled() -> Compiled {
                 RowValue {
                     verdict: value(1),
                     table: 0,
+                    sizes: 0,
                 },
             ),
             (
@@ -37,6 +38,7 @@ fn compiled() -> Compiled {
                 RowValue {
                     verdict: value(2),
                     table: 9,
+                    sizes: 1 | 1 << 4 | 1 << 16,
                 },
             ),
         ]

@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{Direction, Effect, Peer, PeerClass, Protocol};
 
-/// The kernel's view of a [`crate::World`]: only numbers. One lookup in `rows`, at most one more for the class, at most one
-/// in `ports`; several of these for a subject with rules about addresses, see [`Plane`].
+/// The kernel's view of a [`crate::World`]: only numbers. One lookup in `rows`, at most one more for the class, nearly
+/// always at most one in `ports`; several of these for a subject with rules about addresses, see [`Plane`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Compiled {
     /// (subject, direction, peer) → verdict for every port, or the table that knows ports.
     pub rows: BTreeMap<RowKey, RowValue>,
-    /// (table, protocol, port prefix) → verdict; the longest prefix wins.
+    /// (table, protocol, block of ports) → verdict; the smallest block wins.
     pub ports: BTreeMap<PortKey, PortValue>,
     /// Address prefix → peer number; the longest prefix wins.
     pub prefixes: BTreeMap<ipnet::IpNet, PrefixValue>,
@@ -55,6 +55,8 @@ pub struct RowValue {
     pub verdict: PortValue,
     /// The port table to ask first; 0 is none.
     pub table: u32,
+    /// Which sizes its blocks have: bit `n` is one of `1 << n` ports. As many lookups as there are bits.
+    pub sizes: u32,
 }
 
 /// Key of `ports`: the first `bits` bits of (protocol 8, port 16) decide. `bits` counts from the protocol, so 8 is

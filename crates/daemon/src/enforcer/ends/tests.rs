@@ -21,7 +21,14 @@ fn policy(rows: &[(u32, u32, Effect, u32)]) -> Compiled {
             rule: *rule,
             priority: 0,
         };
-        compiled.rows.insert(key, RowValue { verdict, table: 0 });
+        compiled.rows.insert(
+            key,
+            RowValue {
+                verdict,
+                table: 0,
+                sizes: 0,
+            },
+        );
     }
     compiled
 }
