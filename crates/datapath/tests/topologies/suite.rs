@@ -1,6 +1,4 @@
-//! The steps of the cyclonus suite as they are played: which, and with which ports.
-
-use std::collections::BTreeSet;
+//! The steps of the cyclonus suite as they are played: with which ports.
 
 use cofferdam_policy::cases::Case;
 use serde_json::{Value, json};
@@ -22,23 +20,16 @@ pub(crate) struct Played {
 /// Ports of which each pod has its own lie this far apart.
 const APART: u64 = 1000;
 
-/// The steps of the first case of each set of tags, or of every case that has a text in its description; `None` where the
-/// suite is absent.
-pub(crate) fn read(wanted: Option<&str>) -> Option<Vec<(String, Value)>> {
+/// Every step of the cases that have this text in their description; `None` where the suite is absent.
+pub(crate) fn read(wanted: &str) -> Option<Vec<(String, Value)>> {
     let text = conformance::read("cyclonus.jsonl.gz")?;
-    let mut families = BTreeSet::new();
     let mut steps = Vec::new();
     for line in text.lines() {
         let case: Value = serde_json::from_str(line).unwrap();
         let description = case["description"].as_str().unwrap();
-        let is_first = families.insert(case["tags"].to_string());
-        if !wanted.map_or(is_first, |text| description.contains(text)) {
-            continue;
-        }
-        for (number, step) in case["steps"].as_array().unwrap().iter().enumerate() {
-            let title = format!("{description} step {number}");
-            steps.push((title, step.clone()));
-        }
+        let of_case = case["steps"].as_array().unwrap().iter().enumerate();
+        let titled = of_case.map(|(number, step)| (format!("{description} step {number}"), step.clone()));
+        steps.extend(titled.filter(|(title, _)| title.contains(wanted)));
     }
     Some(steps)
 }
