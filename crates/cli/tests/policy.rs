@@ -184,6 +184,37 @@ fn test_prints_failures_with_their_explanation_and_writes_junit() {
     failed(&["test", "nowhere.yaml"]);
 }
 
+#[test]
+fn test_ends_with_0_where_everything_passes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("passes.yaml");
+    let text = "workloads:\n  - {name: web, labels: {app: web}}\ntests:\n  \
+                - {from: web, to: world, port: 443, expect: allow}\n  \
+                - {from: lan, to: web, port: 53/udp, expect: deny, rule: default/outside}\n";
+    fs::write(&path, text).unwrap();
+    let words = ["test", path.to_str().unwrap()];
+    assert_eq!(printed(&words, 0), "2 passed, 0 failed\n");
+    let junit = printed(&[&words[..], &["--format", "junit"]].concat(), 0);
+    assert!(
+        junit.contains("tests=\"2\"") && !junit.contains("<failure"),
+        "{junit}"
+    );
+}
+
+#[test]
+fn check_names_those_whom_an_empty_selector_would_protect() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("all.yaml");
+    let text = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: all}\nspec: {podSelector: {}}\n";
+    fs::write(&path, text).unwrap();
+    let report = json(&["check", path.to_str().unwrap(), "--workloads", "world.yaml"], 0);
+    let warning = report["warnings"][0]["text"].as_str().unwrap();
+    assert!(
+        warning.contains("selects every workload of namespace default") && warning.contains("(plain)"),
+        "{warning}"
+    );
+}
+
 /// A file of cases: how `eval` ends, and what it prints in either format.
 fn eval(bytes: &[u8], code: i32) -> (String, Value) {
     let file = tempfile::NamedTempFile::new().unwrap();
