@@ -17,9 +17,9 @@ fn main() -> ExitCode {
     let corpus = corpus();
     let compose = compare::binary();
     if corpus.is_none() {
-        eprintln!("skipped: no corpus; COFFERDAM_CORPUS names it");
+        eprintln!("no corpus, so its tests are skipped; COFFERDAM_CORPUS names it");
     } else if compose.is_none() {
-        eprintln!("skipped: no docker compose to compare with; `cargo xtask setup` fetches one");
+        eprintln!("no docker compose, so nothing is compared with it; `cargo xtask setup` fetches one");
     }
     let trial = |name: &str, there: bool, test: Box<dyn FnOnce() -> Result<(), String> + Send>| {
         Trial::test(name, move || test().map_err(Failed::from)).with_ignored_flag(!there)

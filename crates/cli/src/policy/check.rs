@@ -1,8 +1,8 @@
 //! `cofferdam policy check`.
 
-use cofferdam_policy::documents::{Scope, Tier};
+use cofferdam_policy::documents::{RulePort, Scope, Tier};
 use cofferdam_policy::trial::Workload;
-use cofferdam_policy::{Diagnostic, Document, compile};
+use cofferdam_policy::{Diagnostic, Direction, Document, Protocol, compile};
 use serde::Serialize;
 
 use super::gather;
@@ -78,6 +78,11 @@ fn warnings_about(
             "has no rules and says nothing about any direction".to_owned(),
         ));
     }
+    if names_sctp(document) {
+        found.push(warning(
+            "has rules about SCTP, which is always denied to and from protected workloads".to_owned(),
+        ));
+    }
     if document.tier == Tier::NetworkPolicy && document.subject.pods.is_everything() {
         let name = match &document.subject.namespaces {
             Scope::Named(name) => name.clone(),
@@ -99,6 +104,16 @@ fn warnings_about(
         )));
     }
     found
+}
+
+/// What the kernel's hooks do not judge.
+fn names_sctp(document: &Document) -> bool {
+    let rules = [Direction::Ingress, Direction::Egress].map(|one| document.rules(one).unwrap_or_default());
+    let mut ports = rules.into_iter().flatten().flat_map(|rule| &rule.ports);
+    ports.any(|port| match port {
+        RulePort::Range(range) => range.protocol == Protocol::SCTP,
+        RulePort::Named(protocol, _) => *protocol == Protocol::SCTP,
+    })
 }
 
 fn text(report: &Report) -> String {

@@ -318,7 +318,7 @@ fn is_bpffs() -> bool {
         .any(|l| l.contains(" /sys/fs/bpf bpf "))
 }
 
-fn peer_command(netns: &Path, dir: &Path, words: &str) -> Command {
+pub(crate) fn peer_command(netns: &Path, dir: &Path, words: &str) -> Command {
     let procs = dir.join("cgroup.procs");
     let netns = fs::File::open(netns).unwrap();
     let mut command = Command::new(std::env::current_exe().unwrap());

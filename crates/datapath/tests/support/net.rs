@@ -180,6 +180,12 @@ impl Net {
         (self.path(&ns), [v4, v6])
     }
 
+    /// One more address in the namespace of that path.
+    pub(crate) fn add_address(&self, netns: &Path, link: &str, address: &str) {
+        let name = netns.file_name().unwrap().to_string_lossy();
+        ip(&format!("-n {name} addr replace {address} dev {link}"));
+    }
+
     /// By the path that it was added with.
     pub(crate) fn remove_container(&self, netns: &Path) {
         let name = netns.file_name().unwrap().to_string_lossy();

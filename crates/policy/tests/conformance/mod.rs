@@ -14,7 +14,7 @@ pub(crate) fn read(name: &str) -> Option<String> {
     let path = folder.join(name);
     let Ok(bytes) = std::fs::read(&path) else {
         println!(
-            "1 skipped: {} is absent; name its folder in COFFERDAM_CONFORMANCE",
+            "skipped: {} is absent; name its folder in COFFERDAM_CONFORMANCE",
             path.display()
         );
         return None;
