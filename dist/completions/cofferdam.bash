@@ -115,6 +115,9 @@ _cofferdam() {
             cofferdam__subcmd__policy,explain)
                 cmd="cofferdam__subcmd__policy__subcmd__explain"
                 ;;
+            cofferdam__subcmd__policy,remove)
+                cmd="cofferdam__subcmd__policy__subcmd__remove"
+                ;;
             cofferdam__subcmd__policy,show)
                 cmd="cofferdam__subcmd__policy__subcmd__show"
                 ;;
@@ -656,7 +659,7 @@ _cofferdam() {
             return 0
             ;;
         cofferdam__subcmd__policy)
-            opts="-h --socket --json --help show apply check diff explain test eval"
+            opts="-h --socket --json --help show apply remove check diff explain test eval"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -784,6 +787,24 @@ _cofferdam() {
                     COMPREPLY=($(compgen -W "same-labels strict allow networks lan-service agent" -- "${cur}"))
                     return 0
                     ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cofferdam__subcmd__policy__subcmd__remove)
+            opts="-h --socket --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

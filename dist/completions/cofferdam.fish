@@ -166,22 +166,26 @@ complete -c cofferdam -n "__fish_cofferdam_using_subcommand audit; and not __fis
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand audit; and __fish_seen_subcommand_from explain" -l socket -d 'The daemon\'s socket' -r -F
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand audit; and __fish_seen_subcommand_from explain" -l json -d 'Print JSON instead of text'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand audit; and __fish_seen_subcommand_from explain" -s h -l help -d 'Print help'
-complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show apply check diff explain test eval" -l socket -d 'The daemon\'s socket' -r -F
-complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show apply check diff explain test eval" -l json -d 'Print JSON instead of text'
-complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show apply check diff explain test eval" -s h -l help -d 'Print help'
-complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show apply check diff explain test eval" -f -a "show" -d 'Print a policy: a built-in one, or one of the folder as it is in force'
-complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show apply check diff explain test eval" -f -a "apply" -d 'Put policy files into the daemon\'s folder, and say what became of them'
-complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show apply check diff explain test eval" -f -a "check" -d 'Say whether policy files are valid, and what in them deserves a second look'
-complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show apply check diff explain test eval" -f -a "diff" -d 'Say what would change between two folders of policies, for each pair of workloads and port'
-complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show apply check diff explain test eval" -f -a "explain" -d 'Say what policies would do to a connection, by which rule, and which rules nearly matched'
-complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show apply check diff explain test eval" -f -a "test" -d 'Run test files: workloads, policies, attempts and what must come of them'
-complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show apply check diff explain test eval" -f -a "eval" -d 'Compare verdicts with those that a suite expects, cell by cell'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show apply remove check diff explain test eval" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show apply remove check diff explain test eval" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show apply remove check diff explain test eval" -s h -l help -d 'Print help'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show apply remove check diff explain test eval" -f -a "show" -d 'Print a policy: a built-in one, or one of the folder as it is in force'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show apply remove check diff explain test eval" -f -a "apply" -d 'Put policy files into the daemon\'s folder, and say what became of them'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show apply remove check diff explain test eval" -f -a "remove" -d 'Take policy files out of the daemon\'s folder'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show apply remove check diff explain test eval" -f -a "check" -d 'Say whether policy files are valid, and what in them deserves a second look'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show apply remove check diff explain test eval" -f -a "diff" -d 'Say what would change between two folders of policies, for each pair of workloads and port'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show apply remove check diff explain test eval" -f -a "explain" -d 'Say what policies would do to a connection, by which rule, and which rules nearly matched'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show apply remove check diff explain test eval" -f -a "test" -d 'Run test files: workloads, policies, attempts and what must come of them'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and not __fish_seen_subcommand_from show apply remove check diff explain test eval" -f -a "eval" -d 'Compare verdicts with those that a suite expects, cell by cell'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from show" -l socket -d 'The daemon\'s socket' -r -F
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from show" -l json -d 'Print JSON instead of text'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from apply" -l socket -d 'The daemon\'s socket' -r -F
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from apply" -l json -d 'Print JSON instead of text'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from apply" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from remove" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from remove" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from check" -l workloads -d 'Workloads: a compose file, a workloads file, or what `cofferdam ps --json` printed; may be repeated' -r -F
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand policy; and __fish_seen_subcommand_from check" -l default -d 'The posture of workloads that no policy selects' -r -f -a "same-labels\t'Same labels talk; the world is reachable'
 strict\t'Same labels talk; the world is denied too'

@@ -204,6 +204,18 @@ fn root_apply_ends_when_the_policy_is_in_force() {
     assert_eq!(warnings(&stage), "[]", "it was taken back");
     assert!(is_served(&stage, "web"));
     stage::one_line_and_hint(&show("nobody"));
+
+    let remove = |name: &str| stage.lab.cofferdam(&["policy", "remove", name]).expect("remove");
+    let wrong = remove("default/db");
+    stage::one_line_and_hint(&wrong);
+    assert!(wrong.stderr.contains("one policy of shop.yaml"), "{wrong}");
+    assert!(is_served(&stage, "web"), "nothing was removed");
+    let gone = remove(path).ok().expect("remove");
+    assert!(
+        gone.contains("removed: default/db (shop.yaml), selected db"),
+        "{gone}"
+    );
+    assert!(!is_served(&stage, "web"), "at once");
 }
 
 /// A policy about addresses: `db` is reached from `from`, and `web` reaches `to`.
@@ -339,7 +351,7 @@ fn root_a_policy_may_keep_what_is_open() {
     };
     policy("keep: true");
     std::thread::sleep(Duration::from_millis(1500));
-    assert!(held.alive());
+    assert!(held.alive(), "{:#}", stage.lab.json(&["flows"]).expect("flows"));
     policy("keep: false");
     eventually("the connection ends", || Ok(!held.alive())).expect("an end");
 }

@@ -3,7 +3,6 @@
 #![allow(clippy::expect_used, reason = "functions of a test")]
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -195,7 +194,8 @@ impl<'s> Table<'s> {
     /// Without its files the policy is gone; so are the containers.
     fn clear(&self) {
         for file in self.recipe.policies().expect("policies") {
-            fs::remove_file(self.stage.lab.paths.policies.join(file)).expect("an applied policy");
+            let removed = self.stage.lab.cofferdam(&["policy", "remove", &file]);
+            removed.expect("remove").ok().expect("an applied policy");
         }
         if let Some(path) = self.paths.iter().find(|path| path.expect == "deny") {
             eventually("it is open again", || Ok(self.attempt(path) == End::Answered)).expect("an answer");
