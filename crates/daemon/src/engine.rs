@@ -292,6 +292,9 @@ impl Engine {
             self.reconcile();
         }
         self.verify();
+        for line in self.enforcer.look_for_processes() {
+            self.complain(line);
+        }
         self.hear_ends();
         self.turn_key();
         self.name_strangers();

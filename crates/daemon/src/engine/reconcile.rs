@@ -1,19 +1,16 @@
 //! resolve → compile → plan → apply: from what is known to what the kernel holds.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::Instant;
 
 use cofferdam_policy::{CompileError, Document};
 use cofferdam_workload::{Container, host};
 
-use super::{Engine, runs::tree};
+use super::Engine;
 use crate::enforcer::{Binding, Prepared, Target, cgroup_id, netns_cookie};
 use crate::error::chain;
-use crate::names::Named;
 use crate::resolve::{Inputs, Place, Placement, Resolved, resolve};
-
-#[cfg(test)]
-mod tests;
 
 // === impl Engine ===
 
@@ -22,9 +19,7 @@ impl Engine {
     pub(super) fn reconcile(&mut self) {
         self.find_namespaces();
         let documents = self.policies.in_force(super::policies::now());
-        let mut numbers = std::mem::take(&mut self.state.numbers);
-        let resolved = resolve(&self.inputs(&documents), &mut numbers);
-        self.state.numbers = numbers;
+        let resolved = self.resolve(&documents);
         // Without rows the new fails closed; unannounced it would be a stranger after a while, and open.
         let policy = match self.prepare(&resolved) {
             Ok(prepared) => Some(prepared),
@@ -41,27 +36,42 @@ impl Engine {
     /// Makes the kernel hold what is known now under these documents, or changes nothing and says what does not fit.
     pub(super) fn try_documents(&mut self, documents: &[Document]) -> Result<(), CompileError> {
         self.find_namespaces();
-        let mut numbers = self.state.numbers.clone();
-        let resolved = resolve(&self.inputs(documents), &mut numbers);
+        let resolved = self.resolve(documents);
         let prepared = self.prepare(&resolved)?;
-        self.state.numbers = numbers;
         self.carry_out(resolved, Some(prepared));
         Ok(())
     }
 
+    fn resolve(&mut self, documents: &[Document]) -> Resolved {
+        let start = Instant::now();
+        let mut numbers = std::mem::take(&mut self.state.numbers);
+        let resolved = resolve(&self.inputs(documents), &mut numbers);
+        self.state.numbers = numbers;
+        tracing::debug!(resolved = ?start.elapsed(), "workloads");
+        resolved
+    }
+
     fn prepare(&mut self, resolved: &Resolved) -> Result<Prepared, CompileError> {
+        let start = Instant::now();
         let compiled = self
             .compiler
             .compile(&resolved.world, &self.enforcer.applied().rules)?;
-        self.enforcer.prepare(compiled)
+        let compiled_in = start.elapsed();
+        let prepared = self.enforcer.prepare(compiled);
+        tracing::debug!(compiled = ?compiled_in, prepared = ?start.elapsed(), "a policy");
+        prepared
     }
 
     fn carry_out(&mut self, resolved: Resolved, policy: Option<Prepared>) {
+        let start = Instant::now();
+        resolved.forget_others(&mut self.state.numbers);
         let mut target = self.target(&resolved, policy);
         self.strays.join(&mut target);
+        let aimed = start.elapsed();
         for line in self.enforcer.enforce(target) {
             self.complain(line);
         }
+        let enforced = start.elapsed();
         if self.state.rules != self.enforcer.applied().rules {
             self.state.rules.clone_from(&self.enforcer.applied().rules);
         }
@@ -69,6 +79,8 @@ impl Engine {
         self.tell(&resolved);
         self.resolved = resolved;
         self.dirty = true;
+        let noted = start.elapsed();
+        tracing::debug!(?aimed, ?enforced, ?noted, "carried out");
     }
 
     pub(super) fn inputs<'a>(&'a self, documents: &'a [Document]) -> Inputs<'a> {
@@ -113,6 +125,7 @@ impl Engine {
         }
     }
 
+    /// A unit's processes are looked for when they are needed: that costs more than all else when nothing changes.
     fn binding(&self, placement: &Placement) -> Binding {
         let (pid, born_bound) = match &placement.place {
             Place::Container(id, _) => (
@@ -121,7 +134,7 @@ impl Engine {
             ),
             // Whoever calls `run` has no socket that matters: it executes the command after it was bound.
             Place::Run(_) => (None, true),
-            Place::Unit(cgroup) => (cgroup.as_ref().and_then(|cgroup| first_process(cgroup)), false),
+            Place::Unit(_) => (None, false),
         };
         Binding {
             entry: placement.entry,
@@ -171,17 +184,14 @@ impl Engine {
             let cgroup = self
                 .cgroup_of(&placement.place)
                 .and_then(|path| cgroup_id(&path).ok());
-            let named = Named {
-                name: placement.name.clone(),
-                namespace: placement.namespace.clone(),
-                labels: placement.labels.clone(),
-            };
-            self.names.learn(
-                &placement.key,
-                placement.entry.workload,
-                cgroup.unwrap_or(0),
-                &named,
-            );
+            let Placement {
+                name,
+                namespace,
+                labels,
+                ..
+            } = placement;
+            let numbers = (placement.entry.workload, cgroup.unwrap_or(0));
+            self.names.learn(&placement.key, numbers, (name, namespace, labels));
         }
         let live: HashSet<&str> = resolved.placements.iter().map(|one| one.key.as_str()).collect();
         for gone in self
@@ -227,13 +237,4 @@ fn describe(placement: &Placement) -> String {
         (Some(by), cofferdam_policy::Mode::Enforce) => format!("{name} is protected ({by})"),
         (Some(by), cofferdam_policy::Mode::Observe) => format!("{name} is observed, not enforced ({by})"),
     }
-}
-
-/// Any process in the cgroup, or else in one below it: a unit that delegates has none of its own.
-pub(super) fn first_process(cgroup: &Path) -> Option<u32> {
-    let first = |folder: PathBuf| {
-        let processes = std::fs::read_to_string(folder.join("cgroup.procs")).ok()?;
-        processes.lines().next()?.parse().ok()
-    };
-    tree(cgroup).into_iter().find_map(first)
 }
