@@ -280,14 +280,20 @@ fn change_tables(scale: &Scale, text: &mut String) {
     }
     line(
         text,
-        &format!("the daemon after all of it: {:.1} MiB resident", effects.memory_mib),
+        &format!(
+            "the daemon after all of it: {:.1} MiB resident",
+            effects.memory_mib
+        ),
     );
     for row in &scale.applies {
         let (workloads, policies) = (row.workloads, row.policies);
         line(text, "");
         line(
             text,
-            &format!("{workloads} workloads, {policies} policies, {} rows, ms", row.rows),
+            &format!(
+                "{workloads} workloads, {policies} policies, {} rows, ms",
+                row.rows
+            ),
         );
         for (title, value) in [
             ("into the kernel and read back, from nothing", row.first_ms),

@@ -276,7 +276,9 @@ impl FromStr for Stream {
                 "-" => Expect::Nobody,
                 "?" => Expect::Either,
                 name => match name.split_once('@') {
-                    Some((name, bits)) => Expect::By(name.to_string(), bits.chars().map(|b| b == '1').collect()),
+                    Some((name, bits)) => {
+                        Expect::By(name.to_string(), bits.chars().map(|b| b == '1').collect())
+                    }
                     None => Expect::Answer(name.to_string()),
                 },
             },

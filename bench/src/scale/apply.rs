@@ -103,7 +103,10 @@ fn kernel(lab: &Lab, workloads: u32, policies: u32) -> anyhow::Result<(usize, f6
     let mut compiled = |rules, first| -> anyhow::Result<Compiled> {
         let mut world = world(workloads / ALIKE, ALIKE, policies, rules)?;
         // Another policy is another subject, as the daemon gives them.
-        world.subjects.iter_mut().for_each(|subject| subject.number += first);
+        world
+            .subjects
+            .iter_mut()
+            .for_each(|subject| subject.number += first);
         Ok(compiler.compile(&world, &[])?)
     };
     let (old, new) = (compiled(RULES[0], 0)?, compiled(RULES[1], workloads)?);

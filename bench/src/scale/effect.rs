@@ -105,14 +105,23 @@ pub(super) fn measure(
     for loaded in [false, true] {
         let _load = if loaded { spinners(lab, netns)? } else { Vec::new() };
         for (change, measure) in [
-            (Change::File, Stage::file as fn(&mut Stage, u32) -> anyhow::Result<f64>),
+            (
+                Change::File,
+                Stage::file as fn(&mut Stage, u32) -> anyhow::Result<f64>,
+            ),
             (Change::Run, Stage::run),
         ] {
             interrupt.check()?;
             eprintln!("bench: scale, effect of a {}, loaded: {loaded}", change.title());
-            let times = (0..rounds).map(|round| measure(&mut stage, round)).collect::<anyhow::Result<_>>()?;
+            let times = (0..rounds)
+                .map(|round| measure(&mut stage, round))
+                .collect::<anyhow::Result<_>>()?;
             let times = Times::of(times).context("no rounds")?;
-            effects.push(Effect { change, loaded, times });
+            effects.push(Effect {
+                change,
+                loaded,
+                times,
+            });
         }
     }
     Ok(Effects {

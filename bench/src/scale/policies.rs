@@ -6,8 +6,8 @@ use anyhow::{Context, ensure};
 use cofferdam_datapath::Decider;
 use cofferdam_policy::documents::parse;
 use cofferdam_policy::{
-    Compiler, Direction, Effect, IDENTITY_MIN, Identity, Labels, Peer, PeerClass, Protocol,
-    Question, Subject, World, plan,
+    Compiler, Direction, Effect, IDENTITY_MIN, Identity, Labels, Peer, PeerClass, Protocol, Question,
+    Subject, World, plan,
 };
 use serde::Serialize;
 

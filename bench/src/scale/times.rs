@@ -22,7 +22,11 @@ impl Times {
         milliseconds.sort_by(f64::total_cmp);
         let count = milliseconds.len();
         // The smallest that so many of a hundred do not exceed.
-        let at = |share: usize| milliseconds.get((count * share).div_ceil(100).checked_sub(1)?).copied();
+        let at = |share: usize| {
+            milliseconds
+                .get((count * share).div_ceil(100).checked_sub(1)?)
+                .copied()
+        };
         Some(Self {
             count,
             median: at(50)?,

@@ -312,8 +312,10 @@ impl Enforcer {
         let mut namespaces = BTreeSet::new();
         // What is done to a cgroup is done to all below it, so what is known of those no longer holds.
         let unbound = self.unbind_gone(target, trouble);
-        let known: Vec<Option<(u64, Entry)>> =
-            beside(&target.bound, &self.bound).into_iter().map(|known| known.copied()).collect();
+        let known: Vec<Option<(u64, Entry)>> = beside(&target.bound, &self.bound)
+            .into_iter()
+            .map(|known| known.copied())
+            .collect();
         let mut above: Option<&Path> = None;
         for ((cgroup, binding), known) in target.bound.iter().zip(known) {
             let Ok(id) = cgroup_id(cgroup) else { continue };

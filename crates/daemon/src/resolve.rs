@@ -183,7 +183,11 @@ impl Resolved {
             subjects, identities, ..
         } = &self.world;
         numbers.retain(
-            &self.placements.iter().map(|placement| placement.key.as_str()).collect(),
+            &self
+                .placements
+                .iter()
+                .map(|placement| placement.key.as_str())
+                .collect(),
             &subjects.iter().map(|subject| subject.number).collect(),
             &identities.iter().map(|identity| identity.number).collect(),
         );

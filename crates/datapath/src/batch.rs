@@ -16,7 +16,13 @@ const LARGEST: usize = 1 << 20;
 pub(crate) fn write(map: &impl MapCore, keys: &[u8], values: &[u8]) -> Result<()> {
     let (key, value) = sizes(map);
     for (keys, values) in keys.chunks(SIZE * key).zip(values.chunks(SIZE * value)) {
-        map.update_batch(keys, values, count(keys.len() / key), MapFlags::ANY, MapFlags::ANY)?;
+        map.update_batch(
+            keys,
+            values,
+            count(keys.len() / key),
+            MapFlags::ANY,
+            MapFlags::ANY,
+        )?;
     }
     Ok(())
 }
@@ -28,7 +34,8 @@ pub(crate) fn remove(map: &impl MapCore, keys: &[u8]) -> Result<()> {
         match map.delete_batch(keys, count(keys.len() / key), MapFlags::ANY, MapFlags::ANY) {
             // The kernel stops at one that is not there.
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                keys.chunks(key).try_for_each(|one| ignore_absent(map.delete(one)))?;
+                keys.chunks(key)
+                    .try_for_each(|one| ignore_absent(map.delete(one)))?;
             }
             done => done?,
         }
@@ -54,7 +61,8 @@ pub(crate) fn read(map: &impl MapCore, mut visit: impl FnMut(&[u8], &[u8])) -> R
         let done = unsafe {
             bpf_map_lookup_batch(
                 map.as_fd().as_raw_fd(),
-                from.as_mut().map_or(std::ptr::null_mut(), |from| from.as_mut_ptr().cast()),
+                from.as_mut()
+                    .map_or(std::ptr::null_mut(), |from| from.as_mut_ptr().cast()),
                 next.as_mut_ptr().cast(),
                 keys.as_mut_ptr().cast(),
                 values.as_mut_ptr().cast(),

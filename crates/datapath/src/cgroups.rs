@@ -213,7 +213,12 @@ impl Datapath {
         if self.hooked.get(dir).is_some_and(|hooked| !these(hooked.id)) {
             return false;
         }
-        for mut link in self.hooked.remove(dir).into_iter().flat_map(|hooked| hooked.links) {
+        for mut link in self
+            .hooked
+            .remove(dir)
+            .into_iter()
+            .flat_map(|hooked| hooked.links)
+        {
             // A pin that is gone already is what we want.
             let _ = link.unpin();
         }
@@ -226,8 +231,14 @@ impl Datapath {
             return;
         }
         self.swept = Instant::now();
-        let gone = |(folder, hooked): &(&PathBuf, &Hooked)| !cgroup_id(folder).is_ok_and(|now| now == hooked.id);
-        let gone: Vec<PathBuf> = self.hooked.iter().filter(gone).map(|(folder, _)| folder.clone()).collect();
+        let gone =
+            |(folder, hooked): &(&PathBuf, &Hooked)| !cgroup_id(folder).is_ok_and(|now| now == hooked.id);
+        let gone: Vec<PathBuf> = self
+            .hooked
+            .iter()
+            .filter(gone)
+            .map(|(folder, _)| folder.clone())
+            .collect();
         for folder in gone {
             self.unhook(&folder, |_| true);
         }

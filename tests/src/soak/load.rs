@@ -114,7 +114,13 @@ impl Load {
     }
 
     /// One more client, started by `cofferdam ARGS -- ...`.
-    pub(super) fn process(&mut self, lab: &Lab, name: &'static str, args: &[&str], streams: &[String]) -> Result<()> {
+    pub(super) fn process(
+        &mut self,
+        lab: &Lab,
+        name: &'static str,
+        args: &[&str],
+        streams: &[String],
+    ) -> Result<()> {
         let mut all = lab.arguments(args);
         all.extend(["--".to_string(), binaries::probe()?.display().to_string()]);
         all.extend(self.pound(name, streams));

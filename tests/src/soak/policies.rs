@@ -77,7 +77,10 @@ pub(super) fn policies(rounds: u32) -> Result<Report> {
     ));
     let [heard, told] = &mut times;
     report.times("from rename to in force, the daemon told", told);
-    report.times("from rename to in force, by the watch, asked every millisecond", heard);
+    report.times(
+        "from rename to in force, by the watch, asked every millisecond",
+        heard,
+    );
     Ok(report)
 }
 
@@ -123,7 +126,14 @@ fn clients(lab: &Lab, load: &mut Load) -> Result<()> {
         to(&store, 7600, open, "-"),
     ];
     let web_labels = ["-l", "app=web"];
-    load.add(lab, &("web", &[&["--net=host"], &web_labels[..]].concat(), web("127.0.0.1")))?;
+    load.add(
+        lab,
+        &(
+            "web",
+            &[&["--net=host"], &web_labels[..]].concat(),
+            web("127.0.0.1"),
+        ),
+    )?;
     load.add(lab, &("far", &web_labels, web("172.17.0.1")))?;
     load.add(lab, &("batch", &["-l", "app=batch"], batch.concat()))?;
     load.add(lab, &("cron", &["--net=host", "-l", "app=cron"], cron.concat()))?;
@@ -157,7 +167,10 @@ impl<'l> Swaps<'l> {
                 self.ask("GET", "", "")?
             };
             if answer.contains(&mark) {
-                ensure!(answer.contains("\"mistakes\":[]"), "the daemon refused it: {answer}");
+                ensure!(
+                    answer.contains("\"mistakes\":[]"),
+                    "the daemon refused it: {answer}"
+                );
                 return Ok(start.elapsed());
             }
             ensure!(!told, "the daemon did not read it: {answer}");
@@ -168,7 +181,8 @@ impl<'l> Swaps<'l> {
 
     /// One request about policies, and the answer with its head. The command line would start a process each time.
     fn ask(&self, method: &str, route: &str, body: &str) -> Result<String> {
-        let mut stream = UnixStream::connect(self.lab.paths.socket()).context("the daemon does not answer")?;
+        let mut stream =
+            UnixStream::connect(self.lab.paths.socket()).context("the daemon does not answer")?;
         write!(
             stream,
             "{method} /v1/policies{route} HTTP/1.1\r\nhost: cofferdam\r\nconnection: close\r\n\
@@ -177,7 +191,10 @@ impl<'l> Swaps<'l> {
         )?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
-        ensure!(answer.starts_with("HTTP/1.1 200 "), "the daemon answered: {answer}");
+        ensure!(
+            answer.starts_with("HTTP/1.1 200 "),
+            "the daemon answered: {answer}"
+        );
         Ok(answer)
     }
 

@@ -191,7 +191,8 @@ impl Engine {
                 ..
             } = placement;
             let numbers = (placement.entry.workload, cgroup.unwrap_or(0));
-            self.names.learn(&placement.key, numbers, (name, namespace, labels));
+            self.names
+                .learn(&placement.key, numbers, (name, namespace, labels));
         }
         let live: HashSet<&str> = resolved.placements.iter().map(|one| one.key.as_str()).collect();
         for gone in self
