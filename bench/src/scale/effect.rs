@@ -47,7 +47,7 @@ pub(crate) struct Effects {
 
 const WORKLOADS: u32 = 1000;
 const POLICIES: u32 = 1000;
-const ROUNDS: u32 = 200;
+const ROUNDS: u32 = 100;
 const QUICK_ROUNDS: u32 = 50;
 /// The application that is knocked at, and who knocks.
 const SERVER: &str = "a0";

@@ -1,7 +1,7 @@
 //! resolve → compile → plan → apply: from what is known to what the kernel holds.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use cofferdam_policy::{CompileError, Document};
@@ -10,6 +10,7 @@ use cofferdam_workload::{Container, host};
 use super::Engine;
 use crate::enforcer::{Binding, Prepared, Target, cgroup_id, netns_cookie};
 use crate::error::chain;
+use crate::names::Names;
 use crate::resolve::{Inputs, Place, Placement, Resolved, resolve};
 
 // === impl Engine ===
@@ -179,21 +180,17 @@ impl Engine {
         }
     }
 
+    /// Workloads that are as before have their names; where their cgroups are now is looked up by the next beat.
     fn learn_names(&mut self, resolved: &Resolved) {
+        let old = self.resolved.placements.iter();
+        let old: HashMap<&str, &Placement> = old.map(|one| (one.key.as_str(), one)).collect();
         for placement in &resolved.placements {
-            let cgroup = self
-                .cgroup_of(&placement.place)
-                .and_then(|path| cgroup_id(&path).ok());
-            let Placement {
-                name,
-                namespace,
-                labels,
-                ..
-            } = placement;
-            let numbers = (placement.entry.workload, cgroup.unwrap_or(0));
-            self.names
-                .learn(&placement.key, numbers, (name, namespace, labels));
+            if old.get(placement.key.as_str()) != Some(&placement) {
+                let cgroup = self.cgroup_of(&placement.place);
+                learn(&mut self.names, placement, cgroup.as_deref());
+            }
         }
+        self.names_due = true;
         let live: HashSet<&str> = resolved.placements.iter().map(|one| one.key.as_str()).collect();
         for gone in self
             .resolved
@@ -202,6 +199,16 @@ impl Engine {
             .filter(|old| !live.contains(old.key.as_str()))
         {
             self.names.forget(&gone.key);
+        }
+    }
+
+    /// Cgroups that were made again have other numbers.
+    pub(super) fn refresh_names(&mut self) {
+        if std::mem::take(&mut self.names_due) {
+            for placement in &self.resolved.placements {
+                let cgroup = self.cgroup_of(&placement.place);
+                learn(&mut self.names, placement, cgroup.as_deref());
+            }
         }
     }
 
@@ -229,6 +236,23 @@ impl Engine {
             }
         }
     }
+}
+
+fn learn(names: &mut Names, placement: &Placement, cgroup: Option<&Path>) {
+    let Placement {
+        key,
+        name,
+        namespace,
+        labels,
+        entry,
+        ..
+    } = placement;
+    let cgroup = cgroup.and_then(|path| cgroup_id(path).ok());
+    names.learn(
+        key,
+        (entry.workload, cgroup.unwrap_or(0)),
+        (name, namespace, labels),
+    );
 }
 
 fn describe(placement: &Placement) -> String {
