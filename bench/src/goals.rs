@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::figures::{Figure, Samples};
 use crate::hooks::Cost;
 use crate::plan::{Measure, Part, Setting};
+use crate::scale::Scale;
 
 #[cfg(test)]
 mod tests;
@@ -36,7 +37,14 @@ const PROOF: f64 = 1.87;
 /// Megabytes (2^20) of resident memory that the daemon stays below.
 const MEMORY: f64 = 30.0;
 
-/// Judges what was measured of one part. UDP has no goals yet.
+/// Milliseconds that 99 of 100 changes take at most to their verdict, with 1,000 workloads.
+const EFFECT: f64 = 50.0;
+/// Milliseconds that 10,000 workloads' policies take into the kernel and back.
+const APPLY: f64 = 1000.0;
+/// From how many workloads on that is judged.
+const MANY: u32 = 10_000;
+
+/// Judges what was measured of one part but for [`scale`]. UDP has no goals yet.
 pub(crate) fn judge(part: Part, samples: &Samples, costs: &[Cost]) -> Vec<Outcome> {
     match part {
         Part::Loopback => loopback(samples),
@@ -53,6 +61,27 @@ pub(crate) fn memory(mebibytes: f64) -> Outcome {
         max: mebibytes,
     };
     Outcome::below("daemon's resident memory, MiB".to_owned(), MEMORY, seen)
+}
+
+/// Judges how soon a change counts, and how long many take.
+pub(crate) fn scale(scale: &Scale) -> Vec<Outcome> {
+    let seen = |median: f64, max: f64| Figure {
+        median,
+        min: median,
+        max,
+    };
+    let effects = scale.effects.effects.iter().map(|effect| {
+        let loaded = if effect.loaded { ", busy host" } else { "" };
+        let goal = format!("scale: {} to verdict{loaded}, p99 ms", effect.change.title());
+        Outcome::below(goal, EFFECT, seen(effect.times.p99, effect.times.most))
+    });
+    let many = scale.applies.iter().filter(|apply| apply.workloads >= MANY);
+    let applies = many.map(|apply| {
+        let most = apply.first_ms.max(apply.other_ms);
+        let goal = format!("scale: policies of {} workloads applied, ms", apply.workloads);
+        Outcome::below(goal, APPLY, seen(most, most))
+    });
+    effects.chain(applies).collect()
 }
 
 /// Judges how many denials there were, where every pair may talk.

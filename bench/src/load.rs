@@ -12,7 +12,8 @@ use place::Place;
 
 mod accept_all;
 mod client;
-mod clock;
+pub(crate) mod clock;
+mod knock;
 mod place;
 mod server;
 
@@ -40,6 +41,27 @@ pub(crate) enum Role {
         /// Where the server listens
         #[arg(long)]
         address: Ipv4Addr,
+    },
+    /// Listen, print `ready PORT`, and accept until stdin ends
+    Listen {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Connect over and over: for each line `allow` or `deny` on stdin print the moment of the first such verdict
+    Knock {
+        #[command(flatten)]
+        place: Place,
+        /// Where it listens on loopback
+        #[arg(long)]
+        port: u16,
+        /// Instead of reading stdin, wait to be allowed once, and end
+        #[arg(long)]
+        once: bool,
+    },
+    /// Keep a core busy until stdin ends
+    Spin {
+        #[command(flatten)]
+        place: Place,
     },
     /// Accept every packet of a netfilter queue
     AcceptAll {
@@ -72,6 +94,18 @@ impl Role {
             } => {
                 place.enter()?;
                 client::run(control, *address)
+            }
+            Self::Listen { place } => {
+                place.enter()?;
+                knock::listen()
+            }
+            Self::Knock { place, port, once } => {
+                place.enter()?;
+                knock::knock(*port, *once)
+            }
+            Self::Spin { place } => {
+                place.enter()?;
+                knock::spin()
             }
             Self::AcceptAll { place, queue } => {
                 place.enter()?;

@@ -153,18 +153,24 @@ impl Process {
     }
 
     fn ask(&mut self, question: &str) -> anyhow::Result<String> {
-        let input = self.input.as_mut().context("no stdin")?;
-        writeln!(input, "{question}")?;
+        self.say(question)?;
         self.line()
     }
 
-    fn line(&mut self) -> anyhow::Result<String> {
+    /// A line to it.
+    pub(crate) fn say(&mut self, line: &str) -> anyhow::Result<()> {
+        let input = self.input.as_mut().context("no stdin")?;
+        Ok(writeln!(input, "{line}")?)
+    }
+
+    /// A line of it.
+    pub(crate) fn line(&mut self) -> anyhow::Result<String> {
         let mut line = String::new();
         ensure!(self.output.read_line(&mut line)? > 0, "the load process ended");
         Ok(line.trim_end().to_owned())
     }
 
-    fn stop(mut self) -> anyhow::Result<()> {
+    pub(crate) fn stop(mut self) -> anyhow::Result<()> {
         drop(self.input.take());
         self.child.wait()?;
         Ok(())

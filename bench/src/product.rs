@@ -40,8 +40,10 @@ struct Flows {
 
 /// The daemon's root, below the lab's cgroup.
 pub(crate) const COFFERDAM: &str = "cofferdam";
+/// The folder of policies in a daemon's own.
+const POLICIES: &str = "policies";
 /// Longest wait for READY=1.
-const READY: Duration = Duration::from_secs(60);
+const READY: Duration = Duration::from_secs(120);
 
 // === impl Home ===
 
@@ -50,7 +52,8 @@ impl Home {
     /// root below the lab's cgroup.
     pub(crate) fn new(lab: &Lab, name: &str, netns: &Path, binary: &Path) -> anyhow::Result<Self> {
         let folder = lab.folder().join(name);
-        fs::create_dir(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        let policies = folder.join(POLICIES);
+        fs::create_dir_all(&policies).with_context(|| format!("cannot create {}", policies.display()))?;
         Ok(Self {
             binary: binary.to_owned(),
             netns: netns.to_owned(),
@@ -68,6 +71,11 @@ impl Home {
     /// What it is told; an empty file is a good one.
     pub(crate) fn configure(&self, text: &str) -> anyhow::Result<()> {
         fs::write(self.config(), text).context("cannot write the configuration")
+    }
+
+    /// Where its policies lie.
+    pub(crate) fn policies(&self) -> PathBuf {
+        self.folder.join(POLICIES)
     }
 
     fn config(&self) -> PathBuf {
@@ -91,6 +99,7 @@ impl Home {
             .arg(&self.binary)
             .arg("daemon")
             .args(path("--config", &self.config()))
+            .args(path("--policies", &self.policies()))
             .args(path("--cgroup-root", &self.cgroup))
             .args(path("--bpffs", &self.bpffs))
             .args(path("--state-dir", &self.folder.join("state")))
@@ -151,9 +160,13 @@ impl Product {
         &self.home
     }
 
-    /// What starts a protected process with the labels that all of them share. No name: that of an ended workload is
-    /// not free at once.
+    /// What starts a protected process with the labels that all of them share.
     pub(crate) fn seat(&self) -> Seat {
+        self.seat_as("app=bench")
+    }
+
+    /// The same with these labels. No name: that of an ended workload is not free at once.
+    pub(crate) fn seat_as(&self, labels: &str) -> Seat {
         let binary = self.home.binary.display().to_string();
         let socket = self.home.socket().display().to_string();
         let words = [
@@ -162,13 +175,21 @@ impl Product {
             "--socket",
             &socket,
             "--label",
-            "app=bench",
+            labels,
             "--",
         ];
         Seat {
             prefix: words.iter().map(|word| (*word).to_owned()).collect(),
             cgroup: None,
         }
+    }
+
+    /// `cofferdam policy apply`: returns once the files are in force.
+    pub(crate) fn apply(&self, file: &Path) -> anyhow::Result<()> {
+        let binary = self.home.binary.display().to_string();
+        let socket = self.home.socket().display().to_string();
+        let file = file.display().to_string();
+        command(&binary, &["policy", "apply", "--socket", &socket, &file]).map(drop)
     }
 
     /// How many denials the daemon remembers; repeats within a second count as one.

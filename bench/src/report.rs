@@ -246,7 +246,73 @@ fn scale_table(scale: &Scale, text: &mut String) {
         );
     }
     policy_tables(scale, text);
+    change_tables(scale, text);
     line(text, "");
+}
+
+fn change_tables(scale: &Scale, text: &mut String) {
+    let effects = &scale.effects;
+    line(text, "");
+    line(
+        text,
+        &format!(
+            "from a change to its verdict, {} workloads and {} policies, ms",
+            effects.workloads, effects.policies
+        ),
+    );
+    line(
+        text,
+        &format!(
+            "{:<28}{:>8}{:>10}{:>10}{:>10}",
+            "", "changes", "median", "p99", "most"
+        ),
+    );
+    for effect in &effects.effects {
+        let title = effect.change.title().to_owned() + if effect.loaded { ", busy host" } else { "" };
+        let times = effect.times;
+        line(
+            text,
+            &format!(
+                "{title:<28}{:>8}{:>10.1}{:>10.1}{:>10.1}",
+                times.count, times.median, times.p99, times.most
+            ),
+        );
+    }
+    line(
+        text,
+        &format!(
+            "the daemon after all of it: {:.1} MiB resident",
+            effects.memory_mib
+        ),
+    );
+    for row in &scale.applies {
+        let (workloads, policies) = (row.workloads, row.policies);
+        line(text, "");
+        line(
+            text,
+            &format!(
+                "{workloads} workloads, {policies} policies, {} rows, ms",
+                row.rows
+            ),
+        );
+        for (title, value) in [
+            ("into the kernel and read back, from nothing", row.first_ms),
+            ("the same to others, the old ones out", row.other_ms),
+            ("a daemon: exec to ready, no policy yet", row.ready_ms),
+            ("policy apply: all of them", row.all_ms),
+            ("policy apply: all of them changed", row.changed_ms),
+            ("policy apply: one of them changed", row.one_ms),
+        ] {
+            line(text, &format!("  {title:<46}{value:>10.0}"));
+        }
+        line(
+            text,
+            &format!(
+                "  the daemon then: {:.1} MiB resident, {:.1} MiB of maps",
+                row.memory_mib, row.maps_mib
+            ),
+        );
+    }
 }
 
 fn policy_tables(scale: &Scale, text: &mut String) {

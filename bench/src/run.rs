@@ -50,7 +50,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<bool> {
     let mut failure = None;
     if parts.contains(&Part::Scale) {
         match scale::measure(&lab, &binary, args.quick, &interrupt) {
-            Ok(scale) => report.scale = Some(scale),
+            Ok(scale) => {
+                report.goals.extend(goals::scale(&scale));
+                report.scale = Some(scale);
+            }
             // What was measured before took minutes.
             Err(error) => failure = Some(error),
         }

@@ -10,9 +10,13 @@ use crate::lab::{Lab, command};
 use crate::product::{Home, Product};
 use crate::rounds::Interrupt;
 
+mod apply;
+pub(crate) mod effect;
 mod policies;
+pub(crate) mod times;
 mod verdict;
 
+pub(crate) use apply::Apply;
 pub(crate) use policies::{CompileTime, RuleTime};
 pub(crate) use verdict::VerdictTime;
 
@@ -25,6 +29,10 @@ pub(crate) struct Scale {
     pub(crate) rules: Vec<RuleTime>,
     /// Compilation of policies.
     pub(crate) compilations: Vec<CompileTime>,
+    /// From a change to its verdict.
+    pub(crate) effects: effect::Effects,
+    /// Policies into the kernel.
+    pub(crate) applies: Vec<Apply>,
 }
 
 /// A daemon with so many workloads, each a cgroup with labels of its own.
@@ -65,6 +73,8 @@ pub(crate) fn measure(lab: &Lab, binary: &Path, quick: bool, interrupt: &Interru
         verdicts: verdict::measure()?,
         rules: policies::verdicts()?,
         compilations: policies::compilations()?,
+        effects: effect::measure(lab, &netns, binary, quick, interrupt)?,
+        applies: apply::measure(lab, &netns, binary, quick)?,
     })
 }
 

@@ -15,6 +15,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::probe::{Attempt, PATIENCE};
 
+pub use turn::Turn;
+
+mod turn;
+
 /// What all streams of one workload counted.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Tally {
@@ -26,6 +30,10 @@ pub struct Tally {
     pub first_wrong: Vec<String>,
     /// The slowest denial in milliseconds.
     pub slowest_denial_ms: f64,
+    /// The slowest answer that had to come.
+    pub slowest_answer_ms: f64,
+    /// Attempts at what some policies allow and others deny, by how many policies may have judged them: one, two, more.
+    pub turning: [u64; 3],
 }
 
 /// What must come of an attempt.
@@ -37,9 +45,12 @@ pub enum Expect {
     Nobody,
     /// An answer or none: the policy changes.
     Either,
+    /// This server answers while those policies of the cycle are in force that allow it ([`Turn`]).
+    By(String, Vec<bool>),
 }
 
-/// One thing that is tried over and over: `KIND,ADDRESS,EXPECT`, where EXPECT is a server's name, `-` or `?`.
+/// One thing that is tried over and over: `KIND,ADDRESS,EXPECT`, where EXPECT is a server's name, `-`, `?`, or `NAME@1001`: it
+/// answers under the first and the fourth policy of a cycle.
 #[derive(Clone, Debug)]
 pub struct Stream {
     /// `tcp`, `udp`, `sendto`, or `flow` and `uflow`: one connection, or one UDP socket, that stays.
@@ -63,10 +74,11 @@ const WORDS: usize = 5;
 pub fn run(folder: &Path, name: &str, streams: &[Stream], dial: Dial) -> Result<()> {
     let tally = Mutex::new(Tally::default());
     let stop = folder.join("stop");
+    let turn = Turn::open(folder)?;
     thread::scope(|scope| {
         let work = |stream| {
             while !stop.exists() {
-                once(stream, dial, &tally, &stop);
+                once(stream, dial, turn.as_ref(), &tally, &stop);
                 thread::sleep(REST);
             }
         };
@@ -90,18 +102,20 @@ fn write(folder: &Path, name: &str, tally: &Mutex<Tally>) -> Result<()> {
     fs::rename(&new, folder.join(format!("{name}.json"))).context("cannot write to the folder of results")
 }
 
-fn once(stream: &Stream, dial: Dial, tally: &Mutex<Tally>, stop: &Path) {
+fn once(stream: &Stream, dial: Dial, turn: Option<&Turn>, tally: &Mutex<Tally>, stop: &Path) {
     let ended = match stream.kind.as_str() {
         "flow" => stay(&mut TcpTalk::default(), stream, tally, stop),
         "uflow" => stay(&mut UdpTalk::default(), stream, tally, stop),
         kind => {
+            let now = || turn.and_then(|turn| turn.now().ok());
+            let before = now();
             let attempt = dial(kind, stream.address, PATIENCE);
+            let policies = before.zip(now());
+            let must = stream.expect.among(policies);
             let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
-            tally.attempts += 1;
-            if stream.expect == Expect::Nobody && attempt.ms > tally.slowest_denial_ms {
-                tally.slowest_denial_ms = attempt.ms;
-            }
-            stream.expect.judge(&attempt)
+            tally.count(&stream.expect, &must, policies, attempt.ms);
+            must.judge(&attempt)
+                .map(|what| format!("{what}, by the policies {policies:?}"))
         }
     };
     if let Some(what) = ended {
@@ -209,13 +223,34 @@ fn same(it_is: bool) -> std::io::Result<()> {
 // === impl Expect ===
 
 impl Expect {
+    /// The same while this part of the cycle passed.
+    fn among(&self, policies: Option<(u64, u64)>) -> Self {
+        let Self::By(name, allowing) = self else {
+            return self.clone();
+        };
+        let Some((before, after)) = policies else {
+            return Self::Either;
+        };
+        let allowed: Vec<bool> = turn::between(before, after)
+            .filter_map(|policy| {
+                let at = usize::try_from(policy).ok()?.checked_rem(allowing.len())?;
+                allowing.get(at).copied()
+            })
+            .collect();
+        match (allowed.contains(&true), allowed.contains(&false)) {
+            (true, false) => Self::Answer(name.clone()),
+            (false, true) => Self::Nobody,
+            _ => Self::Either,
+        }
+    }
+
     /// What is wrong with this attempt, if anything.
     fn judge(&self, attempt: &Attempt) -> Option<String> {
         let right = match self {
             Self::Answer(name) => attempt.answer.as_ref() == Some(name),
             Self::Nobody => attempt.answer.is_none(),
             // A datagram may get in under the old policy and its answer not out under the new one.
-            Self::Either => true,
+            Self::Either | Self::By(..) => true,
         };
         (!right).then(|| match (&attempt.answer, &attempt.error) {
             (Some(answer), _) => format!("{answer} answered"),
@@ -240,7 +275,12 @@ impl FromStr for Stream {
             expect: match expect {
                 "-" => Expect::Nobody,
                 "?" => Expect::Either,
-                name => Expect::Answer(name.to_string()),
+                name => match name.split_once('@') {
+                    Some((name, bits)) => {
+                        Expect::By(name.to_string(), bits.chars().map(|b| b == '1').collect())
+                    }
+                    None => Expect::Answer(name.to_string()),
+                },
             },
         })
     }
@@ -249,6 +289,19 @@ impl FromStr for Stream {
 // === impl Tally ===
 
 impl Tally {
+    fn count(&mut self, wanted: &Expect, must: &Expect, policies: Option<(u64, u64)>, ms: f64) {
+        self.attempts += 1;
+        match must {
+            Expect::Nobody => self.slowest_denial_ms = self.slowest_denial_ms.max(ms),
+            Expect::Answer(_) => self.slowest_answer_ms = self.slowest_answer_ms.max(ms),
+            _ => {}
+        }
+        if let (Expect::By(..), Some((before, after))) = (wanted, policies) {
+            let count = turn::between(before, after).count().clamp(1, 3);
+            self.turning[count - 1] += 1;
+        }
+    }
+
     /// What a workload wrote last.
     pub fn read(folder: &Path, name: &str) -> Result<Self> {
         let path = folder.join(format!("{name}.json"));
@@ -262,5 +315,9 @@ impl Tally {
         self.wrong += other.wrong;
         self.first_wrong.extend(other.first_wrong);
         self.slowest_denial_ms = self.slowest_denial_ms.max(other.slowest_denial_ms);
+        self.slowest_answer_ms = self.slowest_answer_ms.max(other.slowest_answer_ms);
+        for (mine, theirs) in self.turning.iter_mut().zip(other.turning) {
+            *mine += theirs;
+        }
     }
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 mod daemons;
 mod first_act;
 mod load;
+mod policies;
 mod ring;
 mod servers;
 mod swap;
@@ -68,6 +69,13 @@ pub const RUNS: &[Run] = &[
         play: swap::swap,
     },
     Run {
+        name: "policies",
+        about: "a policy file that is swapped while everything it is about is tried, on every core",
+        unit: "swaps",
+        full: 10_000,
+        play: policies::policies,
+    },
+    Run {
         name: "ring-full",
         about: "a daemon that does not read its records under load",
         unit: "fillings",
@@ -117,8 +125,8 @@ impl Report {
             self.wrong.push(format!("and {more} more wrong attempts"));
         }
         self.figures.push(format!(
-            "{} verdicts and messages under load, slowest denial {:.1} ms",
-            tally.attempts, tally.slowest_denial_ms
+            "{} verdicts and messages under load, slowest denial {:.1} ms, slowest answer {:.1} ms",
+            tally.attempts, tally.slowest_denial_ms, tally.slowest_answer_ms
         ));
     }
 

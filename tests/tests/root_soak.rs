@@ -35,6 +35,13 @@ fn root_swaps_show_the_old_or_the_new() {
     share("swap", 8);
 }
 
+/// G-SWAP, G-POLICIES: what a policy file says is swapped as a whole. What the old and the new policy allow is never refused,
+/// what both deny never passes, and once the daemon says that the new one is in force nobody sees the old one.
+#[test]
+fn root_a_policy_file_is_swapped_without_a_third_verdict() {
+    share("policies", 500);
+}
+
 /// G-RING: a full ring changes no verdict, and what it lost is counted.
 #[test]
 fn root_a_full_ring_changes_no_verdict() {

@@ -6,8 +6,8 @@ use anyhow::{Context, ensure};
 use cofferdam_datapath::Decider;
 use cofferdam_policy::documents::parse;
 use cofferdam_policy::{
-    Compiler, Direction, Document, Effect, IDENTITY_MIN, Identity, Labels, Peer, PeerClass, Protocol,
-    Question, Subject, World, plan,
+    Compiler, Direction, Effect, IDENTITY_MIN, Identity, Labels, Peer, PeerClass, Protocol, Question,
+    Subject, World, plan,
 };
 use serde::Serialize;
 
@@ -46,7 +46,7 @@ const RULES: [u32; 3] = [10, 1_000, 100_000];
 const WORLDS: [(u32, u32); 2] = [(1_000, 1_000), (10_000, 1_000)];
 const TIMES: u32 = 20_000;
 /// Workloads that share their labels.
-const ALIKE: u32 = 10;
+pub(super) const ALIKE: u32 = 10;
 
 pub(super) fn verdicts() -> anyhow::Result<Vec<RuleTime>> {
     let mut decider = Decider::open()?;
@@ -130,7 +130,7 @@ pub(super) fn compilation(workloads: u32, policies: u32) -> anyhow::Result<Compi
 }
 
 /// Each policy selects the workloads of one application, so many `alike`, and lets in its neighbours, on ports of its own.
-fn world(applications: u32, alike: u32, policies: u32, rules: u32) -> anyhow::Result<World> {
+pub(super) fn world(applications: u32, alike: u32, policies: u32, rules: u32) -> anyhow::Result<World> {
     let mut world = World::default();
     for number in 0..applications * alike {
         let labels: Labels = [
@@ -153,25 +153,26 @@ fn world(applications: u32, alike: u32, policies: u32, rules: u32) -> anyhow::Re
         });
     }
     for number in 0..policies {
-        world
-            .documents
-            .extend(policy(number, number % applications, applications, rules)?);
+        let text = policy(number, number % applications, applications, rules);
+        let read = parse("bench.yaml", text.as_bytes());
+        let read = read.map_err(|found| anyhow::anyhow!("{}", found[0]))?;
+        world.documents.extend(read);
     }
     Ok(world)
 }
 
-fn policy(number: u32, application: u32, applications: u32, rules: u32) -> anyhow::Result<Vec<Document>> {
+/// A policy of so many rules.
+pub(super) fn policy(number: u32, application: u32, applications: u32, rules: u32) -> String {
     let rule = |port: u32| {
         let peer = (application + port - 1) % applications;
         format!(
             "    - from: [{{podSelector: {{matchLabels: {{app: a{peer}}}}}}}]\n      ports: [{{port: {port}}}]\n"
         )
     };
-    let text = format!(
+    format!(
         "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: p{number}}}\nspec:\n  podSelector: {{matchLabels: {{app: a{application}}}}}\n  ingress:\n{}",
         (1..=rules).map(rule).collect::<String>()
-    );
-    parse("bench.yaml", text.as_bytes()).map_err(|found| anyhow::anyhow!("{}", found[0]))
+    )
 }
 
 /// MiB of this process.

@@ -93,6 +93,8 @@ pub(crate) struct Engine {
     resolved: Resolved,
     flows: FlowStore,
     names: Names,
+    /// Whether anything changed since all names were looked up.
+    names_due: bool,
     docker: DockerSeen,
     /// Watched parents: cgroup id → folder.
     parents: BTreeMap<u64, PathBuf>,
@@ -183,6 +185,7 @@ impl Engine {
             resolved: Resolved::default(),
             flows: FlowStore::new(keep),
             names: Names::default(),
+            names_due: false,
             docker: DockerSeen::default(),
             parents: BTreeMap::new(),
             appeared: HashMap::new(),
@@ -292,7 +295,11 @@ impl Engine {
             self.reconcile();
         }
         self.verify();
+        for line in self.enforcer.look_for_processes() {
+            self.complain(line);
+        }
         self.hear_ends();
+        self.refresh_names();
         self.turn_key();
         self.name_strangers();
         if self.dirty && !self.saver.is_busy() {

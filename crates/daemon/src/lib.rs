@@ -4,6 +4,7 @@
 //! here is the order in which they are asked, the state that outlives a restart, and the local API.
 
 mod access;
+mod cgroups;
 mod command;
 pub mod config;
 mod enforcer;

@@ -44,10 +44,18 @@ pub(crate) struct End {
 
 impl Names {
     /// The workload of this key is there: by number where it is protected (not 0), by cgroup where it has one (not 0).
-    pub(crate) fn learn(&mut self, key: &str, number: u32, cgroup: u64, named: &Named) {
-        let shared = match self.workloads.get(&number) {
-            Some(known) if **known == *named => Arc::clone(known),
-            _ => Arc::new(named.clone()),
+    pub(crate) fn learn(&mut self, key: &str, (number, cgroup): (u32, u64), named: (&str, &str, &Labels)) {
+        let (name, namespace, labels) = named;
+        let same = |known: &&Arc<Named>| {
+            (known.name.as_str(), known.namespace.as_str(), &known.labels) == (name, namespace, labels)
+        };
+        let shared = match self.workloads.get(&number).filter(same) {
+            Some(known) => Arc::clone(known),
+            None => Arc::new(Named {
+                name: name.to_owned(),
+                namespace: namespace.to_owned(),
+                labels: labels.clone(),
+            }),
         };
         if cgroup != 0 {
             self.cgroups.insert(cgroup, Arc::clone(&shared));

@@ -133,7 +133,7 @@ pub(crate) struct Resolved {
     pub(crate) published: Vec<Published>,
 }
 
-/// Decides everything, and forgets the numbers that nothing uses any more.
+/// Decides everything. The numbers of what is no more stay until [`Resolved::forget_others`]: it may come to nothing.
 pub(crate) fn resolve(inputs: &Inputs<'_>, numbers: &mut Numbers) -> Resolved {
     let profile = inputs.config.default;
     let candidates: Vec<Candidate> = inputs
@@ -165,18 +165,32 @@ pub(crate) fn resolve(inputs: &Inputs<'_>, numbers: &mut Numbers) -> Resolved {
         })
         .collect();
     placements.sort_by(|a, b| (&a.name, &a.key).cmp(&(&b.name, &b.key)));
-    let world = world(profile, &placements, inputs);
-    numbers.retain(
-        &placements.iter().map(|placement| placement.key.clone()).collect(),
-        &world.subjects.iter().map(|subject| subject.number).collect(),
-        &world.identities.iter().map(|identity| identity.number).collect(),
-    );
     Resolved {
-        world,
+        world: world(profile, &placements, inputs),
         addresses: host::addresses(inputs),
         owners: host::owners(inputs, &placements),
         published: host::published(inputs),
         placements,
+    }
+}
+
+// === impl Resolved ===
+
+impl Resolved {
+    /// Forgets the numbers that nothing uses any more.
+    pub(crate) fn forget_others(&self, numbers: &mut Numbers) {
+        let World {
+            subjects, identities, ..
+        } = &self.world;
+        numbers.retain(
+            &self
+                .placements
+                .iter()
+                .map(|placement| placement.key.as_str())
+                .collect(),
+            &subjects.iter().map(|subject| subject.number).collect(),
+            &identities.iter().map(|identity| identity.number).collect(),
+        );
     }
 }
 
@@ -266,11 +280,11 @@ impl Candidate {
             self.named_ports.clone(),
         );
         let profile = self.profile.unwrap_or(profile);
-        let subject = numbers.subject(who.number, profile, self.openings.clone(), policy);
+        let subject = numbers.subject(who.number, profile, &self.openings, policy);
         let entry = Entry {
             workload,
             identity: who.number,
-            subject: subject.number,
+            subject,
             observe: self.mode == Mode::Observe,
         };
         (Some(who), entry)

@@ -44,9 +44,14 @@ pub(crate) fn docker_socket(options: &Options, config: &Config) -> PathBuf {
     chosen.unwrap_or_else(|| Options::DOCKER_SOCKET.into())
 }
 
+/// The nice value of the daemon: what it does takes milliseconds.
+const PRIORITY: i32 = -10;
+
 /// The whole life of a daemon.
 pub(crate) fn run(options: Options) -> Result<(), Error> {
     let started = Instant::now();
+    // Every thread of it: a policy that waits for the host's other work is not in force. Refused, it waits its turn.
+    let _ = rustix::process::setpriority_process(None, PRIORITY);
     let ready = prepare(options, started)?;
     let runtime = runtime()?;
     runtime.block_on(live(ready))

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use cofferdam_policy::Peer;
-use libbpf_rs::{MapCore, MapFlags};
+use libbpf_rs::{Link, MapCore, MapFlags};
 
 use crate::abi::{bytes, read, types};
 use crate::load::boot_time;
@@ -37,6 +38,15 @@ pub(crate) const SUBTREE_PROGRAMS: [&str; 8] = [
     "on_egress",
     "on_ingress",
 ];
+
+/// The packet hooks of one folder; they go with the value.
+pub(crate) struct Hooked {
+    id: u64,
+    pub(crate) links: Vec<Link>,
+}
+
+/// How often folders that were removed are looked for: with thousands a look at each bind would take minutes.
+const SWEEP: Duration = Duration::from_secs(1);
 
 // === impl Datapath ===
 
@@ -110,8 +120,7 @@ impl Datapath {
         if let Ok(id) = cgroup_id(dir)
             && !self.is_watched(id)?
         {
-            self.drop_links(id);
-            self.hooked.retain(|(_, hooked)| *hooked != id);
+            self.unhook(dir, |hooked| hooked == id);
         }
         self.new_epoch()
     }
@@ -178,29 +187,60 @@ impl Datapath {
         Ok(found.map_err(Error::map("watched_parents", "read"))?.is_some())
     }
 
-    /// Attaches the packet hooks unless this folder or one above has them.
+    /// Attaches the packet hooks unless this folder or one above has them. A folder that was removed and made again has
+    /// lost its programs although the path is the same: the id tells. The pins of dead links go with it.
     fn hook(&mut self, dir: &Path) -> Result<()> {
-        self.forget_removed();
-        if self.hooked.iter().any(|(folder, _)| dir.starts_with(folder)) {
-            return Ok(());
+        self.sweep();
+        for folder in dir.ancestors() {
+            let removed = |hooked| !cgroup_id(folder).is_ok_and(|now| now == hooked);
+            if self.hooked.contains_key(folder) && !self.unhook(folder, removed) {
+                return Ok(());
+            }
         }
-        let id = cgroup_id(dir)?;
+        let mut hooked = Hooked {
+            id: cgroup_id(dir)?,
+            links: Vec::with_capacity(SUBTREE_PROGRAMS.len()),
+        };
         for program in SUBTREE_PROGRAMS {
-            self.attach_cgroup(program, dir)?;
+            hooked.links.push(self.attach_cgroup(program, dir)?);
         }
-        self.hooked.push((dir.to_owned(), id));
+        self.hooked.insert(dir.to_owned(), hooked);
         Ok(())
     }
 
-    /// A folder that was removed and made again has lost its programs although the path is the same: the id tells. The
-    /// pins of dead links go with it.
-    fn forget_removed(&mut self) {
-        let (alive, removed): (Vec<_>, Vec<_>) = std::mem::take(&mut self.hooked)
+    /// Takes the hooks off a folder if its id is one of those; `true` if there are none any more.
+    fn unhook(&mut self, dir: &Path, these: impl Fn(u64) -> bool) -> bool {
+        if self.hooked.get(dir).is_some_and(|hooked| !these(hooked.id)) {
+            return false;
+        }
+        for mut link in self
+            .hooked
+            .remove(dir)
             .into_iter()
-            .partition(|(folder, id)| cgroup_id(folder).is_ok_and(|now| now == *id));
-        self.hooked = alive;
-        for (_, id) in removed {
-            self.drop_links(id);
+            .flat_map(|hooked| hooked.links)
+        {
+            // A pin that is gone already is what we want.
+            let _ = link.unpin();
+        }
+        true
+    }
+
+    /// Forgets the folders that were removed.
+    fn sweep(&mut self) {
+        if self.swept.elapsed() < SWEEP {
+            return;
+        }
+        self.swept = Instant::now();
+        let gone =
+            |(folder, hooked): &(&PathBuf, &Hooked)| !cgroup_id(folder).is_ok_and(|now| now == hooked.id);
+        let gone: Vec<PathBuf> = self
+            .hooked
+            .iter()
+            .filter(gone)
+            .map(|(folder, _)| folder.clone())
+            .collect();
+        for folder in gone {
+            self.unhook(&folder, |_| true);
         }
     }
 

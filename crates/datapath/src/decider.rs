@@ -56,10 +56,7 @@ impl Decider {
         let new = (compiled.ports.iter().map(|(k, v)| Step::SetPort(*k, *v)))
             .chain(compiled.rows.iter().map(|(k, v)| Step::SetRow(*k, *v)))
             .chain(compiled.prefixes.iter().map(|(k, v)| Step::SetPrefix(*k, *v)));
-        for step in gone.chain(new) {
-            maps.apply(&step)?;
-        }
-        Ok(())
+        maps.apply(&gone.chain(new).collect::<Vec<_>>())
     }
 
     /// Asks the program.

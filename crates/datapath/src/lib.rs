@@ -4,6 +4,7 @@
 //! containers (`cofferdam-workload` does). `bpf/abi.h` is the contract; this is the only crate with unsafe code.
 
 mod abi;
+mod batch;
 mod cgroups;
 mod decider;
 mod empty;

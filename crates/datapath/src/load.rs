@@ -4,18 +4,18 @@
 //! own generation of links beside the old one (any program's deny wins, and both read the same maps), and only
 //! [`Datapath::settle`] drops the old one: no packet is ever unjudged in between.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::{self, File};
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
 use libbpf_rs::{Link, MapCore, MapFlags, MapHandle, OpenMapMut, ProgramMut};
 
 use crate::abi::{bytes, read, types};
-use crate::cgroups::SUBTREE_PROGRAMS;
+use crate::cgroups::Hooked;
 use crate::events::Ring;
 use crate::keys::Times;
 use crate::repeats::Repeats;
@@ -37,10 +37,13 @@ pub struct Settings {
 pub struct Datapath {
     pub(crate) settings: Settings,
     pub(crate) skel: CofferdamSkel<'static>,
+    /// All but those of folders that are hooked.
     pub(crate) links: Vec<Link>,
     pub(crate) ring: Ring,
-    /// Folders that have packet hooks of this generation, with their ids: themselves and all below are filtered.
-    pub(crate) hooked: Vec<(PathBuf, u64)>,
+    /// Folders that have packet hooks of this generation: themselves and all below are filtered.
+    pub(crate) hooked: BTreeMap<PathBuf, Hooked>,
+    /// When removed folders were looked for among them.
+    pub(crate) swept: Instant,
     pub(crate) published_indexes: BTreeSet<u32>,
     /// Subjects with rules about the addresses of protected peers: the programs look those up for nobody else. A number is
     /// never given again, so none is taken out.
@@ -76,7 +79,8 @@ impl Datapath {
             skel,
             links: Vec::new(),
             ring,
-            hooked: Vec::new(),
+            hooked: BTreeMap::new(),
+            swept: Instant::now(),
             published_indexes: BTreeSet::new(),
             by_address: HashSet::new(),
             repeats: Repeats::default(),
@@ -174,7 +178,8 @@ impl Datapath {
 
     /// Ends enforcement: detaches, unpins and leaves nothing behind.
     pub fn remove(mut self) -> Result<()> {
-        for link in self.links.drain(..) {
+        let hooked = std::mem::take(&mut self.hooked).into_values();
+        for link in self.links.drain(..).chain(hooked.flat_map(|hooked| hooked.links)) {
             // At once: the kernel ends a link that only lost its last reference some time later. Tracepoints cannot.
             let _ = link.detach();
         }
@@ -184,7 +189,8 @@ impl Datapath {
     fn attach_root(&mut self) -> Result<()> {
         let root = self.settings.cgroup_root.clone();
         for name in ROOT_PROGRAMS {
-            self.attach_cgroup(name, &root)?;
+            let link = self.attach_cgroup(name, &root)?;
+            self.links.push(link);
         }
         for (program, tracepoint) in [("on_mkdir", "cgroup_mkdir"), ("on_rmdir", "cgroup_rmdir")] {
             let link = self.program(program)?.attach_raw_tracepoint(tracepoint);
@@ -195,38 +201,27 @@ impl Datapath {
     }
 
     /// Attaches one program to a cgroup folder and pins the link.
-    pub(crate) fn attach_cgroup(&mut self, program: &str, dir: &Path) -> Result<()> {
+    pub(crate) fn attach_cgroup(&mut self, program: &str, dir: &Path) -> Result<Link> {
         let folder = File::open(dir).map_err(Error::file("open", dir))?;
         let link = self.program(program)?.attach_cgroup(folder.as_raw_fd());
         let link = link.map_err(attach_error(program, &dir.display().to_string()))?;
         let id = crate::cgroups::cgroup_id(dir)?;
-        self.keep(link, &format!("{id}-{program}"))
+        self.pin(link, &format!("{id}-{program}"))
     }
 
-    /// Drops the packet hooks of a cgroup; never those that everybody passes, which may sit on the same one.
-    pub(crate) fn drop_links(&mut self, cgroup: u64) {
-        let names = SUBTREE_PROGRAMS.map(|program| format!("{cgroup}-{program}"));
-        self.links.retain_mut(|link| {
-            let ours = link
-                .pin_path()
-                .and_then(|p| p.file_name().map(|n| names.iter().any(|name| n == name.as_str())))
-                .unwrap_or(false);
-            if ours {
-                // A pin that is gone already is what we want.
-                let _ = link.unpin();
-            }
-            !ours
-        });
+    pub(crate) fn keep(&mut self, link: Link, name: &str) -> Result<()> {
+        let link = self.pin(link, name)?;
+        self.links.push(link);
+        Ok(())
     }
 
-    pub(crate) fn keep(&mut self, mut link: Link, name: &str) -> Result<()> {
+    fn pin(&self, mut link: Link, name: &str) -> Result<Link> {
         let path = home(&self.settings.bpffs)
             .join("links")
             .join(&self.generation)
             .join(name);
         link.pin(&path).map_err(|source| Error::Pin { path, source })?;
-        self.links.push(link);
-        Ok(())
+        Ok(link)
     }
 
     fn program(&mut self, name: &str) -> Result<ProgramMut<'_>> {

@@ -4,11 +4,10 @@ use std::net::IpAddr;
 
 use cofferdam_policy::{Compiled, Peer, Plane, PortKey, PrefixValue, Protocol, RowKey, RowValue, Step};
 use ipnet::IpNet;
-use libbpf_rs::{MapCore, MapFlags};
+use libbpf_rs::MapCore;
 
 use crate::abi::{self, bytes, read, types};
-use crate::cgroups::ignore_absent;
-use crate::{Datapath, Error, Result};
+use crate::{Datapath, Error, Result, batch};
 
 /// The maps that hold a [`Compiled`]; the tests' decider has its own.
 pub(crate) struct PolicyMaps<'a, M: MapCore> {
@@ -23,10 +22,7 @@ impl Datapath {
     /// Carries out steps in order. A full map fails with `E2BIG` or `ENOSPC` and leaves the earlier steps done; `install`
     /// steps change nothing that is in use.
     pub fn apply(&mut self, steps: &[Step]) -> Result<()> {
-        let maps = self.policy_maps();
-        for step in steps {
-            maps.apply(step)?;
-        }
+        self.policy_maps().apply(steps)?;
         let by_address = steps.iter().filter_map(|step| match step {
             Step::SetRow(key, _) if is_by_address(key) => Some(key.subject),
             _ => None,
@@ -69,77 +65,58 @@ fn is_by_address(key: &RowKey) -> bool {
 // === impl PolicyMaps ===
 
 impl<M: MapCore> PolicyMaps<'_, M> {
-    pub(crate) fn apply(&self, step: &Step) -> Result<()> {
-        let write = |map: &M, name, key: &[u8], value: &[u8]| {
-            map.update(key, value, MapFlags::ANY)
-                .map_err(Error::map(name, "write"))
-        };
-        let remove =
-            |map: &M, name, key: &[u8]| ignore_absent(map.delete(key)).map_err(Error::map(name, "remove"));
-        match step {
-            Step::SetPort(key, value) => write(
-                self.ports,
-                "ports",
-                bytes(&port_key(key)),
-                bytes(&abi::verdict(value)),
-            ),
-            Step::SetRow(key, value) => write(
-                self.rows,
-                "rows",
-                bytes(&abi::row_key(key)),
-                bytes(&abi::row(value)),
-            ),
-            Step::SetPrefix(net, value) => write(
-                self.prefixes,
-                "prefixes",
-                bytes(&prefix_key(net)),
-                bytes(&prefix_value(value)),
-            ),
-            Step::DropPrefix(net) => remove(self.prefixes, "prefixes", bytes(&prefix_key(net))),
-            Step::DropRow(key) => remove(self.rows, "rows", bytes(&abi::row_key(key))),
-            Step::DropPort(key) => remove(self.ports, "ports", bytes(&port_key(key))),
+    /// Neighbours that do the same to one map go in one call: alone, each costs a system call.
+    pub(crate) fn apply(&self, steps: &[Step]) -> Result<()> {
+        let alike = |one: &Step, next: &Step| std::mem::discriminant(one) == std::mem::discriminant(next);
+        for some in steps.chunk_by(alike) {
+            let Some(first) = some.first() else { continue };
+            let (map, name) = match first {
+                Step::SetPort(..) | Step::DropPort(_) => (self.ports, "ports"),
+                Step::SetRow(..) | Step::DropRow(_) => (self.rows, "rows"),
+                Step::SetPrefix(..) | Step::DropPrefix(_) => (self.prefixes, "prefixes"),
+            };
+            let (mut keys, mut values) = (Vec::new(), Vec::new());
+            some.iter().for_each(|step| lay_out(step, &mut keys, &mut values));
+            if values.is_empty() {
+                batch::remove(map, &keys).map_err(Error::map(name, "remove"))?;
+            } else {
+                batch::write(map, &keys, &values).map_err(Error::map(name, "write"))?;
+            }
         }
+        Ok(())
     }
 
     pub(crate) fn read(&self) -> Result<Compiled> {
-        let mut found = Compiled::default();
+        // Collected first: sorted at once they make a tree much sooner than one by one.
+        let (mut rows, mut ports, mut prefixes) = (Vec::new(), Vec::new(), Vec::new());
         each(self.rows, "rows", |k: types::row_key, v: types::row| {
             if let (Some(key), Some(verdict)) = (abi::row_key_back(&k), abi::verdict_back(&v.verdict)) {
-                found.rows.insert(
-                    key,
-                    RowValue {
-                        verdict,
-                        table: v.table,
-                        sizes: v.sizes,
-                    },
-                );
+                let (table, sizes) = (v.table, v.sizes);
+                rows.push((key, RowValue { verdict, table, sizes }));
             }
         })?;
         each(
             self.ports,
             "ports",
             |k: types::port_key, v: types::port_verdict| {
-                if let (Some(key), Some(verdict)) = (port_key_back(&k), abi::verdict_back(&v)) {
-                    found.ports.insert(key, verdict);
-                }
+                ports.extend(port_key_back(&k).zip(abi::verdict_back(&v)));
             },
         )?;
         each(
             self.prefixes,
             "prefixes",
             |k: types::prefix_key, v: types::prefix_value| {
-                if let (Some(net), Some(class)) = (prefix_back(&k), abi::class(v.class)) {
-                    found.prefixes.insert(
-                        net,
-                        PrefixValue {
-                            peer: Peer(v.peer),
-                            class,
-                        },
-                    );
-                }
+                let peer = Peer(v.peer);
+                let value = abi::class(v.class).map(|class| PrefixValue { peer, class });
+                prefixes.extend(prefix_back(&k).zip(value));
             },
         )?;
-        Ok(found)
+        Ok(Compiled {
+            rows: rows.into_iter().collect(),
+            ports: ports.into_iter().collect(),
+            prefixes: prefixes.into_iter().collect(),
+            ..Compiled::default()
+        })
     }
 }
 
@@ -148,15 +125,33 @@ fn each<K: abi::Plain, V: abi::Plain>(
     name: &'static str,
     mut visit: impl FnMut(K, V),
 ) -> Result<()> {
-    for key in map.keys() {
-        let value = map
-            .lookup(&key, MapFlags::ANY)
-            .map_err(Error::map(name, "read"))?;
-        if let (Some(k), Some(v)) = (read(&key), value.and_then(|b| read(&b))) {
+    batch::read(map, |key, value| {
+        if let (Some(k), Some(v)) = (read(key), read(value)) {
             visit(k, v);
         }
+    })
+    .map_err(Error::map(name, "read"))
+}
+
+/// A step's key, and its value if it sets one.
+fn lay_out(step: &Step, keys: &mut Vec<u8>, values: &mut Vec<u8>) {
+    match step {
+        Step::SetPort(key, value) => {
+            keys.extend_from_slice(bytes(&port_key(key)));
+            values.extend_from_slice(bytes(&abi::verdict(value)));
+        }
+        Step::SetRow(key, value) => {
+            keys.extend_from_slice(bytes(&abi::row_key(key)));
+            values.extend_from_slice(bytes(&abi::row(value)));
+        }
+        Step::SetPrefix(net, value) => {
+            keys.extend_from_slice(bytes(&prefix_key(net)));
+            values.extend_from_slice(bytes(&prefix_value(value)));
+        }
+        Step::DropPort(key) => keys.extend_from_slice(bytes(&port_key(key))),
+        Step::DropRow(key) => keys.extend_from_slice(bytes(&abi::row_key(key))),
+        Step::DropPrefix(net) => keys.extend_from_slice(bytes(&prefix_key(net))),
     }
-    Ok(())
 }
 
 // === keys ===

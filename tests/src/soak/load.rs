@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::binaries;
 use crate::lab::Lab;
-use crate::pound::Tally;
+use crate::pound::{Tally, Turn};
 use crate::probe::{self, Server};
 use crate::walkthrough::scene::eventually;
 
@@ -92,6 +92,11 @@ impl Load {
         Ok(load)
     }
 
+    /// From now on clients can be told which policy of a cycle is in force; those that are there already do not hear it.
+    pub(super) fn cycle(&self) -> Result<Turn> {
+        Turn::create(self.path()).context("cannot write to the folder of results")
+    }
+
     /// One more client.
     pub(super) fn add(&mut self, lab: &Lab, (name, docker, streams): &Client<'_>) -> Result<()> {
         if docker.is_empty() {
@@ -109,7 +114,13 @@ impl Load {
     }
 
     /// One more client, started by `cofferdam ARGS -- ...`.
-    fn process(&mut self, lab: &Lab, name: &'static str, args: &[&str], streams: &[String]) -> Result<()> {
+    pub(super) fn process(
+        &mut self,
+        lab: &Lab,
+        name: &'static str,
+        args: &[&str],
+        streams: &[String],
+    ) -> Result<()> {
         let mut all = lab.arguments(args);
         all.extend(["--".to_string(), binaries::probe()?.display().to_string()]);
         all.extend(self.pound(name, streams));
@@ -190,12 +201,18 @@ impl Drop for Process {
 
 /// A container that serves TCP and UDP on this port of both families.
 pub(super) fn serve(lab: &Lab, name: &str, docker: &[&str], port: u16) -> Result<()> {
-    let probe = |kind: &str| format!("cofferdam-probe serve {name} {kind} [::]:{port}");
-    let script = format!("{} & exec {}", probe("udp"), probe("tcp"));
+    serve_all(lab, name, docker, &[port])
+}
+
+/// The same on several ports.
+pub(super) fn serve_all(lab: &Lab, name: &str, docker: &[&str], ports: &[u16]) -> Result<()> {
+    let probe = |kind: &str, port: &u16| format!("cofferdam-probe serve {name} {kind} [::]:{port} & ");
+    let both = |port| probe("udp", port) + &probe("tcp", port);
+    let script = ports.iter().map(both).collect::<String>() + "wait";
     let run = ["run", "-d", "--name", name];
     lab.engine
         .docker(&[&run[..], docker, &["curl", "sh", "-c", &script]].concat())?;
-    wait_ready(lab, name, 2)
+    wait_ready(lab, name, 2 * ports.len())
 }
 
 /// Waits until so many servers of a container listen.

@@ -16,6 +16,7 @@ use cofferdam_datapath::{EndBy, Ended, Ender};
 use cofferdam_policy::Compiled;
 
 use super::{Enforcer, Entry};
+use crate::cgroups::tree;
 use crate::error::chain;
 
 #[cfg(test)]
@@ -311,11 +312,8 @@ fn namespaces(look: &Look) -> Vec<(File, bool)> {
 }
 
 fn each_process(cgroup: &Path, visit: &mut dyn FnMut(&str)) {
-    let processes = fs::read_to_string(cgroup.join("cgroup.procs")).unwrap_or_default();
-    processes.lines().for_each(&mut *visit);
-    for child in fs::read_dir(cgroup).into_iter().flatten().flatten() {
-        if child.file_type().is_ok_and(|kind| kind.is_dir()) {
-            each_process(&child.path(), visit);
-        }
+    for folder in tree(cgroup) {
+        let processes = fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
+        processes.lines().for_each(&mut *visit);
     }
 }

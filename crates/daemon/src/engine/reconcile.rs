@@ -2,18 +2,16 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use cofferdam_policy::{CompileError, Document};
 use cofferdam_workload::{Container, host};
 
-use super::{Engine, runs::tree};
+use super::Engine;
 use crate::enforcer::{Binding, Prepared, Target, cgroup_id, netns_cookie};
 use crate::error::chain;
-use crate::names::Named;
+use crate::names::Names;
 use crate::resolve::{Inputs, Place, Placement, Resolved, resolve};
-
-#[cfg(test)]
-mod tests;
 
 // === impl Engine ===
 
@@ -22,9 +20,7 @@ impl Engine {
     pub(super) fn reconcile(&mut self) {
         self.find_namespaces();
         let documents = self.policies.in_force(super::policies::now());
-        let mut numbers = std::mem::take(&mut self.state.numbers);
-        let resolved = resolve(&self.inputs(&documents), &mut numbers);
-        self.state.numbers = numbers;
+        let resolved = self.resolve(&documents);
         // Without rows the new fails closed; unannounced it would be a stranger after a while, and open.
         let policy = match self.prepare(&resolved) {
             Ok(prepared) => Some(prepared),
@@ -41,27 +37,42 @@ impl Engine {
     /// Makes the kernel hold what is known now under these documents, or changes nothing and says what does not fit.
     pub(super) fn try_documents(&mut self, documents: &[Document]) -> Result<(), CompileError> {
         self.find_namespaces();
-        let mut numbers = self.state.numbers.clone();
-        let resolved = resolve(&self.inputs(documents), &mut numbers);
+        let resolved = self.resolve(documents);
         let prepared = self.prepare(&resolved)?;
-        self.state.numbers = numbers;
         self.carry_out(resolved, Some(prepared));
         Ok(())
     }
 
+    fn resolve(&mut self, documents: &[Document]) -> Resolved {
+        let start = Instant::now();
+        let mut numbers = std::mem::take(&mut self.state.numbers);
+        let resolved = resolve(&self.inputs(documents), &mut numbers);
+        self.state.numbers = numbers;
+        tracing::debug!(resolved = ?start.elapsed(), "workloads");
+        resolved
+    }
+
     fn prepare(&mut self, resolved: &Resolved) -> Result<Prepared, CompileError> {
+        let start = Instant::now();
         let compiled = self
             .compiler
             .compile(&resolved.world, &self.enforcer.applied().rules)?;
-        self.enforcer.prepare(compiled)
+        let compiled_in = start.elapsed();
+        let prepared = self.enforcer.prepare(compiled);
+        tracing::debug!(compiled = ?compiled_in, prepared = ?start.elapsed(), "a policy");
+        prepared
     }
 
     fn carry_out(&mut self, resolved: Resolved, policy: Option<Prepared>) {
+        let start = Instant::now();
+        resolved.forget_others(&mut self.state.numbers);
         let mut target = self.target(&resolved, policy);
         self.strays.join(&mut target);
+        let aimed = start.elapsed();
         for line in self.enforcer.enforce(target) {
             self.complain(line);
         }
+        let enforced = start.elapsed();
         if self.state.rules != self.enforcer.applied().rules {
             self.state.rules.clone_from(&self.enforcer.applied().rules);
         }
@@ -69,6 +80,8 @@ impl Engine {
         self.tell(&resolved);
         self.resolved = resolved;
         self.dirty = true;
+        let noted = start.elapsed();
+        tracing::debug!(?aimed, ?enforced, ?noted, "carried out");
     }
 
     pub(super) fn inputs<'a>(&'a self, documents: &'a [Document]) -> Inputs<'a> {
@@ -113,6 +126,7 @@ impl Engine {
         }
     }
 
+    /// A unit's processes are looked for when they are needed: that costs more than all else when nothing changes.
     fn binding(&self, placement: &Placement) -> Binding {
         let (pid, born_bound) = match &placement.place {
             Place::Container(id, _) => (
@@ -121,7 +135,7 @@ impl Engine {
             ),
             // Whoever calls `run` has no socket that matters: it executes the command after it was bound.
             Place::Run(_) => (None, true),
-            Place::Unit(cgroup) => (cgroup.as_ref().and_then(|cgroup| first_process(cgroup)), false),
+            Place::Unit(_) => (None, false),
         };
         Binding {
             entry: placement.entry,
@@ -166,23 +180,17 @@ impl Engine {
         }
     }
 
+    /// Workloads that are as before have their names; where their cgroups are now is looked up by the next beat.
     fn learn_names(&mut self, resolved: &Resolved) {
+        let old = self.resolved.placements.iter();
+        let old: HashMap<&str, &Placement> = old.map(|one| (one.key.as_str(), one)).collect();
         for placement in &resolved.placements {
-            let cgroup = self
-                .cgroup_of(&placement.place)
-                .and_then(|path| cgroup_id(&path).ok());
-            let named = Named {
-                name: placement.name.clone(),
-                namespace: placement.namespace.clone(),
-                labels: placement.labels.clone(),
-            };
-            self.names.learn(
-                &placement.key,
-                placement.entry.workload,
-                cgroup.unwrap_or(0),
-                &named,
-            );
+            if old.get(placement.key.as_str()) != Some(&placement) {
+                let cgroup = self.cgroup_of(&placement.place);
+                learn(&mut self.names, placement, cgroup.as_deref());
+            }
         }
+        self.names_due = true;
         let live: HashSet<&str> = resolved.placements.iter().map(|one| one.key.as_str()).collect();
         for gone in self
             .resolved
@@ -191,6 +199,16 @@ impl Engine {
             .filter(|old| !live.contains(old.key.as_str()))
         {
             self.names.forget(&gone.key);
+        }
+    }
+
+    /// Cgroups that were made again have other numbers.
+    pub(super) fn refresh_names(&mut self) {
+        if std::mem::take(&mut self.names_due) {
+            for placement in &self.resolved.placements {
+                let cgroup = self.cgroup_of(&placement.place);
+                learn(&mut self.names, placement, cgroup.as_deref());
+            }
         }
     }
 
@@ -220,6 +238,23 @@ impl Engine {
     }
 }
 
+fn learn(names: &mut Names, placement: &Placement, cgroup: Option<&Path>) {
+    let Placement {
+        key,
+        name,
+        namespace,
+        labels,
+        entry,
+        ..
+    } = placement;
+    let cgroup = cgroup.and_then(|path| cgroup_id(path).ok());
+    names.learn(
+        key,
+        (entry.workload, cgroup.unwrap_or(0)),
+        (name, namespace, labels),
+    );
+}
+
 fn describe(placement: &Placement) -> String {
     let name = &placement.name;
     match (&placement.protected_by, placement.mode) {
@@ -227,13 +262,4 @@ fn describe(placement: &Placement) -> String {
         (Some(by), cofferdam_policy::Mode::Enforce) => format!("{name} is protected ({by})"),
         (Some(by), cofferdam_policy::Mode::Observe) => format!("{name} is observed, not enforced ({by})"),
     }
-}
-
-/// Any process in the cgroup, or else in one below it: a unit that delegates has none of its own.
-pub(super) fn first_process(cgroup: &Path) -> Option<u32> {
-    let first = |folder: PathBuf| {
-        let processes = std::fs::read_to_string(folder.join("cgroup.procs")).ok()?;
-        processes.lines().next()?.parse().ok()
-    };
-    tree(cgroup).into_iter().find_map(first)
 }

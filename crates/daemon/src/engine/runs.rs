@@ -16,6 +16,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use super::{Engine, choices::check_labels};
 use crate::Kinds;
 use crate::access::may_run;
+use crate::cgroups::tree;
 use crate::command::{Caller, Reply};
 use crate::state::Run;
 
@@ -267,22 +268,6 @@ pub(super) fn remove_tree(cgroup: &Path) -> bool {
         let _ = fs::remove_dir(folder);
     }
     !cgroup.exists()
-}
-
-/// A folder and all below it, parents first.
-pub(super) fn tree(folder: &Path) -> Vec<PathBuf> {
-    let mut found = vec![folder.to_owned()];
-    let mut next = 0;
-    while let Some(here) = found.get(next) {
-        let below = fs::read_dir(here).into_iter().flatten().filter_map(Result::ok);
-        let folders: Vec<_> = below
-            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-            .map(|entry| entry.path())
-            .collect();
-        found.extend(folders);
-        next += 1;
-    }
-    found
 }
 
 /// A word that is a good file name and a good argument.

@@ -11,6 +11,7 @@ use cofferdam_workload::ContainerId;
 
 use super::{Engine, runs};
 use crate::Error;
+use crate::cgroups::tree;
 use crate::enforcer::{Binding, Entry, Target, cgroup_id};
 use crate::resolve::{Place, container_key, resolve};
 
@@ -91,7 +92,7 @@ impl Engine {
         }
         let global = self.enforcer.kernel().global();
         self.strays.all_observed = global.is_ok_and(|global| global.observe);
-        for path in runs::tree(&self.cgroup_root) {
+        for path in tree(&self.cgroup_root) {
             let entry = cgroup_id(&path)
                 .ok()
                 .and_then(|id| Some((id, unknown.remove(&id)?)));

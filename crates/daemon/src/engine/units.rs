@@ -58,14 +58,10 @@ impl UnitWatch {
         let Some(inotify) = &self.inotify else {
             return false;
         };
-        let above = |(_, path): &(String, PathBuf)| -> Vec<PathBuf> {
-            let above = path
-                .ancestors()
-                .skip(1)
-                .filter(|above| above.starts_with(top) && above.is_dir());
-            above.map(Path::to_owned).collect()
-        };
-        let wanted: BTreeSet<PathBuf> = units.iter().flat_map(above).collect();
+        let above = units.iter().flat_map(|(_, path)| path.ancestors().skip(1));
+        let above: BTreeSet<&Path> = above.filter(|above| above.starts_with(top)).collect();
+        let wanted = above.into_iter().filter(|above| above.is_dir());
+        let wanted: BTreeSet<PathBuf> = wanted.map(Path::to_owned).collect();
         self.folders.retain(|path, (id, watch)| {
             // A folder that was made again is another one, and the watch went with the old one.
             let stays = wanted.contains(path) && cgroup_id(path).is_ok_and(|now| now == *id);

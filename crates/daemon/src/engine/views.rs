@@ -249,7 +249,7 @@ impl Engine {
                 )
             }
             Place::Unit(cgroup) => {
-                let pid = cgroup.as_deref().and_then(super::reconcile::first_process);
+                let pid = cgroup.as_deref().and_then(crate::cgroups::first_process);
                 (WorkloadKind::Unit, short(), "host".to_owned(), pid)
             }
         }

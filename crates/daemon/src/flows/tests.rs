@@ -157,12 +157,7 @@ fn a_follower_gets_new_records_and_no_repeats() {
 #[test]
 fn names_outlive_their_workloads() {
     let mut names = Names::default();
-    let named = Named {
-        name: "web".into(),
-        namespace: "shop".into(),
-        labels: Default::default(),
-    };
-    names.learn("container:web", 5, 500, &named);
+    names.learn("container:web", (5, 500), ("web", "shop", &Default::default()));
     names.forget("container:web");
     let end = |peer, workload, cgroup| names.end(Peer(peer), workload, cgroup, || PeerClass::Lan);
     assert_eq!(end(300, 5, 0).named.unwrap().name, "web");
@@ -188,20 +183,17 @@ fn names_outlive_their_workloads() {
 #[test]
 fn names_of_many_starts_are_forgotten() {
     let mut names = Names::default();
-    let named = |name: String| Named {
-        name,
-        namespace: "default".into(),
-        labels: Default::default(),
-    };
+    let labels = Default::default();
     // A service that starts again and again, among containers that come and go.
     for start in 1..5000_u32 {
         let number = 10 + start;
-        names.learn("unit:web", 5, 1 << 20 | u64::from(start), &named("web".into()));
+        let web = (5, 1 << 20 | u64::from(start));
+        names.learn("unit:web", web, ("web", "default", &labels));
+        let one = (number, 1 << 40 | u64::from(start));
         names.learn(
             &format!("container:{start}"),
-            number,
-            1 << 40 | u64::from(start),
-            &named(start.to_string()),
+            one,
+            (&start.to_string(), "default", &labels),
         );
         names.forget(&format!("container:{start}"));
     }

@@ -76,7 +76,9 @@ impl Bench {
             host: &self.host,
             documents: &self.documents,
         };
-        resolve(&inputs, &mut self.numbers)
+        let resolved = resolve(&inputs, &mut self.numbers);
+        resolved.forget_others(&mut self.numbers);
+        resolved
     }
 
     fn one(&mut self, name: &str) -> Placement {

@@ -7,6 +7,12 @@ use cofferdam_policy::{
 };
 use serde::{Deserialize, Serialize};
 
+use identities::{Identities, same};
+use subjects::{Record, Subjects};
+
+mod identities;
+mod subjects;
+
 /// Identities that no workload has any more are kept up to this many, so that a project that is taken down and brought
 /// up again finds its numbers.
 const REMEMBERED: usize = 4096;
@@ -16,10 +22,10 @@ const REMEMBERED: usize = 4096;
 pub(crate) struct Numbers {
     /// Workload key → what it was given last.
     workloads: BTreeMap<String, Given>,
-    /// Every identity ever given, the oldest (the smallest number) first.
-    identities: Vec<Identity>,
+    /// Every identity ever given.
+    identities: Identities,
     /// The subjects in use.
-    subjects: Vec<SubjectRecord>,
+    subjects: Subjects,
     last_workload: u32,
     last_identity: u32,
     last_subject: u32,
@@ -34,17 +40,6 @@ struct Given {
     number: u32,
     /// Where to look first: with thousands of workloads a search for each would take most of a change's time.
     identity: Peer,
-}
-
-/// What makes a subject: another profile or other documents are another policy, and so another number.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct SubjectRecord {
-    #[serde(flatten)]
-    subject: Subject,
-    profile: DefaultProfile,
-    /// What the documents that select it say, as one number; 0 where none does.
-    #[serde(default)]
-    policy: u64,
 }
 
 // === impl Numbers ===
@@ -65,7 +60,7 @@ impl Numbers {
     /// A workload of which only the kernel knew the numbers: it keeps them, unless they have another meaning by now.
     pub(crate) fn recover(&mut self, key: &str, number: u32, identity: Peer) {
         let given = Given { number, identity };
-        if self.find_number(identity).is_none() {
+        if self.identities.get(identity).is_none() {
             self.nameless.insert(identity);
         }
         self.workloads.entry(key.to_owned()).or_insert(given);
@@ -104,28 +99,15 @@ impl Numbers {
 
     /// The same identity with its number; `hint` is tried before all others.
     fn identity(&mut self, wanted: Identity, hint: Option<Peer>) -> Identity {
-        let same = |known: &&Identity| {
-            known.namespace == wanted.namespace
-                && known.identity_labels == wanted.identity_labels
-                && known.labels == wanted.labels
-                && known.named_ports == wanted.named_ports
-        };
-        let hinted = hint.and_then(|hint| self.find_number(hint)).filter(same);
-        if let Some(known) = hinted.or_else(|| self.identities.iter().find(same)) {
+        let hinted = hint.and_then(|hint| self.identities.get(hint));
+        let hinted = hinted.filter(|known| same(known, &wanted));
+        if let Some(known) = hinted.or_else(|| self.identities.like(&wanted)) {
             return known.clone();
         }
         let number = self.free_number(hint);
         let identity = Identity { number, ..wanted };
-        let at = self.identities.partition_point(|known| known.number < number);
-        self.identities.insert(at, identity.clone());
+        self.identities.insert(identity.clone());
         identity
-    }
-
-    fn find_number(&self, number: Peer) -> Option<&Identity> {
-        let at = self
-            .identities
-            .binary_search_by_key(&number, |known| known.number);
-        self.identities.get(at.ok()?)
     }
 
     /// The number that the kernel holds for it, if no other identity has that, or the next one.
@@ -138,53 +120,41 @@ impl Numbers {
         Peer(self.last_identity)
     }
 
-    /// The subject with this identity, these openings and this policy; workloads that are alike share it.
+    /// The number of the subject with this identity, these openings and this policy; workloads that are alike share it.
     pub(crate) fn subject(
         &mut self,
         identity: Peer,
         profile: DefaultProfile,
-        openings: Vec<Opening>,
+        openings: &[Opening],
         policy: u64,
-    ) -> Subject {
-        let known = self.subjects.iter().find(|record| {
-            record.subject.identity == identity
-                && record.profile == profile
-                && record.policy == policy
-                && record.subject.openings == openings
-        });
-        if let Some(record) = known {
-            return record.subject.clone();
+    ) -> u32 {
+        if let Some(number) = self.subjects.find(identity, profile, openings, policy) {
+            return number;
         }
         self.last_subject += 1;
         let subject = Subject {
             number: self.last_subject,
             identity,
-            openings,
+            openings: openings.to_vec(),
             profile: None,
         };
-        self.subjects.push(SubjectRecord {
-            subject: subject.clone(),
+        self.subjects.insert(Record {
+            subject,
             profile,
             policy,
         });
-        subject
+        self.last_subject
     }
 
     /// Forgets what is in use no more: workloads and subjects at once, identities once there are very many.
     pub(crate) fn retain(
         &mut self,
-        workloads: &BTreeSet<String>,
+        workloads: &BTreeSet<&str>,
         subjects: &BTreeSet<u32>,
         identities: &BTreeSet<Peer>,
     ) {
-        self.workloads.retain(|key, _| workloads.contains(key));
-        self.subjects
-            .retain(|record| subjects.contains(&record.subject.number));
-        let mut excess = self.identities.len().saturating_sub(REMEMBERED);
-        self.identities.retain(|identity| {
-            let drop = excess > 0 && !identities.contains(&identity.number);
-            excess -= usize::from(drop);
-            !drop
-        });
+        self.workloads.retain(|key, _| workloads.contains(key.as_str()));
+        self.subjects.retain(subjects);
+        self.identities.forget(REMEMBERED, identities);
     }
 }

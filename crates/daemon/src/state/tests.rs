@@ -85,11 +85,11 @@ fn numbers_are_stable_and_never_reused() {
     assert_eq!(ask("c", "default").1, one, "same labels, same identity");
     assert_eq!(ask("a", "shop"), (first, other), "labels changed");
 
-    let plain = numbers.subject(one.number, DefaultProfile::SameLabels, Vec::new(), 0);
-    let again = numbers.subject(one.number, DefaultProfile::SameLabels, Vec::new(), 0);
+    let plain = numbers.subject(one.number, DefaultProfile::SameLabels, &[], 0);
+    let again = numbers.subject(one.number, DefaultProfile::SameLabels, &[], 0);
     assert_eq!(again, plain, "alike share");
-    let strict = numbers.subject(one.number, DefaultProfile::Strict, Vec::new(), 0);
-    assert_ne!(strict.number, plain.number, "another profile is another policy");
+    let strict = numbers.subject(one.number, DefaultProfile::Strict, &[], 0);
+    assert_ne!(strict, plain, "another profile is another policy");
 
     numbers.retain(&BTreeSet::new(), &BTreeSet::new(), &BTreeSet::new());
     let (number, identity) = numbers.workload("a", "default", web.clone(), web, Vec::new());
@@ -98,8 +98,8 @@ fn numbers_are_stable_and_never_reused() {
         (4, one),
         "a new number, and the identity is remembered"
     );
-    let fresh = numbers.subject(Peer(256), DefaultProfile::SameLabels, Vec::new(), 0);
-    assert!(fresh.number > strict.number);
+    let fresh = numbers.subject(Peer(256), DefaultProfile::SameLabels, &[], 0);
+    assert!(fresh > strict);
 }
 
 #[test]
@@ -107,8 +107,8 @@ fn what_the_kernel_holds_is_not_given_again() {
     let mut numbers = Numbers::default();
     numbers.start_above((7, 300, 9));
     let (workload, identity) = numbers.workload("a", "default", Labels::new(), Labels::new(), Vec::new());
-    let subject = numbers.subject(identity.number, DefaultProfile::SameLabels, Vec::new(), 0);
-    assert_eq!((workload, identity.number, subject.number), (8, Peer(301), 10));
+    let subject = numbers.subject(identity.number, DefaultProfile::SameLabels, &[], 0);
+    assert_eq!((workload, identity.number, subject), (8, Peer(301), 10));
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn a_state_with_containers_and_openings_comes_back() {
     };
     state
         .numbers
-        .subject(Peer(256), DefaultProfile::SameLabels, vec![opening], 0);
+        .subject(Peer(256), DefaultProfile::SameLabels, &[opening], 0);
     save(&mut state, folder.path());
     assert_eq!(State::load(folder.path()).unwrap().0, state);
 }
