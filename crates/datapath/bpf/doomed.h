@@ -12,16 +12,6 @@
 /* Linux 6.5. On older kernels the daemon is told, and asks inet_diag to do it. */
 extern int bpf_sock_destroy(struct sock_common *sock) __ksym __weak;
 
-/* Rules whose denials end nothing: those of policies with `keep`. Written by the daemon before a look, emptied after it. Full:
- * the look is not taken, and the daemon says so. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 262144);
-	__type(key, __u32);
-	__type(value, __u32);
-} kept_rules SEC(".maps");
-
 /* What the daemon sends to the kernel, byte for byte, to have a socket ended. */
 struct doomed {
 	struct nlmsghdr head;

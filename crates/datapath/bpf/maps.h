@@ -80,6 +80,16 @@ struct {
 	__type(value, struct prefix_value);
 } prefixes SEC(".maps");
 
+/* Rules whose denials end no open flow: those of policies with `keep`. Written by the daemon (plan) before the rows that name
+ * them, read where flows are ended. Full: the plan is refused before it is applied. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 16384);
+	__type(key, __u32);
+	__type(value, __u32);
+} kept_rules SEC(".maps");
+
 /* Address of this host or of a container → cookie of its network namespace. Written by the daemon. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

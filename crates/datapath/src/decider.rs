@@ -48,6 +48,7 @@ impl Decider {
             rows: &maps.rows,
             ports: &maps.ports,
             prefixes: &maps.prefixes,
+            kept_rules: &maps.kept_rules,
         };
         let now = maps.read()?;
         let gone = (now.rows.into_keys().map(Step::DropRow))

@@ -1,7 +1,6 @@
 //! Ends established flows that the policy denies by now: sweeps over the sockets of namespaces, which the program in
 //! `bpf/ending.h` judges. When to look, and in which namespaces, is the daemon's to say.
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
@@ -23,7 +22,7 @@ use crate::sockets::run_iterator;
 use crate::{Error, Result};
 
 /// The maps that are ours alone; all others are those of the hooks.
-const OWN_MAPS: [&str; 3] = ["ends", "looked_at", "kept_rules"];
+const OWN_MAPS: [&str; 2] = ["ends", "looked_at"];
 /// How many entries one system call takes.
 const BATCH: u32 = 4096;
 
@@ -117,18 +116,6 @@ impl Ender {
         })
     }
 
-    /// The next look leaves alone what these rules deny.
-    ///
-    /// # Errors
-    /// [`Error::Map`] when the map is full.
-    pub fn keep(&mut self, rules: &BTreeSet<u32>) -> Result<()> {
-        let map = &self.skel.maps.kept_rules;
-        rules.iter().try_for_each(|rule| {
-            map.update(bytes(rule), bytes(&1_u32), MapFlags::ANY)
-                .map_err(Error::map("kept_rules", "write"))
-        })
-    }
-
     /// Ends what the policy denies by now, in those of `namespaces` for which `changed` says that it may deny more than
     /// before. `namespaces` must be all that have a protected workload, each once, or the other end of a flow is not found.
     ///
@@ -206,11 +193,9 @@ impl Ender {
 
     /// Leaves nothing for the next look.
     fn forget(&self) -> Result<()> {
-        let maps = &self.skel.maps;
-        for (name, map) in [("ends", &maps.ends), ("kept_rules", &maps.kept_rules)] {
-            let all = map.lookup_and_delete_batch(BATCH, MapFlags::ANY, MapFlags::ANY);
-            all.map_err(Error::map(name, "remove"))?.for_each(drop);
-        }
+        let ends = &self.skel.maps.ends;
+        let all = ends.lookup_and_delete_batch(BATCH, MapFlags::ANY, MapFlags::ANY);
+        all.map_err(Error::map("ends", "remove"))?.for_each(drop);
         Ok(())
     }
 }

@@ -14,6 +14,7 @@ pub(crate) struct PolicyMaps<'a, M: MapCore> {
     pub(crate) rows: &'a M,
     pub(crate) ports: &'a M,
     pub(crate) prefixes: &'a M,
+    pub(crate) kept_rules: &'a M,
 }
 
 // === impl Datapath ===
@@ -54,6 +55,7 @@ impl Datapath {
             rows: &maps.rows,
             ports: &maps.ports,
             prefixes: &maps.prefixes,
+            kept_rules: &maps.kept_rules,
         }
     }
 }
@@ -74,6 +76,7 @@ impl<M: MapCore> PolicyMaps<'_, M> {
                 Step::SetPort(..) | Step::DropPort(_) => (self.ports, "ports"),
                 Step::SetRow(..) | Step::DropRow(_) => (self.rows, "rows"),
                 Step::SetPrefix(..) | Step::DropPrefix(_) => (self.prefixes, "prefixes"),
+                Step::SetKept(_) | Step::DropKept(_) => (self.kept_rules, "kept_rules"),
             };
             let (mut keys, mut values) = (Vec::new(), Vec::new());
             some.iter().for_each(|step| lay_out(step, &mut keys, &mut values));
@@ -92,7 +95,14 @@ impl<M: MapCore> PolicyMaps<'_, M> {
         each(self.rows, "rows", |k: types::row_key, v: types::row| {
             if let (Some(key), Some(verdict)) = (abi::row_key_back(&k), abi::verdict_back(&v.verdict)) {
                 let (table, sizes) = (v.table, v.sizes);
-                rows.push((key, RowValue { verdict, table, sizes }));
+                rows.push((
+                    key,
+                    RowValue {
+                        verdict,
+                        table,
+                        sizes,
+                    },
+                ));
             }
         })?;
         each(
@@ -111,7 +121,10 @@ impl<M: MapCore> PolicyMaps<'_, M> {
                 prefixes.extend(prefix_back(&k).zip(value));
             },
         )?;
+        let mut kept = Vec::new();
+        each(self.kept_rules, "kept_rules", |rule: u32, _: u32| kept.push(rule))?;
         Ok(Compiled {
+            kept: kept.into_iter().collect(),
             rows: rows.into_iter().collect(),
             ports: ports.into_iter().collect(),
             prefixes: prefixes.into_iter().collect(),
@@ -148,6 +161,11 @@ fn lay_out(step: &Step, keys: &mut Vec<u8>, values: &mut Vec<u8>) {
             keys.extend_from_slice(bytes(&prefix_key(net)));
             values.extend_from_slice(bytes(&prefix_value(value)));
         }
+        Step::SetKept(rule) => {
+            keys.extend_from_slice(bytes(rule));
+            values.extend_from_slice(bytes(&1_u32));
+        }
+        Step::DropKept(rule) => keys.extend_from_slice(bytes(rule)),
         Step::DropPort(key) => keys.extend_from_slice(bytes(&port_key(key))),
         Step::DropRow(key) => keys.extend_from_slice(bytes(&abi::row_key(key))),
         Step::DropPrefix(net) => keys.extend_from_slice(bytes(&prefix_key(net))),

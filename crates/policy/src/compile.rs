@@ -24,7 +24,7 @@ mod tables;
 mod tests;
 
 pub use compiler::Compiler;
-pub use room::{PORTS, PREFIXES, ROWS, check_swap};
+pub use room::{KEPT, PORTS, PREFIXES, ROWS, check_swap};
 pub use selecting::selecting;
 
 /// Why a world cannot be compiled.
@@ -68,7 +68,7 @@ pub enum CompileError {
         .most.name, .most.source
     )]
     NoRoom {
-        /// Which map: `rows`, `port blocks`, `prefixes`.
+        /// Which map: `rows`, `port blocks`, `prefixes`, ``rules with `keep` ``.
         what: &'static str,
         /// How many entries it would have.
         needed: usize,
@@ -86,7 +86,7 @@ pub enum CompileError {
         .most.name, .most.source
     )]
     NoRoomBeside {
-        /// Which map: `rows`, `port blocks`, `prefixes`.
+        /// Which map: `rows`, `port blocks`, `prefixes`, ``rules with `keep` ``.
         what: &'static str,
         /// How many entries are there.
         held: usize,

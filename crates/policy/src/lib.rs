@@ -27,7 +27,7 @@ mod yaml;
 
 pub use classes::{base_prefixes, class};
 pub use compile::{
-    CompileError, Compiler, PORTS, PREFIXES, ROWS, check_swap, compile, compile_with, selecting,
+    CompileError, Compiler, KEPT, PORTS, PREFIXES, ROWS, check_swap, compile, compile_with, selecting,
 };
 pub use decide::{Judge, decide, decide_with};
 pub use documents::{Diagnostic, Document};

@@ -14,8 +14,8 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
-/// The steps from `old` to `new`. `install` adds ports, then rows, then prefixes; `retire` changes and removes prefixes,
-/// then rows, then ports. Both applied to `old` in order give exactly `new` (but for the rule texts, which no map
+/// The steps from `old` to `new`. `install` adds kept rules, then ports, rows and prefixes; `retire` changes and removes
+/// prefixes, then rows, ports and kept rules. Both applied to `old` in order give exactly `new` (but for the rule texts, which no map
 /// holds).
 #[must_use]
 pub fn plan(old: &Compiled, new: &Compiled) -> Plan {
@@ -27,7 +27,9 @@ pub fn plan(old: &Compiled, new: &Compiled) -> Plan {
     let (forgotten, prefixes): (Vec<_>, Vec<_>) = changed(&old.prefixes, &new.prefixes)
         .partition(|(net, value)| !numbered(value) && old.prefixes.get(net).is_some_and(numbered));
     let set = |(net, value)| Step::SetPrefix(net, value);
-    let install = ports
+    let kept = new.kept.difference(&old.kept).copied().map(Step::SetKept);
+    let install = kept
+        .chain(ports)
         .chain(rows)
         .chain(bridging)
         .chain(prefixes.into_iter().map(set))
@@ -38,12 +40,14 @@ pub fn plan(old: &Compiled, new: &Compiled) -> Plan {
         .chain(bridges.keys().copied())
         .map(Step::DropRow);
     let ports = gone(&old.ports, &new.ports).map(Step::DropPort);
+    let kept = old.kept.difference(&new.kept).copied().map(Step::DropKept);
     let retire = forgotten
         .into_iter()
         .map(set)
         .chain(prefixes)
         .chain(rows)
         .chain(ports)
+        .chain(kept)
         .collect();
     Plan { install, retire }
 }

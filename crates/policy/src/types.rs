@@ -298,6 +298,8 @@ pub struct Verdict {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
+    /// A rule's denials end no open flow from now on. Comes before the rows that name it.
+    SetKept(u32),
     /// Write a port block.
     SetPort(PortKey, PortValue),
     /// Write a row.
@@ -310,6 +312,8 @@ pub enum Step {
     DropRow(RowKey),
     /// Remove a port block. Comes after the rows that named its table.
     DropPort(PortKey),
+    /// A rule's denials end open flows again, or nothing names it any more.
+    DropKept(u32),
 }
 
 /// The steps from one [`Compiled`] to another: `install` before cgroup entries flip to new subjects, `retire` after.

@@ -22,12 +22,15 @@ fn apply(compiled: &mut Compiled, step: &Step) {
         Step::SetPrefix(net, value) => _ = compiled.prefixes.insert(net, value),
         Step::DropPrefix(net) => assert!(compiled.prefixes.remove(&net).is_some(), "{net} dropped twice"),
         Step::DropRow(key) => assert!(compiled.rows.remove(&key).is_some(), "{key:?} dropped twice"),
+        Step::SetKept(rule) => _ = compiled.kept.insert(rule),
+        Step::DropKept(rule) => assert!(compiled.kept.remove(&rule), "{rule} dropped twice"),
         Step::DropPort(key) => assert!(compiled.ports.remove(&key).is_some(), "{key:?} dropped twice"),
     }
 }
 
 fn same_maps(one: &Compiled, other: &Compiled) -> bool {
-    (&one.rows, &one.ports, &one.prefixes) == (&other.rows, &other.ports, &other.prefixes)
+    (&one.rows, &one.ports, &one.prefixes, &one.kept)
+        == (&other.rows, &other.ports, &other.prefixes, &other.kept)
 }
 
 /// Every table that a row refers to has all its blocks, which is those of the compilation that made it.
@@ -141,7 +144,10 @@ proptest! {
             prop_assert!(tables_are_whole(&maps, &old, &new), "{step:?}");
         }
         prop_assert!(same_maps(&maps, &new));
-        let removes = |step: &Step| matches!(step, Step::DropPrefix(_) | Step::DropRow(_) | Step::DropPort(_));
+        let removes = |step: &Step| matches!(
+            step,
+            Step::DropPrefix(_) | Step::DropRow(_) | Step::DropPort(_) | Step::DropKept(_)
+        );
         prop_assert!(!plan.install.iter().any(removes));
     }
 

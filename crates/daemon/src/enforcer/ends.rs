@@ -47,8 +47,6 @@ struct Look {
     /// Cgroups of everything protected.
     protected: BTreeSet<PathBuf>,
     change: Change,
-    /// Rules whose denials end nothing.
-    kept: BTreeSet<u32>,
 }
 
 /// What was done so far.
@@ -133,13 +131,9 @@ impl Ends {
     }
 
     /// A look soon.
-    pub(super) fn look(&self, protected: BTreeSet<PathBuf>, change: Change, kept: BTreeSet<u32>) {
+    pub(super) fn look(&self, protected: BTreeSet<PathBuf>, change: Change) {
         if let (Some(looks), false) = (&self.looks, change == Change::None) {
-            let _ = looks.send(Look {
-                protected,
-                change,
-                kept,
-            });
+            let _ = looks.send(Look { protected, change });
         }
     }
 
@@ -219,7 +213,7 @@ impl Enforcer {
         }
         let protected = self.bound.iter().filter(|(_, (_, entry))| entry.subject != 0);
         let protected = protected.map(|(cgroup, _)| cgroup.clone()).collect();
-        self.ends.look(protected, change, self.applied.kept.clone());
+        self.ends.look(protected, change);
     }
 }
 
@@ -260,7 +254,6 @@ fn gather(mut look: Look, orders: &Receiver<Look>, until: Instant) -> Option<Loo
         match orders.recv_timeout(until.saturating_duration_since(Instant::now())) {
             Ok(next) => {
                 look.protected = next.protected;
-                look.kept = next.kept;
                 look.change.join(next.change);
             }
             Err(RecvTimeoutError::Timeout) => return Some(look),
@@ -274,7 +267,6 @@ fn take(bpffs: &Path, ender: &mut Option<Ender>, look: &Look) -> Result<Ended, c
         Some(ender) => ender,
         None => ender.insert(Ender::open(bpffs, EndBy::Program)?),
     };
-    ender.keep(&look.kept)?;
     ender.end(&namespaces(look))
 }
 

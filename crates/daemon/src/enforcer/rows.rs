@@ -43,8 +43,7 @@ impl Enforcer {
                 "the new policy was not taken, the old one stays: {}",
                 chain(&error)
             ));
-            let (rules, kept) = (self.applied.rules.clone(), self.applied.kept.clone());
-            self.read_back(rules, kept);
+            self.read_back(self.applied.rules.clone());
             return None;
         }
         Some((new, plan.retire))
@@ -65,7 +64,10 @@ impl Enforcer {
                 .map(|key| key.subject)
                 .chain(kept.iter().copied())
                 .collect();
-            steps.retain(|step| matches!(step, Step::DropRow(key) if !live.contains(&key.subject)));
+            steps.retain(|step| match step {
+                Step::DropRow(key) => !live.contains(&key.subject),
+                step => matches!(step, Step::DropKept(_)),
+            });
         }
         if let Err(error) = self.datapath.apply(&steps) {
             trouble.push(format!("old rows could not be removed: {}", chain(&error)));
@@ -73,16 +75,16 @@ impl Enforcer {
         if kept.is_empty() {
             self.applied = new;
         } else {
-            self.read_back(new.rules, new.kept);
+            self.read_back(new.rules);
         }
     }
 
-    /// What the kernel holds, with what no map holds.
-    fn read_back(&mut self, rules: Vec<RuleText>, kept: BTreeSet<u32>) {
+    /// What the kernel holds, with the texts that no map holds.
+    fn read_back(&mut self, rules: Vec<RuleText>) {
         if let Ok(held) = self.datapath.compiled() {
             self.applied = held;
         }
-        (self.applied.rules, self.applied.kept) = (rules, kept);
+        self.applied.rules = rules;
     }
 }
 

@@ -13,6 +13,9 @@ pub const PORTS: usize = 1 << 18;
 /// Entries of the map `prefixes`.
 pub const PREFIXES: usize = 1 << 18;
 
+/// Entries of the map `kept_rules`.
+pub const KEPT: usize = 1 << 14;
+
 /// Which rule needs how many rows.
 #[derive(Default)]
 pub(super) struct Shares(HashMap<u32, usize>);
@@ -30,6 +33,7 @@ impl Shares {
             ("rows", compiled.rows.len(), ROWS),
             ("port blocks", compiled.ports.len(), PORTS),
             ("prefixes", compiled.prefixes.len(), PREFIXES),
+            ("rules with `keep`", compiled.kept.len(), KEPT),
         ];
         let Some((what, needed, room)) = sizes.into_iter().find(|(_, needed, room)| needed > room) else {
             return Ok(());
@@ -64,7 +68,7 @@ impl Shares {
 /// # Errors
 /// [`CompileError::NoRoomBeside`] names the map, and the rule that needs most of it.
 pub fn check_swap(old: &Compiled, new: &Compiled, plan: &Plan) -> Result<(), CompileError> {
-    let mut counts = [0; 3];
+    let mut counts = [0; 4];
     let mut shares = Shares::default();
     for step in &plan.install {
         let rule = match step {
@@ -80,6 +84,10 @@ pub fn check_swap(old: &Compiled, new: &Compiled, plan: &Plan) -> Result<(), Com
                 counts[2] += 1;
                 continue;
             }
+            Step::SetKept(rule) if !old.kept.contains(rule) => {
+                counts[3] += 1;
+                *rule
+            }
             _ => continue,
         };
         shares.add(rule, 1);
@@ -88,6 +96,7 @@ pub fn check_swap(old: &Compiled, new: &Compiled, plan: &Plan) -> Result<(), Com
         ("rows", old.rows.len(), ROWS),
         ("port blocks", old.ports.len(), PORTS),
         ("prefixes", old.prefixes.len(), PREFIXES),
+        ("rules with `keep`", old.kept.len(), KEPT),
     ];
     let full = maps
         .into_iter()

@@ -34,6 +34,8 @@ fn kinds(steps: &[Step]) -> Vec<&'static str> {
             Step::DropPrefix(..) => "drop-prefix",
             Step::DropRow(..) => "drop-row",
             Step::DropPort(..) => "drop-port",
+            Step::SetKept(..) => "set-kept",
+            Step::DropKept(..) => "drop-kept",
         })
         .collect();
     kinds.dedup();
@@ -48,13 +50,20 @@ fn nothing_changes_where_nothing_changed() {
 
 #[test]
 fn what_is_pointed_to_comes_first_and_goes_last() {
-    let new = compile(&world(1, "10.0.0.0/8:443, lan:80")).unwrap();
+    let mut new = compile(&world(1, "10.0.0.0/8:443, lan:80")).unwrap();
+    new.kept.insert(1);
     let up = plan(&Compiled::default(), &new);
-    assert_eq!(kinds(&up.install), ["set-port", "set-row", "set-prefix"]);
+    assert_eq!(
+        kinds(&up.install),
+        ["set-kept", "set-port", "set-row", "set-prefix"]
+    );
     assert_eq!(up.retire, []);
     let down = plan(&new, &Compiled::default());
     assert_eq!(down.install, []);
-    assert_eq!(kinds(&down.retire), ["drop-prefix", "drop-row", "drop-port"]);
+    assert_eq!(
+        kinds(&down.retire),
+        ["drop-prefix", "drop-row", "drop-port", "drop-kept"]
+    );
 }
 
 #[test]

@@ -19,8 +19,7 @@ pub struct Compiled {
     pub prefixes: BTreeMap<ipnet::IpNet, PrefixValue>,
     /// Rule number → what to print. Index 0 is unused.
     pub rules: Vec<RuleText>,
-    /// Rules whose denials do not end flows that were open before: those of policies with `keep`. No map of the policy holds
-    /// them.
+    /// Rules whose denials do not end flows that were open before: those of policies with `keep`.
     #[serde(default)]
     pub kept: BTreeSet<u32>,
 }
