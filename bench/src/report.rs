@@ -8,7 +8,7 @@ use crate::figures::{Figure, Samples};
 use crate::goals::Outcome;
 use crate::hooks::Cost;
 use crate::plan::{Measure, Part, Setting};
-use crate::scale::Scale;
+use crate::scale::{Apply, Scale};
 
 #[cfg(test)]
 mod tests;
@@ -286,65 +286,37 @@ fn change_tables(scale: &Scale, text: &mut String) {
         ),
     );
     for row in &scale.applies {
-        let (workloads, policies) = (row.workloads, row.policies);
-        line(text, "");
-        line(
-            text,
-            &format!(
-                "{workloads} workloads, {policies} policies, {} rows, ms",
-                row.rows
-            ),
-        );
-        for (title, value) in [
-            ("into the kernel and read back, from nothing", row.first_ms),
-            ("the same to others, the old ones out", row.other_ms),
-            ("a daemon: exec to ready, no policy yet", row.ready_ms),
-            ("policy apply: all of them", row.all_ms),
-            ("policy apply: all of them changed", row.changed_ms),
-            ("policy apply: one of them changed", row.one_ms),
-        ] {
-            line(text, &format!("  {title:<46}{value:>10.0}"));
-        }
-        line(
-            text,
-            &format!(
-                "  the daemon then: {:.1} MiB resident, {:.1} MiB of maps",
-                row.memory_mib, row.maps_mib
-            ),
-        );
+        apply_table(row, text);
     }
 }
 
-fn policy_tables(scale: &Scale, text: &mut String) {
-    line(text, "");
-    line(text, "one verdict of the compiled decision, ns, by rules");
-    for row in &scale.rules {
-        line(text, &format!("{:>10}{:>10.0}", row.rules, row.ns));
-    }
+fn apply_table(row: &Apply, text: &mut String) {
+    let (workloads, policies) = (row.workloads, row.policies);
     line(text, "");
     line(
         text,
         &format!(
-            "{:>10}{:>9}{:>10}{:>12}{:>10}{:>7}{:>10}{:>11}",
-            "workloads", "policies", "rows", "compile, ms", "again, ms", "made", "plan, ms", "MiB"
+            "{workloads} workloads, {policies} policies, {} rows, ms",
+            row.rows
         ),
     );
-    for row in &scale.compilations {
-        line(
-            text,
-            &format!(
-                "{:>10}{:>9}{:>10}{:>12.0}{:>10.0}{:>7}{:>10.0}{:>11.0}",
-                row.workloads,
-                row.policies,
-                row.rows,
-                row.compile_ms,
-                row.again_ms,
-                row.made,
-                row.plan_ms,
-                row.memory_mib
-            ),
-        );
+    for (title, value) in [
+        ("into the kernel and read back, from nothing", row.first_ms),
+        ("the same to others, the old ones out", row.other_ms),
+        ("a daemon: exec to ready, no policy yet", row.ready_ms),
+        ("policy apply: all of them", row.all_ms),
+        ("policy apply: all of them changed", row.changed_ms),
+        ("policy apply: one of them changed", row.one_ms),
+    ] {
+        line(text, &format!("  {title:<46}{value:>10.0}"));
     }
+    line(
+        text,
+        &format!(
+            "  the daemon then: {:.1} MiB resident, {:.1} MiB of maps",
+            row.memory_mib, row.maps_mib
+        ),
+    );
 }
 
 // === impl Row ===
