@@ -319,6 +319,38 @@ fn apply_table(row: &Apply, text: &mut String) {
     );
 }
 
+fn policy_tables(scale: &Scale, text: &mut String) {
+    line(text, "");
+    line(text, "one verdict of the compiled decision, ns, by rules");
+    for row in &scale.rules {
+        line(text, &format!("{:>10}{:>10.0}", row.rules, row.ns));
+    }
+    line(text, "");
+    line(
+        text,
+        &format!(
+            "{:>10}{:>9}{:>10}{:>12}{:>10}{:>7}{:>10}{:>11}",
+            "workloads", "policies", "rows", "compile, ms", "again, ms", "made", "plan, ms", "MiB"
+        ),
+    );
+    for row in &scale.compilations {
+        line(
+            text,
+            &format!(
+                "{:>10}{:>9}{:>10}{:>12.0}{:>10.0}{:>7}{:>10.0}{:>11.0}",
+                row.workloads,
+                row.policies,
+                row.rows,
+                row.compile_ms,
+                row.again_ms,
+                row.made,
+                row.plan_ms,
+                row.memory_mib
+            ),
+        );
+    }
+}
+
 // === impl Row ===
 
 impl Row {
