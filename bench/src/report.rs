@@ -8,7 +8,7 @@ use crate::figures::{Figure, Samples};
 use crate::goals::Outcome;
 use crate::hooks::Cost;
 use crate::plan::{Measure, Part, Setting};
-use crate::scale::Scale;
+use crate::scale::{Apply, Scale};
 
 #[cfg(test)]
 mod tests;
@@ -286,33 +286,37 @@ fn change_tables(scale: &Scale, text: &mut String) {
         ),
     );
     for row in &scale.applies {
-        let (workloads, policies) = (row.workloads, row.policies);
-        line(text, "");
-        line(
-            text,
-            &format!(
-                "{workloads} workloads, {policies} policies, {} rows, ms",
-                row.rows
-            ),
-        );
-        for (title, value) in [
-            ("into the kernel and read back, from nothing", row.first_ms),
-            ("the same to others, the old ones out", row.other_ms),
-            ("a daemon: exec to ready, no policy yet", row.ready_ms),
-            ("policy apply: all of them", row.all_ms),
-            ("policy apply: all of them changed", row.changed_ms),
-            ("policy apply: one of them changed", row.one_ms),
-        ] {
-            line(text, &format!("  {title:<46}{value:>10.0}"));
-        }
-        line(
-            text,
-            &format!(
-                "  the daemon then: {:.1} MiB resident, {:.1} MiB of maps",
-                row.memory_mib, row.maps_mib
-            ),
-        );
+        apply_table(row, text);
     }
+}
+
+fn apply_table(row: &Apply, text: &mut String) {
+    let (workloads, policies) = (row.workloads, row.policies);
+    line(text, "");
+    line(
+        text,
+        &format!(
+            "{workloads} workloads, {policies} policies, {} rows, ms",
+            row.rows
+        ),
+    );
+    for (title, value) in [
+        ("into the kernel and read back, from nothing", row.first_ms),
+        ("the same to others, the old ones out", row.other_ms),
+        ("a daemon: exec to ready, no policy yet", row.ready_ms),
+        ("policy apply: all of them", row.all_ms),
+        ("policy apply: all of them changed", row.changed_ms),
+        ("policy apply: one of them changed", row.one_ms),
+    ] {
+        line(text, &format!("  {title:<46}{value:>10.0}"));
+    }
+    line(
+        text,
+        &format!(
+            "  the daemon then: {:.1} MiB resident, {:.1} MiB of maps",
+            row.memory_mib, row.maps_mib
+        ),
+    );
 }
 
 fn policy_tables(scale: &Scale, text: &mut String) {

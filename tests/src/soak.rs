@@ -128,6 +128,12 @@ impl Report {
             "{} verdicts and messages under load, slowest denial {:.1} ms, slowest answer {:.1} ms",
             tally.attempts, tally.slowest_denial_ms, tally.slowest_answer_ms
         ));
+        let [one, two, more] = tally.turning;
+        if one > 0 {
+            self.figures.push(format!(
+                "what policies differ on: {one} verdicts by one policy, {two} by the old or the new, {more} by more"
+            ));
+        }
     }
 
     /// `what: median A ms, p99 B ms, most C ms`.

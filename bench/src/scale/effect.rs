@@ -72,34 +72,7 @@ pub(super) fn measure(
     quick: bool,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Effects> {
-    let home = Home::new(lab, "effect", netns, binary)?;
-    let cgroups = units(lab, "effect", &home, WORKLOADS)?;
-    let applications = WORKLOADS / ALIKE;
-    for number in 0..POLICIES {
-        let text = policy(number, number % applications, applications, 2);
-        fs::write(home.policies().join(format!("p{number}.yaml")), text)?;
-    }
-    let product = Product::start(home)?;
-    let seat = |cgroup: &str| Seat {
-        prefix: Vec::new(),
-        cgroup: Some(cgroup.into()),
-    };
-    let (client_core, server_core) = lab.cores();
-    let (Some(server), Some(client)) = (cgroups.first(), cgroups.get(ALIKE as usize)) else {
-        anyhow::bail!("too few workloads");
-    };
-    let mut server = Process::start(&seat(server), "listen", netns, server_core, &[])?;
-    let port = server.line()?;
-    let port = port.strip_prefix("ready ").context("no port")?.to_owned();
-    let mut stage = Stage {
-        knocker: Process::start(&seat(client), "knock", netns, client_core, &["--port", &port])?,
-        product,
-        netns: netns.to_owned(),
-        port,
-        core: client_core,
-        allowed: false,
-    };
-    stage.knocker.expect_ready()?;
+    let mut stage = Stage::set(lab, netns, binary)?;
     let rounds = if quick { QUICK_ROUNDS } else { ROUNDS };
     let mut effects = Vec::new();
     for loaded in [false, true] {
@@ -179,6 +152,39 @@ struct Stage {
 // === impl Stage ===
 
 impl Stage {
+    /// A daemon, a server in one of its workloads, and a client in another.
+    fn set(lab: &Lab, netns: &Path, binary: &Path) -> anyhow::Result<Self> {
+        let home = Home::new(lab, "effect", netns, binary)?;
+        let cgroups = units(lab, "effect", &home, WORKLOADS)?;
+        let applications = WORKLOADS / ALIKE;
+        for number in 0..POLICIES {
+            let text = policy(number, number % applications, applications, 2);
+            fs::write(home.policies().join(format!("p{number}.yaml")), text)?;
+        }
+        let product = Product::start(home)?;
+        let seat = |cgroup: &str| Seat {
+            prefix: Vec::new(),
+            cgroup: Some(cgroup.into()),
+        };
+        let (client_core, server_core) = lab.cores();
+        let (Some(server), Some(client)) = (cgroups.first(), cgroups.get(ALIKE as usize)) else {
+            anyhow::bail!("too few workloads");
+        };
+        let mut server = Process::start(&seat(server), "listen", netns, server_core, &[])?;
+        let port = server.line()?;
+        let port = port.strip_prefix("ready ").context("no port")?.to_owned();
+        let mut stage = Stage {
+            knocker: Process::start(&seat(client), "knock", netns, client_core, &["--port", &port])?,
+            product,
+            netns: netns.to_owned(),
+            port,
+            core: client_core,
+            allowed: false,
+        };
+        stage.knocker.expect_ready()?;
+        Ok(stage)
+    }
+
     /// A file is put in place of another, by turns one that allows and one that denies.
     fn file(&mut self, round: u32) -> anyhow::Result<f64> {
         let allow = !self.allowed;

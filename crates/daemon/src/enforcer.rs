@@ -24,6 +24,8 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
+use scan::beside;
+
 pub(crate) use rows::Prepared;
 
 pub(crate) use datapath::{
@@ -377,17 +379,6 @@ impl Enforcer {
             _ => self.datapath.bind(cgroup, entry),
         }
     }
-}
-
-/// What `held` has under each key of `wanted`. Both are walked once: a search for each would compare paths, part by part,
-/// ten times as often.
-fn beside<'h, W, H>(wanted: &BTreeMap<PathBuf, W>, held: &'h BTreeMap<PathBuf, H>) -> Vec<Option<&'h H>> {
-    let mut held = held.iter().peekable();
-    let found = wanted.keys().map(|key| {
-        while held.next_if(|(one, _)| *one < key).is_some() {}
-        held.next_if(|(one, _)| *one == key).map(|(_, value)| value)
-    });
-    found.collect()
 }
 
 /// The id of a cgroup, as the kernel's programs see it.

@@ -19,6 +19,10 @@ const CYCLE: u32 = 4;
 const FILE: &str = "swapped.yaml";
 /// How many documents of it.
 const DOCUMENTS: usize = 8;
+/// Every kind of attempt; those that are new each time; those of a connected socket.
+const ALL: &[&str] = &["tcp", "udp", "sendto", "flow", "uflow"];
+const NEW: &[&str] = &["tcp", "udp", "sendto"];
+const OPEN: &[&str] = &["tcp", "udp"];
 const PORTS: [u16; 4] = [7600, 7601, 7602, 7603];
 /// How long each policy stays: longer than the clients rest, so that each tries under it.
 const STAY: Duration = Duration::from_millis(20);
@@ -65,15 +69,10 @@ pub(super) fn policies(rounds: u32) -> Result<Report> {
     report.note(rounds - 1, applied == rounds as usize, || {
         format!("{applied} swaps were applied of {rounds}")
     });
-    let tally = load.stop()?;
-    let [one, two, more] = tally.turning;
-    report.load(&tally);
+    report.load(&load.stop()?);
     report.figures.push(format!(
         "{:.1} swaps a second, {applied} applied one by one",
         f64::from(rounds) / seconds
-    ));
-    report.figures.push(format!(
-        "what policies differ on: {one} verdicts by one policy, {two} by the old or the new, {more} by more"
     ));
     let [heard, told] = &mut times;
     report.times("from rename to in force, the daemon told", told);
@@ -92,49 +91,36 @@ fn clients(lab: &Lab, load: &mut Load) -> Result<()> {
     let to = |address: &str, port: u16, kinds: &[&str], expect: &str| {
         streams(kinds, &format!("{address}:{port}"), expect)
     };
-    let (all, new, open) = (
-        &["tcp", "udp", "sendto", "flow", "uflow"][..],
-        &["tcp", "udp", "sendto"][..],
-        &["tcp", "udp"][..],
-    );
     let web = |api: &str| {
         [
-            to(api, 7600, all, "api"),
-            to(api, 7601, new, "api@1100"),
-            to(api, 7602, open, "-"),
+            to(api, 7600, ALL, "api"),
+            to(api, 7601, NEW, "api@1100"),
+            to(api, 7602, OPEN, "-"),
             to(&store, 7600, &["tcp", "udp", "flow"], "store"),
-            to(&store, 7601, open, "store@1001"),
-            to(&store, 7602, open, "-"),
+            to(&store, 7601, OPEN, "store@1001"),
+            to(&store, 7602, OPEN, "-"),
         ]
         .concat()
     };
     let batch = [
-        to("172.17.0.1", 7600, open, "api@0110"),
-        to(&store, 7601, open, "store"),
-        to(&store, 7603, open, "-"),
+        to("172.17.0.1", 7600, OPEN, "api@0110"),
+        to(&store, 7601, OPEN, "store"),
+        to(&store, 7603, OPEN, "-"),
     ];
     let cron = [
-        to(&store, 7602, open, "store@0110"),
-        to(&store, 7600, open, "-"),
-        to("127.0.0.1", 7603, new, "api@1010"),
-        to("127.0.0.1", 7600, new, "-"),
+        to(&store, 7602, OPEN, "store@0110"),
+        to(&store, 7600, OPEN, "-"),
+        to("127.0.0.1", 7603, NEW, "api@1010"),
+        to("127.0.0.1", 7600, NEW, "-"),
     ];
     let host = [
-        to("127.0.0.1", 7603, new, "api@1010"),
-        to("127.0.0.1", 7600, new, "-"),
-        to(&store, 7602, open, "store@0011"),
-        to(&store, 7600, open, "-"),
+        to("127.0.0.1", 7603, NEW, "api@1010"),
+        to("127.0.0.1", 7600, NEW, "-"),
+        to(&store, 7602, OPEN, "store@0011"),
+        to(&store, 7600, OPEN, "-"),
     ];
-    let web_labels = ["-l", "app=web"];
-    load.add(
-        lab,
-        &(
-            "web",
-            &[&["--net=host"], &web_labels[..]].concat(),
-            web("127.0.0.1"),
-        ),
-    )?;
-    load.add(lab, &("far", &web_labels, web("172.17.0.1")))?;
+    load.add(lab, &("web", &["--net=host", "-l", "app=web"], web("127.0.0.1")))?;
+    load.add(lab, &("far", &["-l", "app=web"], web("172.17.0.1")))?;
     load.add(lab, &("batch", &["-l", "app=batch"], batch.concat()))?;
     load.add(lab, &("cron", &["--net=host", "-l", "app=cron"], cron.concat()))?;
     load.add(lab, &("bare", &[], host.concat()))?;

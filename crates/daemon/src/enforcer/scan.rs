@@ -1,6 +1,6 @@
-//! What is done once a network namespace: sockets that are older than the programs, refusals.
+//! What is done once a network namespace: sockets that are older than the programs, refusals; and where its processes are.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -80,4 +80,18 @@ impl Enforcer {
         let error = self.datapath.refuse_in(&file).err()?;
         Some(format!("denials at process {pid} are silent: {}", chain(&error)))
     }
+}
+
+/// What `held` has under each key of `wanted`. Both are walked once: a search for each would compare paths, part by part,
+/// ten times as often.
+pub(super) fn beside<'h, W, H>(
+    wanted: &BTreeMap<PathBuf, W>,
+    held: &'h BTreeMap<PathBuf, H>,
+) -> Vec<Option<&'h H>> {
+    let mut held = held.iter().peekable();
+    let found = wanted.keys().map(|key| {
+        while held.next_if(|(one, _)| *one < key).is_some() {}
+        held.next_if(|(one, _)| *one == key).map(|(_, value)| value)
+    });
+    found.collect()
 }
