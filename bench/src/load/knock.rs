@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Connections that stay open, so that none is closed before its client has.
 const OPEN: usize = 64;
 /// Longest wait for one connect: what is allowed takes a tenth of a millisecond.
-const TRY: Duration = Duration::from_millis(5);
+const TRY: Duration = Duration::from_millis(200);
 /// Rest between two tries: short beside what is measured, long enough to be no load.
 const REST: Duration = Duration::from_micros(200);
 
