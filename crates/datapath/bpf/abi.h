@@ -259,6 +259,7 @@ struct settings {
 struct epochs {
 	__u32 policy; /* counts policy changes */
 	__u32 key;    /* which secret signs */
+	__u32 succession; /* 1: subjects that have a successor are judged as that one */
 };
 
 enum limits {

@@ -170,6 +170,8 @@ static __always_inline struct port_verdict lookup_verdict(struct question *q, co
 	return unpacked(unpacked(observed).action == ACT_DENY ? observed : v);
 }
 
+enum { BY_SUCCESSORS = 1U << 31 }; /* beside protocol and port in `wanted` */
+
 /* The subject's own answer. Returns 1 if the flow ends here. Global, so that it is verified once and not for each end. */
 __noinline int judge_end(const struct party *subject, const struct party *peer, __u32 direction, __u32 wanted,
 			 struct verdict *out)
@@ -182,6 +184,12 @@ __noinline int judge_end(const struct party *subject, const struct party *peer, 
 	if (!subject || !peer || !out)
 		return 1;
 	ask(&q, subject->subject, direction, protocol, port);
+	if (wanted & BY_SUCCESSORS) {
+		const __u32 *next = bpf_map_lookup_elem(&successors, &q.key.subject);
+
+		if (next)
+			q.key.subject = *next;
+	}
 	/* Now, or both would have to be kept: 6.1 has no stack left. */
 	out->direction = direction;
 	out->observed = (subject->flags & ENTRY_OBSERVE) != 0;
@@ -219,6 +227,9 @@ __noinline int judge(const struct party *from, const struct party *to, __u8 prot
 		out->observed = s->observe != 0;
 		return 0;
 	}
+	/* Asked once, after both ends were read: so both are judged by the old policy, or both by the new. */
+	if (is_succession())
+		wanted |= BY_SUCCESSORS;
 	ended = from->subject && judge_end(from, to, DIR_EGRESS, wanted, out);
 	if (!ended || out->observed) {
 		struct verdict second = *out;

@@ -21,6 +21,7 @@ mod rows;
 mod skel;
 mod sockets;
 pub mod stats;
+mod succession;
 mod switches;
 
 pub use cgroups::Entry;

@@ -104,6 +104,7 @@ impl Datapath {
             }
         }
         datapath.heartbeat()?;
+        datapath.finish_succession()?;
         datapath.ensure_key()?;
         datapath.forget_repeats()?;
         datapath.attach_root()?;

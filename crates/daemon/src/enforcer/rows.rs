@@ -55,6 +55,7 @@ impl Enforcer {
         new: Compiled,
         mut steps: Vec<Step>,
         kept: &BTreeSet<u32>,
+        succession: bool,
         trouble: &mut Vec<String>,
     ) {
         if !kept.is_empty() {
@@ -69,7 +70,12 @@ impl Enforcer {
                 step => matches!(step, Step::DropKept(_)),
             });
         }
-        if let Err(error) = self.datapath.apply(&steps) {
+        // Whoever is being judged by the old rows needs all of them.
+        let over = match steps.is_empty() && !succession {
+            true => Ok(()),
+            false => self.datapath.end_succession(),
+        };
+        if let Err(error) = over.and_then(|()| self.datapath.apply(&steps)) {
             trouble.push(format!("old rows could not be removed: {}", chain(&error)));
         }
         if kept.is_empty() {

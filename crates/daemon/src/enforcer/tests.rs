@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use cofferdam_policy::Peer;
 
-use super::{Binding, Enforcer, Entry, Global, Prepared, Settings, Target, cgroup_id, set_off};
+use super::{Binding, Enforcer, Entry, Global, Prepared, Settings, Target, cgroup_id, set_off, successions};
 
 /// A subtree and a folder of pins; both go with it.
 struct Ground(PathBuf, PathBuf);
@@ -75,6 +75,39 @@ fn held(enforcer: &Enforcer) -> BTreeMap<u64, u32> {
         .into_iter()
         .map(|(id, entry)| (id, entry.subject))
         .collect()
+}
+
+/// Only who stays the same is followed, by the same for all who have that subject, and by nobody who is followed himself.
+#[test]
+fn subjects_are_followed_where_that_is_clear() {
+    let numbers = |old: &[u32], new: &[u32], other: &[usize], kept: &[u32]| {
+        let path = |index: usize| PathBuf::from(format!("/{index}"));
+        let subject = |subject: u32| Entry { subject, ..entry(7) };
+        let mut target = target(&[]);
+        target.kept = kept.iter().copied().collect();
+        for (index, new) in new.iter().enumerate() {
+            let binding = Binding {
+                entry: subject(*new),
+                pid: None,
+                born_bound: true,
+            };
+            target.bound.insert(path(index), binding);
+        }
+        for index in other {
+            target.bound.get_mut(&path(*index)).unwrap().entry.workload = 8;
+        }
+        let bound = old.iter().enumerate();
+        let bound = bound.map(|(index, old)| (path(index), (1, subject(*old))));
+        successions(&bound.collect(), &target)
+    };
+    assert_eq!(numbers(&[1, 1, 2], &[3, 3, 2], &[], &[]), [(1, 3)]);
+    assert_eq!(numbers(&[1, 2], &[3, 4], &[], &[]), [(1, 3), (2, 4)]);
+    assert_eq!(numbers(&[1, 1], &[3, 4], &[], &[]), [], "two for one");
+    assert_eq!(numbers(&[1, 1], &[3, 1], &[], &[]), [], "one stays");
+    assert_eq!(numbers(&[1, 2], &[2, 3], &[], &[]), [], "a chain");
+    assert_eq!(numbers(&[1, 1], &[3, 3], &[1], &[]), [], "somebody else");
+    assert_eq!(numbers(&[1, 0], &[0, 3], &[], &[]), [], "strangers");
+    assert_eq!(numbers(&[1], &[3], &[], &[1]), [], "kept for who is unknown");
 }
 
 #[test]
