@@ -23,7 +23,7 @@ const DOCUMENTS: usize = 8;
 const ALL: &[&str] = &["tcp", "udp", "sendto", "flow", "uflow"];
 const NEW: &[&str] = &["tcp", "udp", "sendto"];
 const OPEN: &[&str] = &["tcp", "udp"];
-const PORTS: [u16; 4] = [7600, 7601, 7602, 7603];
+const PORTS: [u16; 5] = [7600, 7601, 7602, 7603, 7604];
 /// How long each policy stays: longer than the clients rest, so that each tries under it.
 const STAY: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -83,8 +83,7 @@ pub(super) fn policies(rounds: u32) -> Result<Report> {
     Ok(report)
 }
 
-/// Who tries what. Of each stream the policies differ at one end only: the ends of a connection change one after the
-/// other, and between two policies that forbid it at different ends it may pass.
+/// Who tries what. Port 7604 is forbidden where it comes in or where it leaves, by turns: in no instant by neither.
 fn clients(lab: &Lab, load: &mut Load) -> Result<()> {
     let template = "{{.NetworkSettings.IPAddress}}";
     let store = lab.engine.docker(&["inspect", "-f", template, "store"])?;
@@ -96,9 +95,11 @@ fn clients(lab: &Lab, load: &mut Load) -> Result<()> {
             to(api, 7600, ALL, "api"),
             to(api, 7601, NEW, "api@1100"),
             to(api, 7602, OPEN, "-"),
+            to(api, 7604, NEW, "-"),
             to(&store, 7600, &["tcp", "udp", "flow"], "store"),
             to(&store, 7601, OPEN, "store@1001"),
             to(&store, 7602, OPEN, "-"),
+            to(&store, 7604, NEW, "-"),
         ]
         .concat()
     };
