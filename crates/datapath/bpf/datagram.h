@@ -136,7 +136,7 @@ static __noinline int datagram_egress(struct __sk_buff *skb, const struct packet
 	if (m && egress_known(m, f))
 		return PASS;
 	judge(&f->from, &f->to, p->protocol, t->port, &v);
-	if (!refused(&v))
+	if (!refused(&v) && !is_late_answer(m))
 		remember(&key, MEMORY_SENT, t->published ? 0 : provable(&f->to));
 	return carry_out_datagram(f, &v, record_allowed);
 }

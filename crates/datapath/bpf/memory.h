@@ -53,6 +53,15 @@ static __always_inline __u32 provable(const struct party *p)
 	return p->class == CLASS_WORKLOAD && (p->flags & ENTRY_HOOKED) ? p->peer : 0;
 }
 
+/*
+ * What goes to somebody who asked, under an older policy, and may ask no more: it may leave, but it is no question. Else
+ * whoever has that address and port next could come in as its answer.
+ */
+static __always_inline int is_late_answer(const struct memory *m)
+{
+	return m && m->kind == MEMORY_RECEIVED;
+}
+
 /* Not inlined: the stack of a program and its callees is 512 bytes. */
 static __noinline int remember(const struct memory_key *key, __u32 kind, __u32 peer)
 {

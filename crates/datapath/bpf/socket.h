@@ -219,6 +219,8 @@ static __always_inline int judge_reach(struct bpf_sock_addr *ctx, const struct c
 		return PROCEED;
 	if (settle(&f, &v, listener, c->from_protected) == REFUSE)
 		return REFUSE;
+	if (is_late_answer(m))
+		return PROCEED;
 	if (c->from_protected && is_datagram(t.protocol)) {
 		remember(&key, MEMORY_SENT, t.published ? 0 : provable(&f.to));
 		remember_asked(f.from.workload, t.port, t.protocol);

@@ -13,7 +13,7 @@ use cofferdam_policy::{Direction, Peer, PeerClass, PortValue, RowKey, RowValue, 
 
 mod support;
 
-use support::{Stage, ask_in, entry, identity, peer};
+use support::{Stage, ask_in, entry, identity, peer, sockets_in};
 
 #[test]
 fn peer_process() {
@@ -65,5 +65,30 @@ fn root_an_answer_outlives_a_change_of_policy() {
             asking.join().unwrap()
         });
         assert!(outcome.ok, "{words}: {outcome:?} {:#?}", stage.flows());
+    }
+}
+
+/// G-SWAP: an answer that comes late, to somebody who has gone, is no question: whoever gets that port next is a stranger.
+#[test]
+fn root_a_late_answer_asks_nobody() {
+    let mut stage = Stage::new();
+    let server_dir = stage.workload("server", 1, &[identity(2)]);
+    let friend_dir = stage.workload("friend", 2, &[]);
+    let stranger = stage.folder("stranger");
+    for ip in ["127.0.0.1", "::1"] {
+        let server = stage.serve(&server_dir, "udp-late-serve", ip);
+        let words = format!("hold-udp {ip}");
+        let friend = sockets_in(Path::new("/proc/self/ns/net"), &friend_dir, &words).remove(0);
+        let port = friend.local_addr().unwrap().as_socket().unwrap();
+        friend.send_to(b"question", &server.address.into()).unwrap();
+        drop(friend);
+        // The policy changes before the answer.
+        stage.datapath().bind(&friend_dir, &entry(2)).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        let outcome = stage.ask(&stranger, &format!("udp-from {port} {}", server.address));
+        assert!(outcome.denied(), "{ip}: {outcome:?} {:#?}", stage.flows());
+        // Its next question is one of its own, and answered again.
+        let outcome = stage.ask(&friend_dir, &format!("udp-from {port} {}", server.address));
+        assert!(outcome.ok, "{ip}: {outcome:?} {:#?}", stage.flows());
     }
 }
