@@ -21,6 +21,7 @@ mod ends;
 mod facts;
 mod rows;
 mod scan;
+mod succession;
 #[cfg(test)]
 mod tests;
 
@@ -243,23 +244,6 @@ impl Enforcer {
         trouble
     }
 
-    /// Gives the new policy to all whose policy changes, in one instant: one by one, a flow between two of them could be judged
-    /// by half of either.
-    fn succeed(&mut self, target: &Target, trouble: &mut Vec<String>) -> bool {
-        let changes = successions(&self.bound, target);
-        if changes.is_empty() {
-            return false;
-        }
-        let done = self.datapath.succeed(&changes);
-        if let Err(error) = &done {
-            trouble.push(format!(
-                "the new policy comes into force for one workload after the other: {}",
-                chain(error)
-            ));
-        }
-        done.is_ok()
-    }
-
     /// Compares what the kernel holds with what it was told, once after each change, and mends a difference.
     pub(crate) fn verify(&mut self) -> Result<Verified, datapath::Error> {
         if !std::mem::take(&mut self.unverified) {
@@ -397,30 +381,6 @@ impl Enforcer {
             _ => self.datapath.bind(cgroup, entry),
         }
     }
-}
-
-/// Which subject takes the place of which, where that is the same for all who have it, and they stay who they are.
-fn successions(bound: &BTreeMap<PathBuf, (u64, Entry)>, target: &Target) -> Vec<(u32, u32)> {
-    let mut next: BTreeMap<u32, Option<u32>> = target.kept.iter().map(|kept| (*kept, None)).collect();
-    for (binding, known) in target.bound.values().zip(beside(&target.bound, bound)) {
-        let Some((_, known)) = known else { continue };
-        let same = Entry {
-            subject: known.subject,
-            ..binding.entry
-        };
-        let new = Some(binding.entry.subject).filter(|new| *new != 0 && same == *known);
-        next.entry(known.subject)
-            .and_modify(|one| *one = one.filter(|_| *one == new))
-            .or_insert(new);
-    }
-    let changes = next
-        .iter()
-        .filter_map(|(old, new)| Some((*old, new.filter(|new| new != old)?)));
-    let given = target.bound.values().map(|binding| binding.entry.subject);
-    let given: BTreeSet<u32> = given.collect();
-    changes
-        .filter(|(old, new)| *old != 0 && !given.contains(old) && !next.contains_key(new))
-        .collect()
 }
 
 /// The id of a cgroup, as the kernel's programs see it.

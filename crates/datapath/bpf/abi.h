@@ -257,8 +257,8 @@ struct settings {
 
 /* Counters that the daemon moves; apart from the settings, so that counting never undoes an `off` from elsewhere. */
 struct epochs {
-	__u32 policy; /* counts policy changes */
-	__u32 key;    /* which secret signs */
+	__u32 policy;     /* counts policy changes */
+	__u32 key;        /* which secret signs */
 	__u32 succession; /* 1: subjects that have a successor are judged as that one */
 };
 

@@ -3,7 +3,7 @@
 #ifndef COFFERDAM_JUDGE_H
 #define COFFERDAM_JUDGE_H
 
-#include "maps.h"
+#include "succession.h"
 
 /* One end of an attempt. */
 struct party {
@@ -170,8 +170,6 @@ static __always_inline struct port_verdict lookup_verdict(struct question *q, co
 	return unpacked(unpacked(observed).action == ACT_DENY ? observed : v);
 }
 
-enum { BY_SUCCESSORS = 1U << 31 }; /* beside protocol and port in `wanted` */
-
 /* The subject's own answer. Returns 1 if the flow ends here. Global, so that it is verified once and not for each end. */
 __noinline int judge_end(const struct party *subject, const struct party *peer, __u32 direction, __u32 wanted,
 			 struct verdict *out)
@@ -184,12 +182,8 @@ __noinline int judge_end(const struct party *subject, const struct party *peer, 
 	if (!subject || !peer || !out)
 		return 1;
 	ask(&q, subject->subject, direction, protocol, port);
-	if (wanted & BY_SUCCESSORS) {
-		const __u32 *next = bpf_map_lookup_elem(&successors, &q.key.subject);
-
-		if (next)
-			q.key.subject = *next;
-	}
+	if (wanted & BY_SUCCESSORS)
+		succeed(&q.key.subject);
 	/* Now, or both would have to be kept: 6.1 has no stack left. */
 	out->direction = direction;
 	out->observed = (subject->flags & ENTRY_OBSERVE) != 0;

@@ -80,16 +80,6 @@ struct {
 	__type(value, struct prefix_value);
 } prefixes SEC(".maps");
 
-/* Subject → the one that takes its place. Written by the daemon before all of them do so in one instant (epochs.succession),
- * emptied when every entry has been rewritten. Full: subjects change one by one, and the daemon says so. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 16384);
-	__type(key, __u32);
-	__type(value, __u32);
-} successors SEC(".maps");
-
 /* Rules whose denials end no open flow: those of policies with `keep`. Written by the daemon (plan) before the rows that name
  * them, read where flows are ended. Full: the plan is refused before it is applied. */
 struct {
@@ -278,14 +268,6 @@ static __always_inline __u32 policy_epoch(void)
 	const struct epochs *e = bpf_map_lookup_elem(&epochs, &zero);
 
 	return e ? e->policy : 0;
-}
-
-static __always_inline int is_succession(void)
-{
-	__u32 zero = 0;
-	const struct epochs *e = bpf_map_lookup_elem(&epochs, &zero);
-
-	return e && e->succession;
 }
 
 static __always_inline __u32 key_epoch(void)

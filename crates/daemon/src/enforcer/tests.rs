@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use cofferdam_policy::Peer;
 
-use super::{Binding, Enforcer, Entry, Global, Prepared, Settings, Target, cgroup_id, set_off, successions};
+use super::succession::successions;
+use super::{Binding, Enforcer, Entry, Global, Prepared, Settings, Target, cgroup_id, set_off};
 
 /// A subtree and a folder of pins; both go with it.
 struct Ground(PathBuf, PathBuf);
