@@ -40,8 +40,6 @@ pub(crate) struct Inputs<'a> {
     pub(crate) choices: &'a Choices,
     /// Facts of the host.
     pub(crate) host: &'a HostFacts,
-    /// The policies in force.
-    pub(crate) documents: &'a [Document],
 }
 
 /// A `[[unit]]` and where its cgroup is.
@@ -133,8 +131,8 @@ pub(crate) struct Resolved {
     pub(crate) published: Vec<Published>,
 }
 
-/// Decides everything. The numbers of what is no more stay until [`Resolved::forget_others`]: it may come to nothing.
-pub(crate) fn resolve(inputs: &Inputs<'_>, numbers: &mut Numbers) -> Resolved {
+/// Decides everything under these policies. The numbers of what is no more stay until [`Resolved::forget_others`]: it may come to nothing.
+pub(crate) fn resolve(inputs: &Inputs<'_>, documents: Vec<Document>, numbers: &mut Numbers) -> Resolved {
     let profile = inputs.config.default;
     let candidates: Vec<Candidate> = inputs
         .containers
@@ -152,8 +150,8 @@ pub(crate) fn resolve(inputs: &Inputs<'_>, numbers: &mut Numbers) -> Resolved {
         .iter()
         .map(|one| (one.namespace.as_str(), &one.labels))
         .collect();
-    let selected = selecting(inputs.documents, &BTreeMap::new(), &seen);
-    let fingerprints = Fingerprints::new(inputs.documents);
+    let selected = selecting(&documents, &BTreeMap::new(), &seen);
+    let fingerprints = Fingerprints::new(&documents);
     let mut placements: Vec<Placement> = candidates
         .into_iter()
         .zip(selected)
@@ -166,7 +164,7 @@ pub(crate) fn resolve(inputs: &Inputs<'_>, numbers: &mut Numbers) -> Resolved {
         .collect();
     placements.sort_by(|a, b| (&a.name, &a.key).cmp(&(&b.name, &b.key)));
     Resolved {
-        world: world(profile, &placements, inputs),
+        world: world(profile, &placements, inputs, documents),
         addresses: host::addresses(inputs),
         owners: host::owners(inputs, &placements),
         published: host::published(inputs),
@@ -312,7 +310,12 @@ impl Candidate {
     }
 }
 
-fn world(profile: DefaultProfile, placements: &[Placement], inputs: &Inputs<'_>) -> World {
+fn world(
+    profile: DefaultProfile,
+    placements: &[Placement],
+    inputs: &Inputs<'_>,
+    documents: Vec<Document>,
+) -> World {
     let mut identities = BTreeMap::new();
     let mut subjects = BTreeMap::new();
     for placement in placements {
@@ -335,7 +338,7 @@ fn world(profile: DefaultProfile, placements: &[Placement], inputs: &Inputs<'_>)
         identities: identities.into_values().collect(),
         subjects: subjects.into_values().collect(),
         prefixes: host::prefixes(inputs.host),
-        documents: inputs.documents.to_vec(),
+        documents,
         ..World::default()
     }
 }
