@@ -3,7 +3,7 @@
 //! Decides who is protected, in which mode, with which openings. Gives numbers from the state's books and does
 //! nothing else: no file, no clock, no kernel. `engine` carries it out.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hasher;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -13,6 +13,7 @@ use cofferdam_policy::{
     labels, openings, selecting,
 };
 use cofferdam_workload::{Container, ContainerId};
+use fnv::FnvHashMap;
 use ipnet::IpNet;
 
 use crate::config::{Config, Protect};
@@ -214,22 +215,19 @@ pub(crate) struct Candidate {
 }
 
 /// One number for what each document says.
-struct Fingerprints<'d>(HashMap<(&'d Option<String>, &'d str), u64>);
+struct Fingerprints(FnvHashMap<*const Document, u64>);
 
 // === impl Fingerprints ===
 
-impl<'d> Fingerprints<'d> {
-    fn new(documents: &'d [Document]) -> Self {
-        let one = |document: &'d Document| {
-            let key = (&document.namespace, document.name.as_str());
-            (key, document.fingerprint())
-        };
+impl Fingerprints {
+    fn new(documents: &[Document]) -> Self {
+        let one = |document: &Document| (std::ptr::from_ref(document), document.fingerprint());
         Self(documents.iter().map(one).collect())
     }
 
     /// One number for what these say in this order; 0 for none.
-    fn of(&self, documents: &[&'d Document]) -> u64 {
-        let one = |document: &&'d Document| self.0.get(&(&document.namespace, document.name.as_str()));
+    fn of(&self, documents: &[&Document]) -> u64 {
+        let one = |document: &&Document| self.0.get(&std::ptr::from_ref(*document));
         if documents.is_empty() {
             return 0;
         }

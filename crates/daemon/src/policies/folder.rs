@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::fs::{self, DirEntry, Metadata};
+use std::fs::{self, DirEntry};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -43,6 +43,8 @@ pub(crate) struct Folder {
     heard: BTreeSet<String>,
     /// Files that were removed since the last look.
     removed: BTreeSet<String>,
+    /// Files that have other names, too, or may have.
+    linked: BTreeSet<String>,
     /// Everything has to be read anew.
     all: bool,
 }
@@ -63,6 +65,7 @@ impl Folder {
             watched: None,
             heard: BTreeSet::new(),
             removed: BTreeSet::new(),
+            linked: BTreeSet::new(),
             all: true,
         };
         folder.aim();
@@ -119,6 +122,8 @@ impl Folder {
                     self.removed.insert(name);
                 } else if event.mask.intersects(written) {
                     self.heard.insert(name);
+                } else {
+                    self.linked.insert(name);
                 }
             }
         }
@@ -152,10 +157,20 @@ impl Folder {
         let gone = known.filter(|name| !present.contains_key(*name));
         let mut found: BTreeMap<String, Look> = gone.map(|name| (name.clone(), Look::Gone)).collect();
         let (all, heard) = (std::mem::take(&mut self.all), std::mem::take(&mut self.heard));
+        self.linked.retain(|name| present.contains_key(name));
         for (name, entry) in present {
+            let written = all || heard.contains(&name);
+            let symbolic = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+            // With a thousand files a look at each would take milliseconds.
+            let linked = (written || self.linked.contains(&name))
+                && entry.metadata().is_ok_and(|found| found.nlink() > 1);
+            if linked {
+                self.linked.insert(name.clone());
+            } else {
+                self.linked.remove(&name);
+            }
             // A link's text may change without a word here, and is never half written.
-            let is_link = |found: Metadata| found.is_symlink() || found.nlink() > 1;
-            if all || heard.contains(&name) || entry.metadata().is_ok_and(is_link) {
+            if written || symbolic || linked {
                 let path = self.path.join(&name);
                 found.insert(name, read(&path));
             }

@@ -254,7 +254,9 @@ fn lists<'w>(index: &Index<'w>, sets: &Sets<'_, 'w>) -> Result<Lists<'w>, Compil
 /// The texts of rules that stand in no document.
 fn made_texts(lists: &Lists<'_>) -> BTreeSet<RuleText> {
     let mut seen = FnvHashSet::default();
-    let kinds = lists.iter().filter(|(_, clauses)| seen.insert(Rc::as_ptr(clauses)));
+    let kinds = lists
+        .iter()
+        .filter(|(_, clauses)| seen.insert(Rc::as_ptr(clauses)));
     let clauses = kinds.flat_map(|(_, clauses)| clauses.iter()).flatten();
     clauses
         .filter_map(|clause| match &clause.rule {
