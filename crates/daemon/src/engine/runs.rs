@@ -8,6 +8,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use cofferdam_api::{Code, Problem, RunRequest, RunResponse, VERSION};
 use cofferdam_workload::host;
@@ -64,9 +65,13 @@ impl Engine {
         self.state.runs.insert(key.clone(), run);
         // Meanwhile: the kernel waits for every processor before it moves a process, often longer than all else takes.
         let (folder, process) = (cgroup.clone(), caller.clone());
-        let moving = std::thread::spawn(move || move_caller(&folder, &process));
+        let mover = thread::Builder::new().name("mover".to_owned());
+        let moving = mover.spawn(move || move_caller(&folder, &process));
         self.reconcile();
-        let moved = moving.join().unwrap_or_else(|_| Err(gone()));
+        let moved = match moving {
+            Ok(moving) => moving.join().unwrap_or_else(|_| Err(gone())),
+            Err(_) => move_caller(&cgroup, caller),
+        };
         let bound = self.check_bound(&cgroup, protected);
         if let Err(problem) = bound.and(moved) {
             self.undo_run(&key, &cgroup);
