@@ -1,13 +1,15 @@
 //! When a verdict changes: a client that tries without end, and what it knocks at.
 
 use std::collections::VecDeque;
-use std::io::{BufRead, ErrorKind, Read};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::io::{BufRead, Read};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
+use std::os::fd::OwnedFd;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, getpeername, socket_with, sockopt};
 
 use super::clock;
 
@@ -15,10 +17,11 @@ use super::clock;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Connections that stay open, so that none is closed before its client has.
 const OPEN: usize = 64;
-/// Longest wait for one connect: what is allowed takes a tenth of a millisecond.
-const TRY: Duration = Duration::from_millis(200);
-/// Rest between two tries: short beside what is measured, long enough to be no load.
+/// From one try to the next, whatever became of it: short beside what is measured, long enough to be no load.
 const REST: Duration = Duration::from_micros(200);
+/// Tries that may be under way at once. One that was allowed by the old policy and whose first segment was denied by the new
+/// one hears nothing until that is sent again; it says nothing about either and nobody waits for it.
+const UNDER_WAY: usize = 64;
 
 /// Accepts, and closes after the client has: see `server`, whose greeter does the same.
 pub(crate) fn listen() -> anyhow::Result<()> {
@@ -38,7 +41,7 @@ pub(crate) fn listen() -> anyhow::Result<()> {
 
 /// Answers each line with nanoseconds of the machine's clock.
 pub(crate) fn knock(port: u16, once: bool) -> anyhow::Result<()> {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
     if once {
         println!("{}", until(address, true)?);
         return Ok(());
@@ -61,25 +64,64 @@ pub(crate) fn spin() -> anyhow::Result<()> {
 }
 
 /// The moment of the first such verdict.
-fn until(address: SocketAddr, allowed: bool) -> anyhow::Result<u64> {
+fn until(address: SocketAddrV4, allowed: bool) -> anyhow::Result<u64> {
     let start = clock::now();
+    let mut under_way = VecDeque::with_capacity(UNDER_WAY);
     loop {
-        let seen = match TcpStream::connect_timeout(&address, TRY) {
-            Ok(_) => Some(true),
-            Err(error) if Errno::from_io_error(&error) == Some(Errno::PERM) => Some(false),
-            // Allowed by the old policy and its first segment denied by the new one: no verdict of either.
-            Err(error) if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::ConnectionRefused) => None,
-            Err(error) => return Err(error).context("neither allowed nor denied"),
-        };
+        let (socket, denied) = knock_once(address)?;
+        under_way.truncate(UNDER_WAY - 1);
+        if !denied {
+            under_way.push_front(socket);
+        }
+        // On this host a handshake is over before `connect` returns, but it does not say so.
+        let answered = take_answered(&mut under_way)?;
         let now = clock::now();
-        if seen == Some(allowed) {
+        let seen = if allowed { answered } else { denied };
+        if seen {
             return Ok(now);
         }
         if u128::from(now - start) > PATIENCE.as_nanos() {
-            bail!("the verdict does not change");
+            bail!(
+                "the verdict does not change: allowed is to be {allowed}, the last try was denied: {denied}, without an answer: {}",
+                under_way.len()
+            );
         }
         thread::sleep(REST);
     }
+}
+
+/// A connect, and whether it was denied at once.
+fn knock_once(address: SocketAddrV4) -> anyhow::Result<(OwnedFd, bool)> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
+    match connect(&socket, &address) {
+        Err(Errno::PERM) => Ok((socket, true)),
+        Ok(()) | Err(Errno::INPROGRESS | Errno::CONNREFUSED) => Ok((socket, false)),
+        Err(error) => Err(error).context("neither allowed nor denied"),
+    }
+}
+
+/// Lets go of those that have an answer; `true`: one of them is a connection.
+fn take_answered(under_way: &mut VecDeque<OwnedFd>) -> anyhow::Result<bool> {
+    let mut connected = false;
+    let mut failed = Ok(());
+    under_way.retain(
+        |socket| match (getpeername(socket), sockopt::socket_error(socket)) {
+            (Ok(_), _) => {
+                connected = true;
+                false
+            }
+            (Err(_), Ok(Ok(()))) => true,
+            // Denied where only packets tell, after all: an answer, but to nobody who waits.
+            (Err(_), Ok(Err(_))) => false,
+            (Err(_), Err(error)) => {
+                failed = Err(error);
+                false
+            }
+        },
+    );
+    failed.context("cannot ask how a try went")?;
+    Ok(connected)
 }
 
 /// The parent's end of the pipe is the life line.

@@ -49,6 +49,9 @@ use wait::{Watches, heard, listen, until};
 /// How often the daemon shows the data plane that it lives; the kernel gives it up after five seconds.
 const BEAT: Duration = Duration::from_secs(1);
 
+/// How long everybody else is heard between two chores of a beat.
+const BREATH: Duration = Duration::from_millis(5);
+
 /// How often the ring is read unasked: allowed flows wake nobody, because a waking costs more than a connection.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -104,6 +107,9 @@ pub(crate) struct Engine {
     cookies: HashMap<ContainerId, (u32, u64)>,
     started: Instant,
     beaten: Instant,
+    /// The next of the chores of a beat, and when its time is; `None`: all are done.
+    chore: usize,
+    chore_due: Option<Instant>,
     /// The state differs from its file.
     dirty: bool,
     saver: Saver,
@@ -192,6 +198,8 @@ impl Engine {
             cookies: HashMap::new(),
             started: ground.started,
             beaten: Instant::now(),
+            chore: 0,
+            chore_due: None,
             dirty: true,
             saver,
             waiting: VecDeque::new(),
@@ -232,6 +240,7 @@ impl Engine {
                 () = heard(units.as_ref()) => self.hear_units(),
                 () = heard(folder.as_ref()) => self.hear_policies(),
                 () = until(self.look_due) => { self.look_at_policies(); }
+                () = until(self.chore_due) => self.do_chore(),
                 Some(change) = inbox.docker.recv() => self.absorb_all(change, &mut inbox.docker),
                 Some(command) = inbox.commands.recv() => {
                     if let Some(ending) = self.answer(command) {
@@ -278,7 +287,7 @@ impl Engine {
         }
     }
 
-    /// One beat: a sign of life, what is due, and a look at what was applied.
+    /// One beat: a sign of life, and then what is due and a look at what was applied.
     fn tick(&mut self) {
         match self.enforcer.kernel().heartbeat() {
             Ok(()) => self.beaten = Instant::now(),
@@ -287,6 +296,32 @@ impl Engine {
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
         self.hear_switch();
         self.record_events();
+        self.chore_due.get_or_insert_with(Instant::now);
+    }
+
+    /// The next part of what a beat brings with it. One at a time: with thousands of workloads each takes milliseconds, and
+    /// a change does not wait for all of them.
+    fn do_chore(&mut self) {
+        const CHORES: [fn(&mut Engine); 6] = [
+            Engine::look_around,
+            Engine::verify,
+            Engine::look_for_processes,
+            Engine::refresh_names,
+            Engine::turn_key,
+            Engine::keep_and_tell,
+        ];
+        if let Some(chore) = CHORES.get(self.chore) {
+            chore(self);
+        }
+        self.chore += 1;
+        self.chore_due = Some(Instant::now() + BREATH);
+        if self.chore >= CHORES.len() {
+            (self.chore, self.chore_due) = (0, None);
+        }
+    }
+
+    /// What ended, moved or ran out without a word.
+    fn look_around(&mut self) {
         let swept = self.sweep_runs() | self.strays.sweep(&self.cgroup_root.join(runs::FOLDER));
         let rolled = self.roll_back_if_due();
         let moved = self.find_units();
@@ -294,14 +329,17 @@ impl Engine {
         if swept || rolled || moved || ended {
             self.reconcile();
         }
-        self.verify();
+    }
+
+    fn look_for_processes(&mut self) {
         for line in self.enforcer.look_for_processes() {
             self.complain(line);
         }
         self.hear_ends();
-        self.refresh_names();
-        self.turn_key();
         self.name_strangers();
+    }
+
+    fn keep_and_tell(&mut self) {
         if self.dirty && !self.saver.is_busy() {
             self.save();
         }

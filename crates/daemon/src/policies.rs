@@ -21,7 +21,7 @@ mod tests;
 pub(crate) struct Policies {
     /// Where they lie.
     folder: PathBuf,
-    files: BTreeMap<String, File>,
+    files: Arc<BTreeMap<String, File>>,
     /// Why the folder could not be looked at the last time.
     unread: Option<String>,
 }
@@ -49,7 +49,7 @@ pub(crate) struct Good {
 /// The books as they would be. Files can be taken out of it again one by one.
 pub(crate) struct Proposal {
     folder: PathBuf,
-    old: BTreeMap<String, File>,
+    old: Arc<BTreeMap<String, File>>,
     new: BTreeMap<String, File>,
     /// Those that say something else than what is in force.
     changed: BTreeSet<String>,
@@ -90,7 +90,7 @@ impl Policies {
         }
         Self {
             folder: folder.to_owned(),
-            files,
+            files: Arc::new(files),
             unread: None,
         }
     }
@@ -127,8 +127,8 @@ impl Policies {
     pub(crate) fn propose(&self, looks: BTreeMap<String, Look>) -> Proposal {
         let mut proposal = Proposal {
             folder: self.folder.clone(),
-            old: self.files.clone(),
-            new: self.files.clone(),
+            old: Arc::clone(&self.files),
+            new: BTreeMap::clone(&self.files),
             changed: BTreeSet::new(),
         };
         for (name, look) in looks {
@@ -141,7 +141,7 @@ impl Policies {
 
     /// Makes a proposal the books.
     pub(crate) fn take(&mut self, proposal: Proposal) {
-        self.files = proposal.new;
+        self.files = Arc::new(proposal.new);
         self.unread = None;
     }
 }

@@ -3,7 +3,7 @@
 //! Decides who is protected, in which mode, with which openings. Gives numbers from the state's books and does
 //! nothing else: no file, no clock, no kernel. `engine` carries it out.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hasher;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -13,6 +13,7 @@ use cofferdam_policy::{
     labels, openings, selecting,
 };
 use cofferdam_workload::{Container, ContainerId};
+use fnv::FnvHashMap;
 use ipnet::IpNet;
 
 use crate::config::{Config, Protect};
@@ -40,8 +41,6 @@ pub(crate) struct Inputs<'a> {
     pub(crate) choices: &'a Choices,
     /// Facts of the host.
     pub(crate) host: &'a HostFacts,
-    /// The policies in force.
-    pub(crate) documents: &'a [Document],
 }
 
 /// A `[[unit]]` and where its cgroup is.
@@ -133,8 +132,8 @@ pub(crate) struct Resolved {
     pub(crate) published: Vec<Published>,
 }
 
-/// Decides everything. The numbers of what is no more stay until [`Resolved::forget_others`]: it may come to nothing.
-pub(crate) fn resolve(inputs: &Inputs<'_>, numbers: &mut Numbers) -> Resolved {
+/// Decides everything under these policies. The numbers of what is no more stay until [`Resolved::forget_others`]: it may come to nothing.
+pub(crate) fn resolve(inputs: &Inputs<'_>, documents: Vec<Document>, numbers: &mut Numbers) -> Resolved {
     let profile = inputs.config.default;
     let candidates: Vec<Candidate> = inputs
         .containers
@@ -152,8 +151,8 @@ pub(crate) fn resolve(inputs: &Inputs<'_>, numbers: &mut Numbers) -> Resolved {
         .iter()
         .map(|one| (one.namespace.as_str(), &one.labels))
         .collect();
-    let selected = selecting(inputs.documents, &BTreeMap::new(), &seen);
-    let fingerprints = Fingerprints::new(inputs.documents);
+    let selected = selecting(&documents, &BTreeMap::new(), &seen);
+    let fingerprints = Fingerprints::new(&documents);
     let mut placements: Vec<Placement> = candidates
         .into_iter()
         .zip(selected)
@@ -166,7 +165,7 @@ pub(crate) fn resolve(inputs: &Inputs<'_>, numbers: &mut Numbers) -> Resolved {
         .collect();
     placements.sort_by(|a, b| (&a.name, &a.key).cmp(&(&b.name, &b.key)));
     Resolved {
-        world: world(profile, &placements, inputs),
+        world: world(profile, &placements, inputs, documents),
         addresses: host::addresses(inputs),
         owners: host::owners(inputs, &placements),
         published: host::published(inputs),
@@ -216,22 +215,19 @@ pub(crate) struct Candidate {
 }
 
 /// One number for what each document says.
-struct Fingerprints<'d>(HashMap<(&'d Option<String>, &'d str), u64>);
+struct Fingerprints(FnvHashMap<*const Document, u64>);
 
 // === impl Fingerprints ===
 
-impl<'d> Fingerprints<'d> {
-    fn new(documents: &'d [Document]) -> Self {
-        let one = |document: &'d Document| {
-            let key = (&document.namespace, document.name.as_str());
-            (key, document.fingerprint())
-        };
+impl Fingerprints {
+    fn new(documents: &[Document]) -> Self {
+        let one = |document: &Document| (std::ptr::from_ref(document), document.fingerprint());
         Self(documents.iter().map(one).collect())
     }
 
     /// One number for what these say in this order; 0 for none.
-    fn of(&self, documents: &[&'d Document]) -> u64 {
-        let one = |document: &&'d Document| self.0.get(&(&document.namespace, document.name.as_str()));
+    fn of(&self, documents: &[&Document]) -> u64 {
+        let one = |document: &&Document| self.0.get(&std::ptr::from_ref(*document));
         if documents.is_empty() {
             return 0;
         }
@@ -312,7 +308,12 @@ impl Candidate {
     }
 }
 
-fn world(profile: DefaultProfile, placements: &[Placement], inputs: &Inputs<'_>) -> World {
+fn world(
+    profile: DefaultProfile,
+    placements: &[Placement],
+    inputs: &Inputs<'_>,
+    documents: Vec<Document>,
+) -> World {
     let mut identities = BTreeMap::new();
     let mut subjects = BTreeMap::new();
     for placement in placements {
@@ -335,7 +336,7 @@ fn world(profile: DefaultProfile, placements: &[Placement], inputs: &Inputs<'_>)
         identities: identities.into_values().collect(),
         subjects: subjects.into_values().collect(),
         prefixes: host::prefixes(inputs.host),
-        documents: inputs.documents.to_vec(),
+        documents,
         ..World::default()
     }
 }

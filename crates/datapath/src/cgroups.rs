@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use cofferdam_policy::Peer;
-use libbpf_rs::{Link, MapCore, MapFlags};
+use libbpf_rs::{MapCore, MapFlags};
 
 use crate::abi::{bytes, read, types};
 use crate::load::boot_time;
@@ -39,10 +39,11 @@ pub(crate) const SUBTREE_PROGRAMS: [&str; 8] = [
     "on_ingress",
 ];
 
-/// The packet hooks of one folder; they go with the value.
+/// The packet hooks of one folder.
 pub(crate) struct Hooked {
     id: u64,
-    pub(crate) links: Vec<Link>,
+    /// What keeps them: as descriptors they would be more than a process may have open, with some thousand folders.
+    pub(crate) pins: Vec<PathBuf>,
 }
 
 /// How often folders that were removed are looked for: with thousands a look at each bind would take minutes.
@@ -199,10 +200,16 @@ impl Datapath {
         }
         let mut hooked = Hooked {
             id: cgroup_id(dir)?,
-            links: Vec::with_capacity(SUBTREE_PROGRAMS.len()),
+            pins: Vec::with_capacity(SUBTREE_PROGRAMS.len()),
         };
         for program in SUBTREE_PROGRAMS {
-            hooked.links.push(self.attach_cgroup(program, dir)?);
+            match self.attach_cgroup(program, dir) {
+                Ok(link) => hooked.pins.extend(link.pin_path()),
+                Err(error) => {
+                    hooked.unpin();
+                    return Err(error);
+                }
+            }
         }
         self.hooked.insert(dir.to_owned(), hooked);
         Ok(())
@@ -213,14 +220,8 @@ impl Datapath {
         if self.hooked.get(dir).is_some_and(|hooked| !these(hooked.id)) {
             return false;
         }
-        for mut link in self
-            .hooked
-            .remove(dir)
-            .into_iter()
-            .flat_map(|hooked| hooked.links)
-        {
-            // A pin that is gone already is what we want.
-            let _ = link.unpin();
+        if let Some(hooked) = self.hooked.remove(dir) {
+            hooked.unpin();
         }
         true
     }
@@ -262,6 +263,17 @@ impl Datapath {
             });
         }
         failed.map_or(Ok(()), |source| Err(Error::map("entries", "write")(source)))
+    }
+}
+
+// === impl Hooked ===
+
+impl Hooked {
+    fn unpin(self) {
+        for pin in self.pins {
+            // One that is gone already is what we want.
+            let _ = fs::remove_file(pin);
+        }
     }
 }
 

@@ -180,7 +180,9 @@ impl Datapath {
     /// Ends enforcement: detaches, unpins and leaves nothing behind.
     pub fn remove(mut self) -> Result<()> {
         let hooked = std::mem::take(&mut self.hooked).into_values();
-        for link in self.links.drain(..).chain(hooked.flat_map(|hooked| hooked.links)) {
+        let hooked = hooked.flat_map(|hooked| hooked.pins);
+        let hooked = hooked.filter_map(|pin| Link::open(pin).ok());
+        for link in self.links.drain(..).chain(hooked) {
             // At once: the kernel ends a link that only lost its last reference some time later. Tracepoints cannot.
             let _ = link.detach();
         }

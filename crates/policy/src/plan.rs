@@ -93,8 +93,12 @@ fn gone<'a, K: Ord + Copy, V>(
 fn bridges(old: &Compiled, new: &Compiled) -> BTreeMap<RowKey, RowValue> {
     let mut bridges = BTreeMap::new();
     for (own, other) in [(old, new), (new, old)] {
+        let mut moved = changed(&own.prefixes, &other.prefixes).peekable();
+        if moved.peek().is_none() {
+            continue;
+        }
         let known = addresses_of_one_side(own, other);
-        for (net, value) in changed(&own.prefixes, &other.prefixes) {
+        for (net, value) in moved {
             let Some(rows) = enclosing(own, net).and_then(|prefix| known.get(&prefix.peer)) else {
                 continue;
             };

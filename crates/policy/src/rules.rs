@@ -1,6 +1,9 @@
 //! Rule numbers: which index of `Compiled::rules` stands for which rule text.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
+use std::hash::{Hash, Hasher};
+
+use fnv::{FnvHashMap, FnvHashSet};
 
 use crate::clauses::Index;
 use crate::documents::Document;
@@ -13,8 +16,12 @@ const SLACK: usize = 1024;
 /// Rule texts by number and numbers by rule text.
 pub(crate) struct Rules {
     texts: Vec<RuleText>,
-    numbers: HashMap<RuleText, u32>,
+    numbers: Numbers,
 }
+
+/// Numbers of texts that lie elsewhere, by a hash of each or the next free one after it: a copy of every text would take
+/// most of a compilation's time.
+struct Numbers(FnvHashMap<u64, u32>);
 
 // === impl Rules ===
 
@@ -35,11 +42,11 @@ impl Rules {
                 }));
             }
         }
-        Self::numbered(index, made, previous)
+        Self::numbered(index, &made, previous)
     }
 
     /// The same, given the texts that no document holds: openings, and what NetworkPolicies do not allow.
-    pub(crate) fn numbered(index: &Index<'_>, made: BTreeSet<RuleText>, previous: &[RuleText]) -> Self {
+    pub(crate) fn numbered(index: &Index<'_>, made: &BTreeSet<RuleText>, previous: &[RuleText]) -> Self {
         let needed = needed(index, made);
         let mut texts = previous.to_vec();
         if texts.is_empty() {
@@ -48,32 +55,38 @@ impl Rules {
                 source: String::new(),
             });
         }
-        let crowded = texts.len() > 2 * needed.len() + SLACK;
-        let known: HashSet<&RuleText> = texts.iter().skip(1).collect();
-        let missing: Vec<RuleText> = needed
+        let mut numbers = Numbers::of(&texts);
+        let missing: Vec<&RuleText> = needed
             .iter()
-            .filter(|text| !known.contains(text))
-            .cloned()
+            .copied()
+            .filter(|text| numbers.find(&texts, text).is_none())
             .collect();
-        let wanted: HashSet<&RuleText> = needed.iter().collect();
+        if missing.is_empty() {
+            return Self { texts, numbers };
+        }
+        let crowded = texts.len() > 2 * needed.len() + SLACK;
+        let wanted: HashSet<&RuleText> = if crowded {
+            needed.into_iter().collect()
+        } else {
+            HashSet::new()
+        };
         let free: Vec<usize> = (1..texts.len())
             .filter(|slot| crowded && !wanted.contains(&texts[*slot]))
             .collect();
         let mut free = free.into_iter();
         for text in missing {
             match free.next() {
-                Some(slot) => texts[slot] = text,
-                None => texts.push(text),
+                Some(slot) => texts[slot] = text.clone(),
+                None => texts.push(text.clone()),
             }
         }
-        let numbered = texts.iter().zip(0..).skip(1);
-        let numbers = numbered.map(|(text, number)| (text.clone(), number)).collect();
+        numbers = Numbers::of(&texts);
         Self { texts, numbers }
     }
 
     /// The number of a text; 0, which no rule has, if it is unknown.
     pub(crate) fn number(&self, text: &RuleText) -> u32 {
-        self.numbers.get(text).copied().unwrap_or(0)
+        self.numbers.find(&self.texts, text).unwrap_or(0)
     }
 
     pub(crate) fn texts(&self) -> &[RuleText] {
@@ -85,10 +98,44 @@ impl Rules {
     }
 }
 
+// === impl Numbers ===
+
+impl Numbers {
+    /// Of all but the first, which stands for no rule.
+    fn of(texts: &[RuleText]) -> Self {
+        let mut numbers = FnvHashMap::with_capacity_and_hasher(texts.len(), Default::default());
+        for (text, number) in texts.iter().zip(0..).skip(1) {
+            let mut place = content(text);
+            while numbers.contains_key(&place) {
+                place = place.wrapping_add(1);
+            }
+            numbers.insert(place, number);
+        }
+        Self(numbers)
+    }
+
+    fn find(&self, texts: &[RuleText], text: &RuleText) -> Option<u32> {
+        let mut place = content(text);
+        loop {
+            let number = *self.0.get(&place)?;
+            if texts.get(number as usize) == Some(text) {
+                return Some(number);
+            }
+            place = place.wrapping_add(1);
+        }
+    }
+}
+
+fn content(text: &RuleText) -> u64 {
+    let mut hasher = fnv::FnvHasher::default();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
 const DIRECTIONS: [Direction; 2] = [Direction::Ingress, Direction::Egress];
 
 /// The rules of the default profiles and of documents in their order, then the others, sorted; each once.
-fn needed(index: &Index<'_>, made: BTreeSet<RuleText>) -> Vec<RuleText> {
+fn needed<'t>(index: &Index<'t>, made: &'t BTreeSet<RuleText>) -> Vec<&'t RuleText> {
     let mut profiles: Vec<&Document> = Vec::new();
     for profile in index
         .world
@@ -106,11 +153,8 @@ fn needed(index: &Index<'_>, made: BTreeSet<RuleText>) -> Vec<RuleText> {
         let rules = DIRECTIONS
             .into_iter()
             .filter_map(|direction| document.rules(direction));
-        rules.flatten().map(|rule| rule.text.clone())
+        rules.flatten().map(|rule| &rule.text)
     });
-    let mut seen = HashSet::new();
-    written
-        .chain(made)
-        .filter(|text| seen.insert(text.clone()))
-        .collect()
+    let mut seen = FnvHashSet::default();
+    written.chain(made).filter(|text| seen.insert(*text)).collect()
 }

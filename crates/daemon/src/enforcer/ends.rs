@@ -13,7 +13,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use cofferdam_datapath::{EndBy, Ended, Ender};
-use cofferdam_policy::Compiled;
+use cofferdam_policy::{Compiled, Direction, Peer, Plane, RowKey, RowValue};
 
 use super::{Enforcer, Entry};
 use crate::cgroups::tree;
@@ -96,15 +96,48 @@ impl Change {
 /// Does the new policy answer a subject that stays otherwise than the old one, or know an address as something else? A
 /// policy that changes gets a new subject, so this is rare: an identity that came or went, a prefix of the host's.
 pub(super) fn changes_in_place(old: &Compiled, new: &Compiled) -> bool {
-    let live: BTreeSet<u32> = new.rows.keys().map(|key| key.subject).collect();
+    if old.prefixes != new.prefixes {
+        return true;
+    }
+    let is_live = |subject| {
+        let first = RowKey {
+            subject,
+            peer: Peer(0),
+            direction: Direction::Ingress,
+            plane: Plane::FIRST,
+        };
+        let next = new.rows.range(first..).next();
+        next.is_some_and(|(key, _)| key.subject == subject)
+    };
+    let mut rows = differing(&old.rows, &new.rows);
+    let rows = rows.any(|(key, row, now)| {
+        let says = |row: &RowValue| (row.verdict.effect, row.table);
+        now.map(says) != Some(says(row)) && is_live(key.subject)
+    });
+    if rows {
+        return true;
+    }
+    let mut ports = differing(&old.ports, &new.ports)
+        .filter(|(_, port, now)| now.map(|now| now.effect) != Some(port.effect))
+        .peekable();
+    if ports.peek().is_none() {
+        return false;
+    }
     let tables: BTreeSet<u32> = new.rows.values().map(|row| row.table).collect();
-    let mut rows = old.rows.iter().filter(|(key, _)| live.contains(&key.subject));
-    let mut ports = old.ports.iter().filter(|(key, _)| tables.contains(&key.table));
-    rows.any(|(key, row)| {
-        let now = new.rows.get(key);
-        now.map(|row| (row.verdict.effect, row.table)) != Some((row.verdict.effect, row.table))
-    }) || ports.any(|(key, port)| new.ports.get(key).map(|port| port.effect) != Some(port.effect))
-        || old.prefixes != new.prefixes
+    ports.any(|(key, ..)| tables.contains(&key.table))
+}
+
+/// What `old` has and `new` has not, or not so. Both are walked once: a search for each would take longer than all else.
+fn differing<'a, K: Ord, V: PartialEq>(
+    old: &'a BTreeMap<K, V>,
+    new: &'a BTreeMap<K, V>,
+) -> impl Iterator<Item = (&'a K, &'a V, Option<&'a V>)> {
+    let mut new = new.iter().peekable();
+    old.iter().filter_map(move |(key, value)| {
+        while new.next_if(|(one, _)| *one < key).is_some() {}
+        let now = new.next_if(|(one, _)| *one == key).map(|(_, now)| now);
+        (now != Some(value)).then_some((key, value, now))
+    })
 }
 
 // === impl Ends ===

@@ -142,7 +142,7 @@ impl Engine {
     /// Enforces what of a proposal fits; `false`: it is not at fault, nothing compiles.
     fn try_proposal(&mut self, proposal: &mut Proposal) -> bool {
         while proposal.changes() {
-            match self.try_documents(&proposal.in_force(now())) {
+            match self.try_documents(proposal.in_force(now())) {
                 Ok(()) => return true,
                 Err(error) if proposal.withdraw(&error) => {}
                 Err(_) => return false,

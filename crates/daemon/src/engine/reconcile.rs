@@ -20,7 +20,7 @@ impl Engine {
     pub(super) fn reconcile(&mut self) {
         self.find_namespaces();
         let documents = self.policies.in_force(super::policies::now());
-        let resolved = self.resolve(&documents);
+        let resolved = self.resolve(documents);
         // Without rows the new fails closed; unannounced it would be a stranger after a while, and open.
         let policy = match self.prepare(&resolved) {
             Ok(prepared) => Some(prepared),
@@ -35,7 +35,7 @@ impl Engine {
     }
 
     /// Makes the kernel hold what is known now under these documents, or changes nothing and says what does not fit.
-    pub(super) fn try_documents(&mut self, documents: &[Document]) -> Result<(), CompileError> {
+    pub(super) fn try_documents(&mut self, documents: Vec<Document>) -> Result<(), CompileError> {
         self.find_namespaces();
         let resolved = self.resolve(documents);
         let prepared = self.prepare(&resolved)?;
@@ -43,10 +43,10 @@ impl Engine {
         Ok(())
     }
 
-    fn resolve(&mut self, documents: &[Document]) -> Resolved {
+    fn resolve(&mut self, documents: Vec<Document>) -> Resolved {
         let start = Instant::now();
         let mut numbers = std::mem::take(&mut self.state.numbers);
-        let resolved = resolve(&self.inputs(documents), &mut numbers);
+        let resolved = resolve(&self.inputs(), documents, &mut numbers);
         self.state.numbers = numbers;
         tracing::debug!(resolved = ?start.elapsed(), "workloads");
         resolved
@@ -84,7 +84,7 @@ impl Engine {
         tracing::debug!(?aimed, ?enforced, ?noted, "carried out");
     }
 
-    pub(super) fn inputs<'a>(&'a self, documents: &'a [Document]) -> Inputs<'a> {
+    pub(super) fn inputs(&self) -> Inputs<'_> {
         Inputs {
             containers: &self.state.containers,
             runs: &self.state.runs,
@@ -92,7 +92,6 @@ impl Engine {
             config: &self.config,
             choices: &self.state.choices,
             host: &self.host,
-            documents,
         }
     }
 

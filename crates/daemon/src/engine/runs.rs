@@ -1,6 +1,6 @@
-//! `cofferdam run`: a cgroup with its policy first, then the caller into it, then the answer. Fails closed.
+//! `cofferdam run`: a cgroup, its policy and the caller into it, then the answer. Fails closed.
 //!
-//! The caller executes its command only after the answer, so there is no moment at which the command runs outside of
+//! The caller waits and executes its command only after the answer, so there is no moment at which the command runs outside of
 //! its policy. The cgroup goes when its last process has gone.
 
 use std::fs;
@@ -8,6 +8,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use cofferdam_api::{Code, Problem, RunRequest, RunResponse, VERSION};
 use cofferdam_workload::host;
@@ -62,9 +63,17 @@ impl Engine {
         };
         let protected = !run.labels.is_empty();
         self.state.runs.insert(key.clone(), run);
+        // Meanwhile: the kernel waits for every processor before it moves a process, often longer than all else takes.
+        let (folder, process) = (cgroup.clone(), caller.clone());
+        let mover = thread::Builder::new().name("mover".to_owned());
+        let moving = mover.spawn(move || move_caller(&folder, &process));
         self.reconcile();
+        let moved = match moving {
+            Ok(moving) => moving.join().unwrap_or_else(|_| Err(gone())),
+            Err(_) => move_caller(&cgroup, caller),
+        };
         let bound = self.check_bound(&cgroup, protected);
-        if let Err(problem) = bound.and_then(|()| move_caller(&cgroup, caller)) {
+        if let Err(problem) = bound.and(moved) {
             self.undo_run(&key, &cgroup);
             return Err(problem);
         }
@@ -210,12 +219,6 @@ impl Engine {
 
 /// Moves the caller: its number only counts while the handle says that it is still the same process.
 fn move_caller(cgroup: &Path, caller: &Caller) -> Result<(), Problem> {
-    let gone = || {
-        Problem::new(
-            Code::Conflict,
-            "the calling process ended before it could be moved",
-        )
-    };
     if !is_alive(caller) {
         return Err(gone());
     }
@@ -230,6 +233,13 @@ fn move_caller(cgroup: &Path, caller: &Caller) -> Result<(), Problem> {
         )
     })?;
     if is_alive(caller) { Ok(()) } else { Err(gone()) }
+}
+
+fn gone() -> Problem {
+    Problem::new(
+        Code::Conflict,
+        "the calling process ended before it could be moved",
+    )
 }
 
 /// A pidfd becomes readable when its process ends (pidfd_open(2)). Without one the number has to do. It may be another

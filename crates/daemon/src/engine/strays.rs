@@ -167,7 +167,7 @@ impl Engine {
     fn keep_protected(&mut self) {
         let mut numbers = self.state.numbers.clone();
         let documents = self.policies.in_force(super::policies::now());
-        let resolved = resolve(&self.inputs(&documents), &mut numbers);
+        let resolved = resolve(&self.inputs(), documents, &mut numbers);
         for placement in resolved.placements {
             let Place::Container(_, cgroup) = &placement.place else {
                 continue;

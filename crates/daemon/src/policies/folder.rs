@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::fs::{self, Metadata};
+use std::fs::{self, DirEntry};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -43,6 +43,8 @@ pub(crate) struct Folder {
     heard: BTreeSet<String>,
     /// Files that were removed since the last look.
     removed: BTreeSet<String>,
+    /// Files that have other names, too, or may have.
+    linked: BTreeSet<String>,
     /// Everything has to be read anew.
     all: bool,
 }
@@ -63,6 +65,7 @@ impl Folder {
             watched: None,
             heard: BTreeSet::new(),
             removed: BTreeSet::new(),
+            linked: BTreeSet::new(),
             all: true,
         };
         folder.aim();
@@ -119,6 +122,8 @@ impl Folder {
                     self.removed.insert(name);
                 } else if event.mask.intersects(written) {
                     self.heard.insert(name);
+                } else {
+                    self.linked.insert(name);
                 }
             }
         }
@@ -145,18 +150,28 @@ impl Folder {
     ) -> io::Result<BTreeMap<String, Look>> {
         let all_removed = || known.clone().all(|name| self.removed.contains(name));
         let present = match list(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && all_removed() => BTreeSet::new(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && all_removed() => BTreeMap::new(),
             other => other?,
         };
         self.removed.clear();
-        let gone = known.filter(|name| !present.contains(*name));
+        let gone = known.filter(|name| !present.contains_key(*name));
         let mut found: BTreeMap<String, Look> = gone.map(|name| (name.clone(), Look::Gone)).collect();
         let (all, heard) = (std::mem::take(&mut self.all), std::mem::take(&mut self.heard));
-        for name in present {
-            let path = self.path.join(&name);
+        self.linked.retain(|name| present.contains_key(name));
+        for (name, entry) in present {
+            let written = all || heard.contains(&name);
+            let symbolic = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+            // With a thousand files a look at each would take milliseconds.
+            let linked = (written || self.linked.contains(&name))
+                && entry.metadata().is_ok_and(|found| found.nlink() > 1);
+            if linked {
+                self.linked.insert(name.clone());
+            } else {
+                self.linked.remove(&name);
+            }
             // A link's text may change without a word here, and is never half written.
-            let is_link = |found: Metadata| found.is_symlink() || found.nlink() > 1;
-            if all || heard.contains(&name) || fs::symlink_metadata(&path).is_ok_and(is_link) {
+            if written || symbolic || linked {
+                let path = self.path.join(&name);
                 found.insert(name, read(&path));
             }
         }
@@ -167,7 +182,7 @@ impl Folder {
     pub(crate) fn kept(&self) -> BTreeMap<String, Vec<u8>> {
         let names = list(&self.copies).unwrap_or_default();
         let text = |name: String| Some((name.clone(), fs::read(self.copies.join(&name)).ok()?));
-        names.into_iter().filter_map(text).collect()
+        names.into_keys().filter_map(text).collect()
     }
 
     /// Keeps a text beside the state, so that a file that goes bad means the same after a restart.
@@ -188,16 +203,17 @@ impl Folder {
     }
 }
 
-/// The names of policy files in a folder; hidden ones are editors'.
-fn list(folder: &Path) -> io::Result<BTreeSet<String>> {
-    let mut names = BTreeSet::new();
+/// The policy files in a folder, by name; hidden ones are editors'.
+fn list(folder: &Path) -> io::Result<BTreeMap<String, DirEntry>> {
+    let mut names = BTreeMap::new();
     for entry in fs::read_dir(folder)? {
-        let Ok(name) = entry?.file_name().into_string() else {
+        let entry = entry?;
+        let Ok(name) = entry.file_name().into_string() else {
             continue;
         };
         let end = Path::new(&name).extension().and_then(|end| end.to_str());
         if matches!(end, Some("yaml" | "yml" | "json")) && !name.starts_with('.') {
-            names.insert(name);
+            names.insert(name, entry);
         }
     }
     Ok(names)

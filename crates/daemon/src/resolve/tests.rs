@@ -74,9 +74,8 @@ impl Bench {
             config: &self.config,
             choices: &self.choices,
             host: &self.host,
-            documents: &self.documents,
         };
-        let resolved = resolve(&inputs, &mut self.numbers);
+        let resolved = resolve(&inputs, self.documents.clone(), &mut self.numbers);
         resolved.forget_others(&mut self.numbers);
         resolved
     }

@@ -1,8 +1,9 @@
 //! A world by its numbers, and which documents select whom.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use fnv::FnvHashMap;
 use ipnet::IpNet;
 
 use crate::classes::{class_of, class_prefixes};
@@ -21,9 +22,9 @@ pub(crate) struct Index<'w> {
     pub(crate) classes: BTreeMap<IpNet, PeerClass>,
     /// In the order in which they are asked.
     pub(crate) documents: Vec<&'w Document>,
-    identities: HashMap<Peer, &'w Identity>,
-    subjects: HashMap<u32, &'w Subject>,
-    namespaces: HashMap<&'w str, Labels>,
+    identities: FnvHashMap<Peer, &'w Identity>,
+    subjects: FnvHashMap<u32, &'w Subject>,
+    namespaces: FnvHashMap<&'w str, Labels>,
 }
 
 // === impl Index ===

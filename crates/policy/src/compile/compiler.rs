@@ -1,16 +1,19 @@
 //! A compilation that remembers: lists of rules that are as they were keep their rows.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use fnv::{FnvHashMap, FnvHashSet};
 use ipnet::IpNet;
 
 use crate::clauses::{Clause, Index};
 use crate::documents::Document;
 use crate::rules::Rules;
-use crate::{Compiled, Direction, Effect, Peer, PeerClass, RowKey, RuleText, Subject, World};
+use crate::{
+    Compiled, DefaultProfile, Direction, Effect, Opening, Peer, PeerClass, RowKey, RuleText, Subject, World,
+};
 
-use super::lines::{Bodies, Line, Resolver};
+use super::lines::{Bodies, Line, Resolver, differs};
 use super::prefixes::Regions;
 use super::room::Shares;
 use super::rows::{Maker, Rows};
@@ -28,7 +31,7 @@ pub struct Compiler {
     bodies: Bodies,
     tables: Tables,
     /// By list, and for lists with prefixes, by what the prefixes were.
-    known: HashMap<(Vec<Line>, u64), Rc<Rows>>,
+    known: Known,
     prefixes: (Vec<(IpNet, PeerClass)>, BTreeSet<IpNet>),
     epoch: u64,
     made: usize,
@@ -38,8 +41,13 @@ const DIRECTIONS: [Direction; 2] = [Direction::Ingress, Direction::Egress];
 /// Bodies that no list has any more are forgotten when there are so many more than lists.
 const SLACK: usize = 4096;
 
-/// The clauses of a subject, one list for each direction.
-type Lists<'w> = Vec<(&'w Subject, [Vec<Clause<'w>>; 2])>;
+/// The rows of each list.
+type Known = FnvHashMap<(Rc<[Line]>, u64), Rc<Rows>>;
+
+/// The clauses of a subject, one list for each direction. Subjects that are alike share them.
+type Lists<'w> = Vec<(&'w Subject, Rc<[Vec<Clause<'w>>; 2]>)>;
+/// All that clauses depend on.
+type Alike<'w> = (Option<DefaultProfile>, &'w [Opening], Vec<*const Document>);
 
 // === impl Compiler ===
 
@@ -56,36 +64,20 @@ impl Compiler {
         self.note_prefixes(&index, named);
         let sets = Sets::new(&index);
         let lists = lists(&index, &sets)?;
-        let rules = Rules::numbered(&index, made_texts(&lists), previous_rules);
+        let rules = Rules::numbered(&index, &made_texts(&lists), previous_rules);
         let mut known = std::mem::take(&mut self.known);
         if self.bodies.len() > SLACK + 16 * known.len() {
             self.bodies = Bodies::default();
             known.clear();
         }
-        let mut resolver = Resolver::new(&sets, &mut self.bodies);
-        let mut lines = Vec::with_capacity(lists.len() * 2);
-        for (subject, clauses) in &lists {
-            let own = index.subject(subject.number).map(|(_, own)| own);
-            for ((clauses, direction), own) in clauses.iter().zip(DIRECTIONS).zip(own.into_iter().cycle()) {
-                let line = |clause: &Clause<'_>| Line {
-                    body: resolver.body(clause, own, direction),
-                    rule: rules.number(&clause.rule),
-                    effect: clause.effect,
-                    stage: clause.stage,
-                    observe: clause.observe,
-                };
-                lines.push((
-                    subject.number,
-                    direction,
-                    clauses.iter().map(line).collect::<Vec<Line>>(),
-                ));
-            }
-        }
+        let lines = self.lines(&index, &sets, &rules, &lists);
         let mut shares = Shares::default();
         let rows = self.rows(lines, known, &regions, &mut shares);
-        let used: HashSet<u32> = rows.iter().map(|(_, row)| row.table).collect();
+        let used = rows.iter().map(|(_, row)| row.table).collect();
         self.tables.retain(&used);
-        let kept = lists.iter().flat_map(|(_, clauses)| clauses).flatten();
+        let mut kinds: Vec<_> = lists.iter().map(|(_, clauses)| clauses).collect();
+        kinds.dedup_by(|one, other| Rc::ptr_eq(one, other));
+        let kept = kinds.iter().flat_map(|clauses| clauses.iter()).flatten();
         let kept = kept.filter(|clause| clause.keep && clause.effect == Effect::Deny);
         let kept = kept.map(|clause| rules.number(&clause.rule)).collect();
         let compiled = Compiled {
@@ -114,40 +106,63 @@ impl Compiler {
         }
     }
 
+    /// The lists of all subjects in numbers. Where no line depends on who the subject is, those that share clauses share
+    /// the list.
+    fn lines(
+        &mut self,
+        index: &Index<'_>,
+        sets: &Sets<'_, '_>,
+        rules: &Rules,
+        lists: &Lists<'_>,
+    ) -> Vec<(u32, Direction, Rc<[Line]>)> {
+        let mut resolver = Resolver::new(sets, &mut self.bodies);
+        let mut shared: FnvHashMap<*const Vec<Clause<'_>>, Rc<[Line]>> = FnvHashMap::default();
+        let mut all = Vec::with_capacity(lists.len() * 2);
+        for (subject, clauses) in lists {
+            let Some((_, own)) = index.subject(subject.number) else {
+                continue;
+            };
+            for (clauses, direction) in clauses.iter().zip(DIRECTIONS) {
+                if let Some(lines) = shared.get(&std::ptr::from_ref(clauses)) {
+                    all.push((subject.number, direction, Rc::clone(lines)));
+                    continue;
+                }
+                let line = |clause: &Clause<'_>| Line {
+                    body: resolver.body(clause, own, direction),
+                    rule: rules.number(&clause.rule),
+                    effect: clause.effect,
+                    stage: clause.stage,
+                    observe: clause.observe,
+                };
+                let lines: Rc<[Line]> = clauses.iter().map(line).collect();
+                if !clauses.iter().any(|clause| differs(clause, direction)) {
+                    shared.insert(clauses, Rc::clone(&lines));
+                }
+                all.push((subject.number, direction, lines));
+            }
+        }
+        all
+    }
+
     /// The rows of all lists; those that are known already are taken over.
     fn rows(
         &mut self,
-        lists: Vec<(u32, Direction, Vec<Line>)>,
-        mut known: HashMap<(Vec<Line>, u64), Rc<Rows>>,
+        lists: Vec<(u32, Direction, Rc<[Line]>)>,
+        mut known: Known,
         regions: &Regions,
         shares: &mut Shares,
     ) -> Vec<(RowKey, crate::RowValue)> {
         self.made = 0;
         let mut all = Vec::new();
+        let mut seen: FnvHashMap<*const [Line], (u32, Rc<Rows>)> = FnvHashMap::default();
         for (subject, direction, lines) in lists {
-            let widest = lines.iter().max_by_key(|line| {
-                let body = self.bodies.get(line.body);
-                body.members.len() + body.nets.len()
-            });
-            let rule = widest.map_or(0, |line| line.rule);
-            let has_nets = lines
-                .iter()
-                .any(|line| !self.bodies.get(line.body).nets.is_empty());
-            let key = (lines, if has_nets { self.epoch } else { 0 });
-            let rows = match self.known.get(&key) {
-                Some(rows) => Rc::clone(rows),
+            let place = Rc::as_ptr(&lines);
+            let (rule, rows) = match seen.get(&place) {
+                Some((rule, rows)) => (*rule, Rc::clone(rows)),
                 None => {
-                    let rows = known.remove(&key).unwrap_or_else(|| {
-                        self.made += 1;
-                        let mut maker = Maker {
-                            bodies: &self.bodies,
-                            regions,
-                            tables: &mut self.tables,
-                        };
-                        Rc::new(maker.rows(&key.0))
-                    });
-                    self.known.insert(key, Rc::clone(&rows));
-                    rows
+                    let found = self.list(lines, &mut known, regions);
+                    seen.insert(place, (found.0, Rc::clone(&found.1)));
+                    found
                 }
             };
             shares.add(rule, rows.len());
@@ -157,6 +172,33 @@ impl Compiler {
             );
         }
         all
+    }
+
+    /// The rows of one list, and the rule to which most of them are due.
+    fn list(&mut self, lines: Rc<[Line]>, known: &mut Known, regions: &Regions) -> (u32, Rc<Rows>) {
+        let widest = lines.iter().max_by_key(|line| {
+            let body = self.bodies.get(line.body);
+            body.members.len() + body.nets.len()
+        });
+        let rule = widest.map_or(0, |line| line.rule);
+        let has_nets = lines
+            .iter()
+            .any(|line| !self.bodies.get(line.body).nets.is_empty());
+        let key = (lines, if has_nets { self.epoch } else { 0 });
+        if let Some(rows) = self.known.get(&key) {
+            return (rule, Rc::clone(rows));
+        }
+        let rows = known.remove(&key).unwrap_or_else(|| {
+            self.made += 1;
+            let mut maker = Maker {
+                bodies: &self.bodies,
+                regions,
+                tables: &mut self.tables,
+            };
+            Rc::new(maker.rows(&key.0))
+        });
+        self.known.insert(key, Rc::clone(&rows));
+        (rule, rows)
     }
 }
 
@@ -172,15 +214,22 @@ fn row_key(subject: u32, direction: Direction, peer: Peer, plane: crate::Plane) 
 /// The clauses of every subject. Which documents select whom is asked of the documents, not of the subjects: most
 /// documents select few.
 fn lists<'w>(index: &Index<'w>, sets: &Sets<'_, 'w>) -> Result<Lists<'w>, CompileError> {
-    let mut selecting: HashMap<Peer, Vec<&'w Document>> = HashMap::new();
+    let mut selecting: FnvHashMap<Peer, Vec<&'w Document>> = FnvHashMap::default();
     for document in &index.documents {
         for place in sets.selected(&document.subject).iter() {
             selecting.entry(sets.number(*place)).or_default().push(document);
         }
     }
     let mut lists = Vec::with_capacity(index.world.subjects.len());
+    let mut alike: FnvHashMap<Alike<'w>, Rc<[Vec<Clause<'w>>; 2]>> = FnvHashMap::default();
     for subject in &index.world.subjects {
         let selected = selecting.get(&subject.identity).map_or(&[][..], Vec::as_slice);
+        let documents = selected.iter().map(|document| std::ptr::from_ref(*document));
+        let key = (subject.profile, subject.openings.as_slice(), documents.collect());
+        if let Some(clauses) = alike.get(&key) {
+            lists.push((subject, Rc::clone(clauses)));
+            continue;
+        }
         let clauses = DIRECTIONS.map(|direction| index.clauses_of(subject, selected, direction));
         for (clauses, direction) in clauses.iter().zip(DIRECTIONS) {
             // The last place stands for "no rule".
@@ -195,6 +244,8 @@ fn lists<'w>(index: &Index<'w>, sets: &Sets<'_, 'w>) -> Result<Lists<'w>, Compil
                 });
             }
         }
+        let clauses = Rc::new(clauses);
+        alike.insert(key, Rc::clone(&clauses));
         lists.push((subject, clauses));
     }
     Ok(lists)
@@ -202,7 +253,11 @@ fn lists<'w>(index: &Index<'w>, sets: &Sets<'_, 'w>) -> Result<Lists<'w>, Compil
 
 /// The texts of rules that stand in no document.
 fn made_texts(lists: &Lists<'_>) -> BTreeSet<RuleText> {
-    let clauses = lists.iter().flat_map(|(_, clauses)| clauses).flatten();
+    let mut seen = FnvHashSet::default();
+    let kinds = lists
+        .iter()
+        .filter(|(_, clauses)| seen.insert(Rc::as_ptr(clauses)));
+    let clauses = kinds.flat_map(|(_, clauses)| clauses.iter()).flatten();
     clauses
         .filter_map(|clause| match &clause.rule {
             std::borrow::Cow::Owned(text) => Some(text.clone()),

@@ -3,8 +3,10 @@
 //! A [`Body`] holds all that rows depend on, and equal bodies are one: so lists of lines can be compared by a few
 //! numbers, and rows are made again only where something about them has changed.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::rc::Rc;
+
+use fnv::FnvHashMap;
 
 use crate::classes::canonical;
 use crate::clauses::{Clause, Condition, Stage, named};
@@ -58,7 +60,7 @@ const EVERYBODY: u8 = 0b1011_1110;
 /// All bodies that were seen.
 #[derive(Default)]
 pub(crate) struct Bodies {
-    numbers: HashMap<Rc<Body>, usize>,
+    numbers: FnvHashMap<Rc<Body>, usize>,
     list: Vec<Rc<Body>>,
 }
 
@@ -67,7 +69,7 @@ pub(crate) struct Resolver<'s, 'i, 'w> {
     pub(crate) sets: &'s Sets<'i, 'w>,
     pub(crate) bodies: &'s mut Bodies,
     /// By the rule's address, and the subject's identity where it matters.
-    known: HashMap<(*const Rule, Direction, Option<Peer>), usize>,
+    known: FnvHashMap<(*const Rule, Direction, Option<Peer>), usize>,
     everything: usize,
 }
 
@@ -104,7 +106,7 @@ impl<'s, 'i, 'w> Resolver<'s, 'i, 'w> {
         Self {
             sets,
             bodies,
-            known: HashMap::new(),
+            known: FnvHashMap::default(),
             everything,
         }
     }
@@ -224,7 +226,16 @@ impl<'s, 'i, 'w> Resolver<'s, 'i, 'w> {
     }
 }
 
-/// Whether two subjects may see different peers or ports in a rule.
+/// Whether two subjects may see different peers or ports in a clause.
+pub(super) fn differs(clause: &Clause<'_>, direction: Direction) -> bool {
+    match clause.condition {
+        Condition::Isolation => false,
+        Condition::Opening(opening) => matches!(opening.peer, OpeningPeer::Labels(_)),
+        Condition::Rule(rule) => depends(rule, direction),
+    }
+}
+
+/// The same of a rule.
 fn depends(rule: &Rule, direction: Direction) -> bool {
     let peers = rule
         .peers

@@ -1,8 +1,10 @@
 //! Selectors resolved to identities, by indexes over labels and namespaces instead of a walk over all.
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::rc::Rc;
+
+use fnv::FnvHashMap;
 
 use crate::clauses::{Index, selects, selects_namespace};
 use crate::documents::{LabelSelector, Operator, Scope, Selection};
@@ -15,13 +17,13 @@ pub(crate) type Places = Rc<[usize]>;
 pub(crate) struct Sets<'i, 'w> {
     index: &'i Index<'w>,
     pub(crate) all: &'w [Identity],
-    in_namespace: HashMap<&'w str, Vec<usize>>,
-    carrying: HashMap<(&'w str, &'w str), Vec<usize>>,
-    same: HashMap<(&'w str, &'w Labels), Vec<usize>>,
-    naming: HashMap<&'w str, Vec<usize>>,
+    in_namespace: FnvHashMap<&'w str, Vec<usize>>,
+    carrying: FnvHashMap<(&'w str, &'w str), Vec<usize>>,
+    same: FnvHashMap<(&'w str, &'w Labels), Vec<usize>>,
+    naming: FnvHashMap<&'w str, Vec<usize>>,
     namespaces: Vec<&'w str>,
-    matching_namespaces: RefCell<HashMap<LabelSelector, Rc<[&'w str]>>>,
-    selected: RefCell<HashMap<Selection, Places>>,
+    matching_namespaces: RefCell<FnvHashMap<LabelSelector, Rc<[&'w str]>>>,
+    selected: RefCell<FnvHashMap<Selection, Places>>,
 }
 
 // === impl Sets ===
@@ -32,10 +34,10 @@ impl<'i, 'w> Sets<'i, 'w> {
         let mut sets = Self {
             index,
             all,
-            in_namespace: HashMap::new(),
-            carrying: HashMap::new(),
-            same: HashMap::new(),
-            naming: HashMap::new(),
+            in_namespace: FnvHashMap::default(),
+            carrying: FnvHashMap::default(),
+            same: FnvHashMap::default(),
+            naming: FnvHashMap::default(),
             namespaces: Vec::new(),
             matching_namespaces: RefCell::default(),
             selected: RefCell::default(),
