@@ -132,7 +132,8 @@ pub(crate) struct Resolved {
     pub(crate) published: Vec<Published>,
 }
 
-/// Decides everything under these policies. The numbers of what is no more stay until [`Resolved::forget_others`]: it may come to nothing.
+/// Decides everything under these policies. The numbers of what is no more stay until [`Resolved::forget_others`]: it may
+/// come to nothing.
 pub(crate) fn resolve(inputs: &Inputs<'_>, documents: Vec<Document>, numbers: &mut Numbers) -> Resolved {
     let profile = inputs.config.default;
     let candidates: Vec<Candidate> = inputs

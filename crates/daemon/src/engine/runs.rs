@@ -1,7 +1,7 @@
 //! `cofferdam run`: a cgroup, its policy and the caller into it, then the answer. Fails closed.
 //!
-//! The caller waits and executes its command only after the answer, so there is no moment at which the command runs outside of
-//! its policy. The cgroup goes when its last process has gone.
+//! The caller waits and executes its command only after the answer, so there is no moment at which the command runs outside
+//! of its policy. The cgroup goes when its last process has gone.
 
 use std::fs;
 use std::io;
