@@ -37,6 +37,10 @@ const PROOF: f64 = 1.87;
 /// Megabytes (2^20) of resident memory that the daemon stays below.
 const MEMORY: f64 = 30.0;
 
+/// Most that a verdict may take with the most rules, over that with the fewest.
+const RULES: f64 = 1.1;
+/// Milliseconds that the policies of 10,000 workloads take to compile.
+const COMPILE: f64 = 2000.0;
 /// Milliseconds that 99 of 100 changes take at most to their verdict, with 1,000 workloads.
 const EFFECT: f64 = 50.0;
 /// Milliseconds that 10,000 workloads' policies take into the kernel and back.
@@ -81,7 +85,21 @@ pub(crate) fn scale(scale: &Scale) -> Vec<Outcome> {
         let goal = format!("scale: policies of {} workloads applied, ms", apply.workloads);
         Outcome::below(goal, APPLY, seen(most, most))
     });
-    effects.chain(applies).collect()
+    let rules = scale.rules.first().zip(scale.rules.last()).map(|(few, many)| {
+        let goal = format!("scale: verdict with {} rules / with {}", many.rules, few.rules);
+        Outcome::at_most(goal, RULES, seen(many.ns / few.ns, many.ns / few.ns))
+    });
+    let many = scale.compilations.iter().filter(|one| one.workloads >= MANY);
+    let compilations = many.map(|one| {
+        let goal = format!("scale: policies of {} workloads compiled, ms", one.workloads);
+        Outcome::below(goal, COMPILE, seen(one.compile_ms, one.compile_ms))
+    });
+    rules
+        .into_iter()
+        .chain(compilations)
+        .chain(effects)
+        .chain(applies)
+        .collect()
 }
 
 /// Judges how many denials there were, where every pair may talk.
