@@ -262,7 +262,7 @@ fn root_a_slow_disk_stops_no_heartbeat_and_no_promise_is_early() {
     resync(&mut engine, std::slice::from_ref(&web));
     engine.finish_saving();
     // A pipe that nobody reads: whoever opens it to write waits.
-    let beside = host.state.path().join("state.json.new");
+    let beside = host.state.path().join(".state.json.new");
     nix::unistd::mkfifo(&beside, nix::sys::stat::Mode::S_IRWXU).unwrap();
     let ask = |engine: &mut Engine| {
         let (reply, answer) = tokio::sync::oneshot::channel();
