@@ -75,7 +75,7 @@ mod paths {
             (status = "default", body = Problem)))]
     fn flows() {}
 
-    /// Move the caller into a cgroup that has its policy already.
+    /// Move the caller into a cgroup of its own; the answer comes once that has its policy.
     #[utoipa::path(post, path = crate::routes::RUN, tag = "workloads", request_body = RunRequest,
         responses((status = 200, body = RunResponse), (status = "default", body = Problem)))]
     fn run() {}

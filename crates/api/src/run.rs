@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// Body of `POST /v1/run`. The daemon moves its caller (the process at the other end of the socket, as the kernel
-/// names it) into a cgroup that has its policy already, and answers after that: the caller then executes the command.
+/// names it) into a cgroup of its own, and answers once that has its policy: the caller then executes the command.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunRequest {
