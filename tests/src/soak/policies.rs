@@ -117,8 +117,10 @@ fn clients(lab: &Lab, load: &mut Load) -> Result<()> {
     let host = [
         to("127.0.0.1", 7603, NEW, "api@1010"),
         to("127.0.0.1", 7600, NEW, "-"),
-        to(&store, 7602, OPEN, "store@0011"),
-        to(&store, 7600, OPEN, "-"),
+        // No datagrams: where a policy is about addresses, those of a stranger whose port was a workload's five seconds before
+        // pass for that one's (docs/known-limits.md).
+        to(&store, 7602, &["tcp"], "store@0011"),
+        to(&store, 7600, &["tcp"], "-"),
     ];
     load.add(lab, &("web", &["--net=host", "-l", "app=web"], web("127.0.0.1")))?;
     load.add(lab, &("far", &["-l", "app=web"], web("172.17.0.1")))?;
