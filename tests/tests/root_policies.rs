@@ -208,7 +208,7 @@ fn root_apply_ends_when_the_policy_is_in_force() {
     let remove = |name: &str| stage.lab.cofferdam(&["policy", "remove", name]).expect("remove");
     let wrong = remove("default/db");
     stage::one_line_and_hint(&wrong);
-    assert!(wrong.stderr.contains("one policy of shop.yaml"), "{wrong}");
+    assert!(wrong.stderr.contains("/shop.yaml: take it out there"), "{wrong}");
     assert!(is_served(&stage, "web"), "nothing was removed");
     let gone = remove(path).ok().expect("remove");
     assert!(

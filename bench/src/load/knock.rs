@@ -67,14 +67,16 @@ pub(crate) fn spin() -> anyhow::Result<()> {
 fn until(address: SocketAddrV4, allowed: bool) -> anyhow::Result<u64> {
     let start = clock::now();
     let mut under_way = VecDeque::with_capacity(UNDER_WAY);
+    let mut last = None;
     loop {
-        let (socket, denied) = knock_once(address)?;
+        let (socket, end) = knock_once(address)?;
+        let denied = end == Some(Errno::PERM);
         under_way.truncate(UNDER_WAY - 1);
-        if !denied {
+        if end.is_none() {
             under_way.push_front(socket);
         }
         // On this host a handshake is over before `connect` returns, but it does not say so.
-        let answered = take_answered(&mut under_way)?;
+        let answered = take_answered(&mut under_way, &mut last)?;
         let now = clock::now();
         let seen = if allowed { answered } else { denied };
         if seen {
@@ -82,7 +84,7 @@ fn until(address: SocketAddrV4, allowed: bool) -> anyhow::Result<u64> {
         }
         if u128::from(now - start) > PATIENCE.as_nanos() {
             bail!(
-                "the verdict does not change: allowed is to be {allowed}, the last try was denied: {denied}, without an answer: {}",
+                "the verdict does not change: allowed is to be {allowed}, the last try ended with {end:?}, those before with {last:?}, without an answer: {}",
                 under_way.len()
             );
         }
@@ -90,19 +92,19 @@ fn until(address: SocketAddrV4, allowed: bool) -> anyhow::Result<u64> {
     }
 }
 
-/// A connect, and whether it was denied at once.
-fn knock_once(address: SocketAddrV4) -> anyhow::Result<(OwnedFd, bool)> {
+/// A connect, and how it ended where it did at once.
+fn knock_once(address: SocketAddrV4) -> anyhow::Result<(OwnedFd, Option<Errno>)> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let socket = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
     match connect(&socket, &address) {
-        Err(Errno::PERM) => Ok((socket, true)),
-        Ok(()) | Err(Errno::INPROGRESS | Errno::CONNREFUSED) => Ok((socket, false)),
+        Ok(()) | Err(Errno::INPROGRESS) => Ok((socket, None)),
+        Err(error @ (Errno::PERM | Errno::CONNREFUSED)) => Ok((socket, Some(error))),
         Err(error) => Err(error).context("neither allowed nor denied"),
     }
 }
 
 /// Lets go of those that have an answer; `true`: one of them is a connection.
-fn take_answered(under_way: &mut VecDeque<OwnedFd>) -> anyhow::Result<bool> {
+fn take_answered(under_way: &mut VecDeque<OwnedFd>, last: &mut Option<Errno>) -> anyhow::Result<bool> {
     let mut connected = false;
     let mut failed = Ok(());
     under_way.retain(
@@ -113,7 +115,10 @@ fn take_answered(under_way: &mut VecDeque<OwnedFd>) -> anyhow::Result<bool> {
             }
             (Err(_), Ok(Ok(()))) => true,
             // Denied where only packets tell, after all: an answer, but to nobody who waits.
-            (Err(_), Ok(Err(_))) => false,
+            (Err(_), Ok(Err(error))) => {
+                *last = Some(error);
+                false
+            }
             (Err(_), Err(error)) => {
                 failed = Err(error);
                 false

@@ -317,7 +317,6 @@ impl Enforcer {
         // What is done to a cgroup is done to all below it, so what is known of those no longer holds.
         let unbound = self.unbind_gone(target, trouble);
         let known: Vec<Option<(u64, Entry)>> = beside(&target.bound, &self.bound)
-            .into_iter()
             .map(|known| known.copied())
             .collect();
         let mut above: Option<&Path> = None;

@@ -9,11 +9,11 @@
 
 use std::path::Path;
 
-use cofferdam_policy::{Direction, Peer, PeerClass, PortValue, RowKey, RowValue, Step};
+use cofferdam_policy::{Action, Direction, Peer, PeerClass, RowKey, Step};
 
 mod support;
 
-use support::{Stage, ask_in, entry, identity, peer, sockets_in};
+use support::{Stage, ask_in, entry, identity, peer, row, sockets_in};
 
 #[test]
 fn peer_process() {
@@ -35,20 +35,7 @@ fn root_an_answer_outlives_a_change_of_policy() {
         direction: Direction::Egress,
         plane: cofferdam_policy::Plane::FIRST,
     };
-    let verdict = PortValue {
-        effect: cofferdam_policy::Effect::Deny,
-        observe: false,
-        rule: 2,
-        priority: 0,
-    };
-    let closed = Step::SetRow(
-        key,
-        RowValue {
-            verdict,
-            table: 0,
-            sizes: 0,
-        },
-    );
+    let closed = Step::SetRow(key, row(Action::Deny, 2));
     stage.datapath().apply(&[closed]).unwrap();
     for (ip, kind) in [
         ("127.0.0.1", "udp-connected"),

@@ -11,11 +11,11 @@
 use std::path::PathBuf;
 
 use cofferdam_datapath::Entry;
-use cofferdam_policy::{Direction, Effect, Peer, PeerClass, Plane, PortValue, RowKey, RowValue, Step};
+use cofferdam_policy::{Action, Direction, Peer, PeerClass, Plane, RowKey, Step};
 
 mod support;
 
-use support::{Stage, entry, identity, peer};
+use support::{Stage, entry, identity, peer, row};
 
 #[test]
 fn peer_process() {
@@ -24,27 +24,14 @@ fn peer_process() {
     }
 }
 
-fn row(subject: u32, direction: Direction, effect: Effect) -> Step {
+fn set(subject: u32, direction: Direction, action: Action) -> Step {
     let key = RowKey {
         subject,
         peer: Peer(PeerClass::Workload as u32),
         direction,
         plane: Plane::FIRST,
     };
-    let verdict = PortValue {
-        effect,
-        observe: false,
-        rule: subject,
-        priority: 0,
-    };
-    Step::SetRow(
-        key,
-        RowValue {
-            verdict,
-            table: 0,
-            sizes: 0,
-        },
-    )
+    Step::SetRow(key, row(action, subject))
 }
 
 fn with_subject(number: u32, subject: u32) -> Entry {
@@ -57,18 +44,18 @@ fn with_subject(number: u32, subject: u32) -> Entry {
 /// A server 1 and a client 2. By subjects 11 and 12 the client's egress is denied, by 21 and 22 the server's ingress, by 31
 /// and 32 nothing.
 fn stage() -> (Stage, PathBuf, PathBuf) {
+    use Action::{Allow, Deny};
     use Direction::{Egress, Ingress};
-    use Effect::{Allow, Deny};
     let mut stage = Stage::new();
     let server = stage.workload("server", 1, &[identity(2)]);
     let client = stage.workload("client", 2, &[]);
     let rows = [
-        row(11, Ingress, Allow),
-        row(12, Egress, Deny),
-        row(21, Ingress, Deny),
-        row(22, Egress, Allow),
-        row(31, Ingress, Allow),
-        row(32, Egress, Allow),
+        set(11, Ingress, Allow),
+        set(12, Egress, Deny),
+        set(21, Ingress, Deny),
+        set(22, Egress, Allow),
+        set(31, Ingress, Allow),
+        set(32, Egress, Allow),
     ];
     stage.datapath().apply(&rows).unwrap();
     bind(&mut stage, &server, 1, 11);

@@ -15,8 +15,8 @@ use crate::{
 mod tests;
 
 /// The steps from `old` to `new`. `install` adds kept rules, then ports, rows and prefixes; `retire` changes and removes
-/// prefixes, then rows, ports and kept rules. Both applied to `old` in order give exactly `new` (but for the rule texts, which no map
-/// holds).
+/// prefixes, then rows, ports and kept rules. Both applied to `old` in order give exactly `new` (but for the rule texts,
+/// which no map holds).
 #[must_use]
 pub fn plan(old: &Compiled, new: &Compiled) -> Plan {
     let bridges = bridges(old, new);

@@ -57,8 +57,8 @@ fn no_such_file(policies: &Policies, name: &str) -> Failure {
             format!("it is a policy of {0}: `cofferdam policy remove {0}`", file.name)
         }
         Some(file) => format!(
-            "it is one policy of {0}: take it out there, and `cofferdam policy apply {0}`",
-            file.name
+            "it is one policy of {}/{}: take it out there, which counts once the file is saved",
+            policies.folder, file.name
         ),
         None if names.is_empty() => "the folder is empty".to_owned(),
         None => format!("its files are {}", names.join(", ")),

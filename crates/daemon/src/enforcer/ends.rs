@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use cofferdam_datapath::{EndBy, Ended, Ender};
 use cofferdam_policy::{Compiled, Direction, Peer, Plane, RowKey, RowValue};
 
+use super::scan::beside;
 use super::{Enforcer, Entry};
 use crate::cgroups::tree;
 use crate::error::chain;
@@ -127,17 +128,13 @@ pub(super) fn changes_in_place(old: &Compiled, new: &Compiled) -> bool {
     ports.any(|(key, ..)| tables.contains(&key.table))
 }
 
-/// What `old` has and `new` has not, or not so. Both are walked once: a search for each would take longer than all else.
+/// What `old` has and `new` has not, or not so.
 fn differing<'a, K: Ord, V: PartialEq>(
     old: &'a BTreeMap<K, V>,
     new: &'a BTreeMap<K, V>,
 ) -> impl Iterator<Item = (&'a K, &'a V, Option<&'a V>)> {
-    let mut new = new.iter().peekable();
-    old.iter().filter_map(move |(key, value)| {
-        while new.next_if(|(one, _)| *one < key).is_some() {}
-        let now = new.next_if(|(one, _)| *one == key).map(|(_, now)| now);
-        (now != Some(value)).then_some((key, value, now))
-    })
+    let both = old.iter().zip(beside(old, new));
+    both.filter_map(|((key, value), now)| (now != Some(value)).then_some((key, value, now)))
 }
 
 // === impl Ends ===

@@ -82,16 +82,15 @@ impl Enforcer {
     }
 }
 
-/// What `held` has under each key of `wanted`. Both are walked once: a search for each would compare paths, part by part,
-/// ten times as often.
-pub(super) fn beside<'h, W, H>(
-    wanted: &BTreeMap<PathBuf, W>,
-    held: &'h BTreeMap<PathBuf, H>,
-) -> Vec<Option<&'h H>> {
+/// What `held` has under each key of `wanted`. Both are walked once: a search for each would take longer than all else, with
+/// hundreds of thousands of rows or thousands of paths.
+pub(super) fn beside<'m, K: Ord, W, H>(
+    wanted: &'m BTreeMap<K, W>,
+    held: &'m BTreeMap<K, H>,
+) -> impl Iterator<Item = Option<&'m H>> {
     let mut held = held.iter().peekable();
-    let found = wanted.keys().map(|key| {
+    wanted.keys().map(move |key| {
         while held.next_if(|(one, _)| *one < key).is_some() {}
         held.next_if(|(one, _)| *one == key).map(|(_, value)| value)
-    });
-    found.collect()
+    })
 }

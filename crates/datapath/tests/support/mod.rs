@@ -344,7 +344,7 @@ pub(crate) fn entry(number: u32) -> Entry {
     }
 }
 
-fn row(action: Action, rule: u32) -> RowValue {
+pub(crate) fn row(action: Action, rule: u32) -> RowValue {
     RowValue {
         verdict: PortValue {
             effect: action.into(),
