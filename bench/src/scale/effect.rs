@@ -138,9 +138,11 @@ fn spinners(lab: &Lab, netns: &Path) -> anyhow::Result<Vec<Process>> {
     Ok(spinners)
 }
 
-/// What stays over all rounds. The knocker ends before the daemon does.
+/// What stays over all rounds. Both ends end before the daemon does.
 struct Stage {
     knocker: Process,
+    /// Listens as long as it lives.
+    _server: Process,
     product: Product,
     netns: std::path::PathBuf,
     port: String,
@@ -175,6 +177,7 @@ impl Stage {
         let port = port.strip_prefix("ready ").context("no port")?.to_owned();
         let mut stage = Stage {
             knocker: Process::start(&seat(client), "knock", netns, client_core, &["--port", &port])?,
+            _server: server,
             product,
             netns: netns.to_owned(),
             port,
