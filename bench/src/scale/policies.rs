@@ -103,7 +103,7 @@ pub(super) fn compilation(workloads: u32, policies: u32) -> anyhow::Result<Compi
     let rules = world
         .documents
         .first_mut()
-        .and_then(|document| document.ingress.as_mut());
+        .and_then(|document| std::sync::Arc::make_mut(document).ingress.as_mut());
     rules.context("no rules")?.pop();
     let start = Instant::now();
     let new = compiler.compile(&world, &old.rules)?;
@@ -141,8 +141,8 @@ pub(super) fn world(applications: u32, alike: u32, policies: u32, rules: u32) ->
         world.identities.push(Identity {
             number: Peer(IDENTITY_MIN + number),
             namespace: "default".to_owned(),
-            identity_labels: labels.clone(),
-            labels,
+            identity_labels: labels.clone().into(),
+            labels: labels.into(),
             named_ports: Vec::new(),
         });
         world.subjects.push(Subject {

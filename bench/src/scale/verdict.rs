@@ -97,8 +97,8 @@ fn world(identities: u32) -> World {
     let identity = |number| Identity {
         number: Peer(FIRST + number),
         namespace: "default".to_owned(),
-        identity_labels: app(number),
-        labels: app(number),
+        identity_labels: app(number).into(),
+        labels: app(number).into(),
         named_ports: Vec::new(),
     };
     let subject = |number| Subject {

@@ -17,7 +17,7 @@ pub(crate) struct Named {
     /// Its policy namespace.
     pub(crate) namespace: String,
     /// Its labels.
-    pub(crate) labels: Labels,
+    pub(crate) labels: Arc<Labels>,
 }
 
 /// The directory of names.
@@ -44,7 +44,12 @@ pub(crate) struct End {
 
 impl Names {
     /// The workload of this key is there: by number where it is protected (not 0), by cgroup where it has one (not 0).
-    pub(crate) fn learn(&mut self, key: &str, (number, cgroup): (u32, u64), named: (&str, &str, &Labels)) {
+    pub(crate) fn learn(
+        &mut self,
+        key: &str,
+        (number, cgroup): (u32, u64),
+        named: (&str, &str, &Arc<Labels>),
+    ) {
         let (name, namespace, labels) = named;
         let same = |known: &&Arc<Named>| {
             (known.name.as_str(), known.namespace.as_str(), &known.labels) == (name, namespace, labels)
@@ -54,7 +59,7 @@ impl Names {
             None => Arc::new(Named {
                 name: name.to_owned(),
                 namespace: namespace.to_owned(),
-                labels: labels.clone(),
+                labels: Arc::clone(labels),
             }),
         };
         if cgroup != 0 {
@@ -138,7 +143,7 @@ impl From<&End> for FlowEnd {
         if let Some(named) = &end.named {
             view.name = Some(named.name.clone());
             view.namespace = Some(named.namespace.clone());
-            view.labels = named.labels.clone();
+            view.labels = Labels::clone(&named.labels);
         }
         view
     }

@@ -43,7 +43,7 @@ pub(crate) struct Good {
     /// As it was written.
     pub(crate) text: Arc<[u8]>,
     /// What it says.
-    pub(crate) documents: Vec<Document>,
+    pub(crate) documents: Vec<Arc<Document>>,
 }
 
 /// The books as they would be. Files can be taken out of it again one by one.
@@ -104,7 +104,7 @@ impl Policies {
     }
 
     /// The documents in force at `now`, in seconds since 1970.
-    pub(crate) fn in_force(&self, now: u64) -> Vec<Document> {
+    pub(crate) fn in_force(&self, now: u64) -> Vec<Arc<Document>> {
         documents_of(&self.files, now)
     }
 
@@ -150,7 +150,7 @@ impl Policies {
 
 impl Proposal {
     /// The documents that would be in force at `now`.
-    pub(crate) fn in_force(&self, now: u64) -> Vec<Document> {
+    pub(crate) fn in_force(&self, now: u64) -> Vec<Arc<Document>> {
         documents_of(&self.new, now)
     }
 
@@ -322,7 +322,7 @@ fn mistake(folder: &Path, name: &str, what: String, hint: &str) -> Diagnostic {
     }
 }
 
-fn documents_of(files: &BTreeMap<String, File>, now: u64) -> Vec<Document> {
+fn documents_of(files: &BTreeMap<String, File>, now: u64) -> Vec<Arc<Document>> {
     let all = files.values().flat_map(|file| &file.good.documents);
     all.filter(|document| !document.has_ended(now)).cloned().collect()
 }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hasher;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use cofferdam_policy::{
     DefaultProfile, Document, Identity, Labels, Mode, NamedPort, Opening, Peer, PeerClass, Subject, World,
@@ -100,7 +101,7 @@ pub(crate) struct Placement {
     /// Who it is, where it is protected.
     pub(crate) identity: Option<Identity>,
     /// Every label its creator gave.
-    pub(crate) labels: Labels,
+    pub(crate) labels: Arc<Labels>,
     /// Its openings, where it is protected.
     pub(crate) openings: Vec<Opening>,
     /// Its own posture.
@@ -134,7 +135,7 @@ pub(crate) struct Resolved {
 
 /// Decides everything under these policies. The numbers of what is no more stay until [`Resolved::forget_others`]: it may
 /// come to nothing.
-pub(crate) fn resolve(inputs: &Inputs<'_>, documents: Vec<Document>, numbers: &mut Numbers) -> Resolved {
+pub(crate) fn resolve(inputs: &Inputs<'_>, documents: Vec<Arc<Document>>, numbers: &mut Numbers) -> Resolved {
     let profile = inputs.config.default;
     let candidates: Vec<Candidate> = inputs
         .containers
@@ -148,7 +149,7 @@ pub(crate) fn resolve(inputs: &Inputs<'_>, documents: Vec<Document>, numbers: &m
         )
         .chain(inputs.units.iter().map(|unit| protection::unit(inputs, unit)))
         .collect();
-    let seen: Vec<(&str, &Labels)> = candidates
+    let seen: Vec<(&str, &Arc<Labels>)> = candidates
         .iter()
         .map(|one| (one.namespace.as_str(), &one.labels))
         .collect();
@@ -201,8 +202,8 @@ pub(crate) struct Candidate {
     namespace: String,
     place: Place,
     /// Every label, directives left out.
-    labels: Labels,
-    identity_labels: Labels,
+    labels: Arc<Labels>,
+    identity_labels: Arc<Labels>,
     named_ports: Vec<NamedPort>,
     profile: Option<DefaultProfile>,
     openings: Vec<Opening>,
@@ -221,8 +222,8 @@ struct Fingerprints(FnvHashMap<*const Document, u64>);
 // === impl Fingerprints ===
 
 impl Fingerprints {
-    fn new(documents: &[Document]) -> Self {
-        let one = |document: &Document| (std::ptr::from_ref(document), document.fingerprint());
+    fn new(documents: &[Arc<Document>]) -> Self {
+        let one = |document: &Arc<Document>| (Arc::as_ptr(document), document.fingerprint());
         Self(documents.iter().map(one).collect())
     }
 
@@ -313,7 +314,7 @@ fn world(
     profile: DefaultProfile,
     placements: &[Placement],
     inputs: &Inputs<'_>,
-    documents: Vec<Document>,
+    documents: Vec<Arc<Document>>,
 ) -> World {
     let mut identities = BTreeMap::new();
     let mut subjects = BTreeMap::new();

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
@@ -145,8 +146,8 @@ impl Step {
             world.identities.push(Identity {
                 number: Peer(IDENTITY_MIN + number),
                 namespace: pod.ns.clone(),
-                identity_labels: Labels::new(),
-                labels: pod.labels.clone(),
+                identity_labels: Arc::default(),
+                labels: pod.labels.clone().into(),
                 named_ports: self.named_ports(&full_name)?,
             });
             world.subjects.push(Subject {

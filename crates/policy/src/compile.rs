@@ -6,6 +6,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::hash::{Hash, Hasher};
 
+use fnv::FnvHashSet;
 use ipnet::IpNet;
 
 use crate::classes::canonical;
@@ -148,14 +149,14 @@ fn content_number(content: &impl Hash, range: std::ops::Range<u32>, taken: &Hash
 }
 
 fn check(world: &World) -> Result<(), CompileError> {
-    let mut identities = HashSet::new();
+    let mut identities = FnvHashSet::default();
     for identity in &world.identities {
         let in_range = (IDENTITY_MIN..PREFIX_MIN).contains(&identity.number.0);
         if !in_range || !identities.insert(identity.number) {
             return Err(CompileError::IdentityNumber(identity.number));
         }
     }
-    let mut subjects = HashSet::from([0]);
+    let mut subjects = FnvHashSet::from_iter([0]);
     for subject in &world.subjects {
         if !subjects.insert(subject.number) {
             return Err(CompileError::SubjectNumber(subject.number));
@@ -183,7 +184,7 @@ fn named_prefixes(world: &World) -> BTreeSet<IpNet> {
         OpeningPeer::Prefix(net) => Some(canonical(net)),
         _ => None,
     });
-    let rules = world.documents.iter().flat_map(rules_of);
+    let rules = world.documents.iter().flat_map(|document| rules_of(document));
     let nets = rules.flat_map(|rule| &rule.peers).filter_map(|peer| match peer {
         RulePeer::Net(net) => Some(net),
         _ => None,

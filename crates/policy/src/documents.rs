@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -142,7 +143,7 @@ pub enum RulePort {
 ///
 /// # Errors
 /// Every mistake, in the order of the file. Nothing of a defective file is used.
-pub fn parse(file: &str, bytes: &[u8]) -> Result<Vec<Document>, Vec<Diagnostic>> {
+pub fn parse(file: &str, bytes: &[u8]) -> Result<Vec<Arc<Document>>, Vec<Diagnostic>> {
     let mut report = Report::new(file, bytes);
     let mut documents = Vec::new();
     for node in report.load() {
@@ -153,7 +154,7 @@ pub fn parse(file: &str, bytes: &[u8]) -> Result<Vec<Document>, Vec<Diagnostic>>
 
 /// A mistake for each document whose name an earlier one has: which of them counts would depend on the order of files.
 #[must_use]
-pub fn twice(documents: &[Document]) -> Vec<Diagnostic> {
+pub fn twice(documents: &[Arc<Document>]) -> Vec<Diagnostic> {
     let mut first: HashMap<(&Option<String>, &str), &Document> = HashMap::new();
     let mut found = Vec::new();
     for document in documents {
@@ -168,7 +169,7 @@ pub fn twice(documents: &[Document]) -> Vec<Diagnostic> {
 // === impl Report ===
 
 impl Report {
-    fn documents(&mut self, node: &crate::yaml::Node, found: &mut Vec<Document>) {
+    fn documents(&mut self, node: &crate::yaml::Node, found: &mut Vec<Arc<Document>>) {
         let Some(mut fields) = Fields::open(self, node, "a policy") else {
             return;
         };
@@ -197,14 +198,14 @@ impl Report {
             None => self.missing(&fields, "apiVersion", &format!("write `apiVersion: {expected}`")),
         }
         match kind.as_deref() {
-            Some("NetworkPolicy") => found.extend(network::read(self, fields)),
+            Some("NetworkPolicy") => found.extend(network::read(self, fields).map(Arc::new)),
             Some("List") => {
                 fields.ignore("metadata");
                 let items = fields.list(self, "items").unwrap_or_default().to_vec();
                 fields.close(self);
                 items.iter().for_each(|item| self.documents(item, found));
             }
-            _ => found.extend(cluster::read(self, fields)),
+            _ => found.extend(cluster::read(self, fields).map(Arc::new)),
         }
     }
 

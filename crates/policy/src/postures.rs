@@ -3,7 +3,7 @@
 //! A [`Posture`] that exists is total: in each direction some rule without a condition answers for every peer. So no
 //! verdict ever falls out of the end of the rules into code.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use crate::documents::{Document, RulePeer, parse};
 use crate::{DefaultProfile, Direction, PeerClass};
@@ -72,7 +72,8 @@ pub(crate) fn default_profile(profile: DefaultProfile) -> Option<&'static Docume
 
 /// Parses a built-in document; its rules have no file.
 fn built_in(text: &str) -> Option<Document> {
-    let mut document = parse(BUILT_IN, text.as_bytes()).ok()?.pop()?;
+    let document = parse(BUILT_IN, text.as_bytes()).ok()?.pop()?;
+    let mut document = Arc::unwrap_or_clone(document);
     BUILT_IN.clone_into(&mut document.place);
     let rules = [&mut document.ingress, &mut document.egress]
         .into_iter()

@@ -42,28 +42,27 @@ impl Rules {
                 }));
             }
         }
-        Self::numbered(index, &made, previous)
+        Self::numbered(index, &made, previous, None)
     }
 
-    /// The same, given the texts that no document holds: openings, and what NetworkPolicies do not allow.
-    pub(crate) fn numbered(index: &Index<'_>, made: &BTreeSet<RuleText>, previous: &[RuleText]) -> Self {
-        let needed = needed(index, made);
-        let mut texts = previous.to_vec();
-        if texts.is_empty() {
-            texts.push(RuleText {
-                name: String::new(),
-                source: String::new(),
-            });
-        }
-        let mut numbers = Numbers::of(&texts);
-        let missing: Vec<&RuleText> = needed
-            .iter()
-            .copied()
-            .filter(|text| numbers.find(&texts, text).is_none())
-            .collect();
-        if missing.is_empty() {
+    /// The same, given the texts that no document holds: openings, and what NetworkPolicies do not allow. `last` is what it
+    /// returned last.
+    pub(crate) fn numbered(
+        index: &Index<'_>,
+        made: &BTreeSet<RuleText>,
+        previous: &[RuleText],
+        last: Option<Self>,
+    ) -> Self {
+        let known = last.filter(|last| last.texts == previous);
+        let Self { mut texts, numbers } = known.unwrap_or_else(|| Self::known(previous));
+        if texts_of(index, made).all(|text| numbers.find(&texts, text).is_some()) {
             return Self { texts, numbers };
         }
+        let needed = needed(index, made);
+        let missing = needed.iter().copied();
+        let missing: Vec<&RuleText> = missing
+            .filter(|text| numbers.find(&texts, text).is_none())
+            .collect();
         let crowded = texts.len() > 2 * needed.len() + SLACK;
         let wanted: HashSet<&RuleText> = if crowded {
             needed.into_iter().collect()
@@ -80,7 +79,19 @@ impl Rules {
                 None => texts.push(text.clone()),
             }
         }
-        numbers = Numbers::of(&texts);
+        let numbers = Numbers::of(&texts);
+        Self { texts, numbers }
+    }
+
+    fn known(previous: &[RuleText]) -> Self {
+        let mut texts = previous.to_vec();
+        if texts.is_empty() {
+            texts.push(RuleText {
+                name: String::new(),
+                source: String::new(),
+            });
+        }
+        let numbers = Numbers::of(&texts);
         Self { texts, numbers }
     }
 
@@ -93,9 +104,6 @@ impl Rules {
         &self.texts
     }
 
-    pub(crate) fn into_texts(self) -> Vec<RuleText> {
-        self.texts
-    }
 }
 
 // === impl Numbers ===
@@ -134,8 +142,14 @@ fn content(text: &RuleText) -> u64 {
 
 const DIRECTIONS: [Direction; 2] = [Direction::Ingress, Direction::Egress];
 
-/// The rules of the default profiles and of documents in their order, then the others, sorted; each once.
+/// Each text of [`texts_of`] once.
 fn needed<'t>(index: &Index<'t>, made: &'t BTreeSet<RuleText>) -> Vec<&'t RuleText> {
+    let mut seen = FnvHashSet::default();
+    texts_of(index, made).filter(|text| seen.insert(*text)).collect()
+}
+
+/// The rules of the default profiles and of documents in their order, then the others, sorted.
+fn texts_of<'t>(index: &Index<'t>, made: &'t BTreeSet<RuleText>) -> impl Iterator<Item = &'t RuleText> {
     let mut profiles: Vec<&Document> = Vec::new();
     for profile in index
         .world
@@ -148,13 +162,12 @@ fn needed<'t>(index: &Index<'t>, made: &'t BTreeSet<RuleText>) -> Vec<&'t RuleTe
         }
     }
     profiles.sort_by_key(|profile| &profile.name);
-    let documents = profiles.into_iter().chain(index.documents.iter().copied());
+    let documents = profiles.into_iter().chain(index.documents.clone());
     let written = documents.flat_map(|document| {
         let rules = DIRECTIONS
             .into_iter()
             .filter_map(|direction| document.rules(direction));
         rules.flatten().map(|rule| &rule.text)
     });
-    let mut seen = FnvHashSet::default();
-    written.chain(made).filter(|text| seen.insert(*text)).collect()
+    written.chain(made)
 }

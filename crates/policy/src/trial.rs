@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::documents::{Diagnostic, Document};
 use crate::{
@@ -56,7 +57,7 @@ pub struct Trial {
     /// Files of policies, relative to the test file.
     pub paths: Vec<String>,
     /// Policies that stand in the test file itself.
-    pub inline: Vec<Document>,
+    pub inline: Vec<Arc<Document>>,
     /// What is tried.
     pub tests: Vec<Test>,
 }
@@ -148,7 +149,7 @@ fn icmp(text: &str) -> Option<Protocol> {
 impl Stage {
     /// Sets up workloads under policies. One that has no identity label and that no policy selects is a stranger.
     #[must_use]
-    pub fn new(workloads: &Workloads, documents: Vec<Document>, profile: DefaultProfile) -> Self {
+    pub fn new(workloads: &Workloads, documents: Vec<Arc<Document>>, profile: DefaultProfile) -> Self {
         let mut stage = Self {
             world: World {
                 profile,
@@ -171,7 +172,7 @@ impl Stage {
         let visible = labels::selectable(&workload.labels, &[]);
         let world = &mut self.world;
         // What only watches changes nothing, so it protects nobody either.
-        let selected = |document: &Document| {
+        let selected = |document: &Arc<Document>| {
             !document.observe && document.selects(&world.namespaces, &workload.namespace, &visible)
         };
         let is_protected = !identity_labels.is_empty() || world.documents.iter().any(selected);
@@ -182,8 +183,8 @@ impl Stage {
             world.identities.push(Identity {
                 number: identity,
                 namespace: workload.namespace.clone(),
-                identity_labels,
-                labels: visible.clone(),
+                identity_labels: identity_labels.into(),
+                labels: visible.clone().into(),
                 named_ports: workload.ports.iter().chain(&asked.ports).cloned().collect(),
             });
             world.subjects.push(Subject {

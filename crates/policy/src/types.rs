@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -162,9 +163,9 @@ pub struct Identity {
     /// Policy namespace: the compose project, or `default`.
     pub namespace: String,
     /// The labels that say who it is; "same labels" compares these and the namespace.
-    pub identity_labels: Labels,
+    pub identity_labels: Arc<Labels>,
     /// Every label its creator gave; selectors see these (identity labels included).
-    pub labels: Labels,
+    pub labels: Arc<Labels>,
     /// Its ports that policies may name.
     #[serde(default)]
     pub named_ports: Vec<NamedPort>,
@@ -241,7 +242,7 @@ pub struct World {
     pub prefixes: Vec<(ipnet::IpNet, PeerClass)>,
     /// The policies in force, in any order.
     #[serde(default)]
-    pub documents: Vec<Document>,
+    pub documents: Vec<Arc<Document>>,
     /// Labels of namespaces; `kubernetes.io/metadata.name` goes without saying.
     #[serde(default)]
     pub namespaces: BTreeMap<String, Labels>,

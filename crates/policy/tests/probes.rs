@@ -49,8 +49,8 @@ impl Cluster {
             world.identities.push(Identity {
                 number: identity,
                 namespace: format!("{PREFIX}{house}"),
-                identity_labels: Labels::new(),
-                labels: label,
+                identity_labels: std::sync::Arc::default(),
+                labels: label.into(),
                 named_ports: vec![port("web", Protocol::TCP, 80), port("dns", Protocol::UDP, 53)],
             });
             world.subjects.push(Subject {
@@ -92,7 +92,7 @@ impl Cluster {
         let at = documents
             .iter()
             .position(|document| document.name.starts_with("old-priority"));
-        &mut documents[at.unwrap_or(0)]
+        std::sync::Arc::make_mut(&mut documents[at.unwrap_or(0)])
     }
 
     fn rules(&mut self, direction: &str) -> &mut Vec<Rule> {

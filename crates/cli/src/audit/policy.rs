@@ -97,8 +97,8 @@ impl Profile {
                     identity: Identity {
                         number: Peer(0),
                         namespace: namespace(place),
-                        identity_labels: identity,
-                        labels: labels::selectable(&given, &[]),
+                        identity_labels: identity.into(),
+                        labels: labels::selectable(&given, &[]).into(),
                         named_ports: Vec::new(),
                     },
                     openings: openings_of(estate, place),

@@ -42,7 +42,8 @@ pub(super) fn diff(call: &Call, args: &DiffArgs) -> Result<u8, Failure> {
         }
         _ => here::stages(call, args, new)?,
     };
-    let mut ports = ports(stages.iter().flat_map(|stage| &stage.world.documents));
+    let documents = stages.iter().flat_map(|stage| &stage.world.documents);
+    let mut ports = ports(documents.map(AsRef::as_ref));
     let identities = stages.iter().flat_map(|stage| &stage.world.identities);
     let named = identities.flat_map(|identity| &identity.named_ports);
     ports.extend(named.map(|port| (port.protocol, Some(port.port))));

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use cofferdam_api::{WorkloadView, Workloads as Listing};
@@ -21,7 +22,7 @@ const LONGEST: u64 = 16 << 20;
 #[derive(Default)]
 pub(super) struct Policies {
     pub(super) files: Vec<String>,
-    pub(super) documents: Vec<Document>,
+    pub(super) documents: Vec<Arc<Document>>,
     pub(super) mistakes: Vec<Diagnostic>,
 }
 
@@ -43,7 +44,7 @@ pub(super) fn policies(paths: &[PathBuf]) -> Result<Policies, Failure> {
 }
 
 /// The documents of `paths` that have not ended; fails on the first mistake.
-pub(super) fn valid(paths: &[PathBuf]) -> Result<Vec<Document>, Failure> {
+pub(super) fn valid(paths: &[PathBuf]) -> Result<Vec<Arc<Document>>, Failure> {
     let mut found = policies(paths)?;
     if let Some(first) = found.mistakes.first() {
         let more = found.mistakes.len() - 1;
@@ -72,7 +73,7 @@ pub(super) fn now() -> u64 {
 }
 
 /// A stage of the given workloads under the given policies.
-pub(super) fn stage(args: &WorldArgs, documents: Vec<Document>) -> Result<Stage, Failure> {
+pub(super) fn stage(args: &WorldArgs, documents: Vec<Arc<Document>>) -> Result<Stage, Failure> {
     Ok(Stage::new(
         &workloads(&args.workloads)?,
         documents,

@@ -1,6 +1,7 @@
 //! This host as the daemon knows it, before and after `apply`.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use cofferdam_policy::trial::{Stage, Workloads};
 use cofferdam_policy::{Document, documents};
@@ -11,7 +12,7 @@ use crate::failure::Failure;
 use crate::output::Call;
 
 /// The host under the policies in force, and under those that `apply` would leave: files of the same name are replaced.
-pub(super) fn stages(call: &Call, args: &DiffArgs, new: Vec<Document>) -> Result<[Stage; 2], Failure> {
+pub(super) fn stages(call: &Call, args: &DiffArgs, new: Vec<Arc<Document>>) -> Result<[Stage; 2], Failure> {
     let in_force = call.wait(call.client.policies())?;
     let replaced = gather::all_files(&args.paths)?;
     let is_replaced = |name: &str| {
@@ -30,7 +31,7 @@ pub(super) fn stages(call: &Call, args: &DiffArgs, new: Vec<Document>) -> Result
             .hint("use the command that belongs to the daemon: `cofferdam doctor`")
         })?;
         let found = found.into_iter().filter(|document| !document.has_ended(now));
-        let found: Vec<Document> = found.collect();
+        let found: Vec<Arc<Document>> = found.collect();
         if !is_replaced(&file.name) {
             after.extend(found.iter().cloned());
         }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use cofferdam_policy::{CompileError, Document};
@@ -35,7 +36,7 @@ impl Engine {
     }
 
     /// Makes the kernel hold what is known now under these documents, or changes nothing and says what does not fit.
-    pub(super) fn try_documents(&mut self, documents: Vec<Document>) -> Result<(), CompileError> {
+    pub(super) fn try_documents(&mut self, documents: Vec<Arc<Document>>) -> Result<(), CompileError> {
         self.find_namespaces();
         let resolved = self.resolve(documents);
         let prepared = self.prepare(&resolved)?;
@@ -43,7 +44,7 @@ impl Engine {
         Ok(())
     }
 
-    fn resolve(&mut self, documents: Vec<Document>) -> Resolved {
+    fn resolve(&mut self, documents: Vec<Arc<Document>>) -> Resolved {
         let start = Instant::now();
         let mut numbers = std::mem::take(&mut self.state.numbers);
         let resolved = resolve(&self.inputs(), documents, &mut numbers);

@@ -6,7 +6,7 @@ use cofferdam_api as api;
 use cofferdam_api::{
     Counts, FlowQuery, ListeningPort, PolicyText, Status, VERSION, WorkloadKind, WorkloadView, Workloads,
 };
-use cofferdam_policy::{Mode, default_profile_text};
+use cofferdam_policy::{Labels, Mode, default_profile_text};
 
 use super::Engine;
 use crate::Kinds;
@@ -193,11 +193,11 @@ impl Engine {
             kind,
             id,
             namespace: one.namespace.clone(),
-            labels: one.labels.clone(),
+            labels: Labels::clone(&one.labels),
             identity_labels: one
                 .identity
                 .as_ref()
-                .map(|who| who.identity_labels.clone())
+                .map(|who| Labels::clone(&who.identity_labels))
                 .unwrap_or_default(),
             identity: one.identity.as_ref().map(|who| who.number.0),
             network_mode,

@@ -52,7 +52,7 @@ fn add(store: &mut FlowStore, milliseconds: i64, port: u16) {
     let web = Named {
         name: "web".into(),
         namespace: "default".into(),
-        labels: [("app".to_owned(), "web".to_owned())].into(),
+        labels: Arc::new([("app".to_owned(), "web".to_owned())].into()),
     };
     let record = Record {
         time: time(milliseconds),

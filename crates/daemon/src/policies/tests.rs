@@ -31,7 +31,11 @@ fn after(policies: &mut Policies, files: &[(&str, &str)]) -> Vec<String> {
 }
 
 fn names(policies: &Policies) -> Vec<String> {
-    policies.in_force(0).into_iter().map(|one| one.name).collect()
+    policies
+        .in_force(0)
+        .into_iter()
+        .map(|one| one.name.clone())
+        .collect()
 }
 
 #[test]
@@ -128,7 +132,11 @@ fn what_does_not_fit_is_taken_back_alone() {
         share: 2,
     };
     assert!(proposal.withdraw(&no_room("/p/a.yaml:1")));
-    let names: Vec<_> = proposal.in_force(0).into_iter().map(|one| one.name).collect();
+    let names: Vec<_> = proposal
+        .in_force(0)
+        .into_iter()
+        .map(|one| one.name.clone())
+        .collect();
     assert_eq!(names, ["one", "two"]);
     assert!(proposal.changes());
     // Nothing is at fault for sure: all that is new goes.

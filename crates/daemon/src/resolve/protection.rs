@@ -1,5 +1,7 @@
 //! Who is protected, why, in which mode, and what its user opened: one function a kind of workload.
 
+use std::sync::Arc;
+
 use cofferdam_policy::{Labels, Mode, Opening, labels, openings};
 use cofferdam_workload::{Container, ContainerId};
 
@@ -28,8 +30,8 @@ pub(super) fn container(inputs: &Inputs<'_>, container: &Container) -> Candidate
         name: container.name.clone(),
         namespace: container.namespace.clone(),
         place: Place::Container(container.id.clone(), container.cgroup.clone()),
-        labels: every,
-        identity_labels: identity,
+        labels: every.into(),
+        identity_labels: identity.into(),
         named_ports: directives.ports,
         profile: directives.profile,
         openings: container_openings(inputs, container),
@@ -72,6 +74,7 @@ pub(super) fn unit(inputs: &Inputs<'_>, unit: &FoundUnit) -> Candidate {
 fn process(inputs: &Inputs<'_>, key: String, name: &str, namespace: &str, given: &Labels) -> Candidate {
     let directives = labels::directives(given);
     let (every, _) = effective(given, &inputs.config.identity_keys);
+    let every = Arc::new(every);
     let refuses = directives.protect == Some(false);
     let openings = directives
         .openings
@@ -81,7 +84,7 @@ fn process(inputs: &Inputs<'_>, key: String, name: &str, namespace: &str, given:
         name: name.to_owned(),
         namespace: namespace.to_owned(),
         place: Place::Unit(None),
-        identity_labels: every.clone(),
+        identity_labels: Arc::clone(&every),
         labels: every,
         named_ports: directives.ports,
         profile: directives.profile,

@@ -54,7 +54,7 @@ struct Bench {
     choices: Choices,
     host: HostFacts,
     numbers: Numbers,
-    documents: Vec<cofferdam_policy::Document>,
+    documents: Vec<std::sync::Arc<cofferdam_policy::Document>>,
 }
 
 impl Bench {
@@ -112,7 +112,7 @@ fn an_identity_label_protects_and_other_labels_do_not() {
     assert_eq!(web.protected_by.as_deref(), Some("labels app=web"));
     assert_eq!((web.mode, web.entry.observe), (Mode::Enforce, false));
     let identity = web.identity.unwrap();
-    assert_eq!(identity.identity_labels, labels(&[("app", "web")]));
+    assert_eq!(*identity.identity_labels, labels(&[("app", "web")]));
     assert!(
         identity.labels.contains_key("traefik.enable"),
         "selectors see every label"
@@ -292,7 +292,10 @@ fn commands_and_configuration_protect_by_name() {
     }];
     let home = bench.one("ha");
     assert_eq!(home.protected_by.as_deref(), Some("cofferdam protect"));
-    assert_eq!(home.identity.unwrap().identity_labels, labels(&[("app", "home")]));
+    assert_eq!(
+        *home.identity.unwrap().identity_labels,
+        labels(&[("app", "home")])
+    );
     let db = bench.one("db");
     assert_eq!(
         db.protected_by.as_deref(),
@@ -338,7 +341,7 @@ fn runs_and_units_are_who_they_are_said_to_be() {
     assert_eq!(bench.one("bare").protected_by, None);
     let unit = bench.one("db.service");
     assert_eq!(
-        unit.identity.as_ref().unwrap().identity_labels,
+        *unit.identity.as_ref().unwrap().identity_labels,
         labels(&[("team", "db")])
     );
     assert_eq!(

@@ -1,6 +1,7 @@
 //! Numbers that the kernel holds and that must mean the same after a restart. Given once, never given again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use cofferdam_policy::{
     DefaultProfile, IDENTITY_MIN, Identity, Labels, NamedPort, Opening, PREFIX_MIN, Peer, Subject,
@@ -72,8 +73,8 @@ impl Numbers {
         &mut self,
         key: &str,
         namespace: &str,
-        identity_labels: Labels,
-        labels: Labels,
+        identity_labels: Arc<Labels>,
+        labels: Arc<Labels>,
         named_ports: Vec<NamedPort>,
     ) -> (u32, Identity) {
         let given = self.workloads.get(key).copied();

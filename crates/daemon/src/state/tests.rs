@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::sync::Arc;
 
 use cofferdam_policy::{DefaultProfile, Labels, Peer};
 
@@ -26,9 +27,13 @@ fn a_saved_state_comes_back() {
     let folder = tempfile::tempdir().unwrap();
     let (mut state, loaded) = State::load(folder.path()).unwrap();
     assert_eq!(loaded, Loaded::Fresh);
-    state
-        .numbers
-        .workload("container:x", "default", Labels::new(), Labels::new(), Vec::new());
+    state.numbers.workload(
+        "container:x",
+        "default",
+        Arc::default(),
+        Arc::default(),
+        Vec::new(),
+    );
     state.choices.off = true;
     save(&mut state, folder.path());
     let (again, loaded) = State::load(folder.path()).unwrap();
@@ -70,7 +75,7 @@ fn a_broken_file_is_set_aside() {
 #[test]
 fn numbers_are_stable_and_never_reused() {
     let mut numbers = Numbers::default();
-    let web = labels(&[("app", "web")]);
+    let web = Arc::new(labels(&[("app", "web")]));
     let mut ask =
         |key: &str, namespace: &str| numbers.workload(key, namespace, web.clone(), web.clone(), Vec::new());
     let (first, one) = ask("a", "default");
@@ -106,7 +111,7 @@ fn numbers_are_stable_and_never_reused() {
 fn what_the_kernel_holds_is_not_given_again() {
     let mut numbers = Numbers::default();
     numbers.start_above((7, 300, 9));
-    let (workload, identity) = numbers.workload("a", "default", Labels::new(), Labels::new(), Vec::new());
+    let (workload, identity) = numbers.workload("a", "default", Arc::default(), Arc::default(), Vec::new());
     let subject = numbers.subject(identity.number, DefaultProfile::SameLabels, &[], 0);
     assert_eq!((workload, identity.number, subject), (8, Peer(301), 10));
 }
@@ -118,8 +123,8 @@ fn what_only_the_kernel_knew_keeps_its_numbers() {
     numbers.recover("a", 5, Peer(290));
     numbers.recover("b", 6, Peer(290));
     numbers.recover("c", 7, Peer(280));
-    let (web, db) = (labels(&[("app", "web")]), labels(&[("app", "db")]));
-    let mut ask = |key: &str, labels: &Labels| {
+    let [web, db] = ["web", "db"].map(|app| Arc::new(labels(&[("app", app)])));
+    let mut ask = |key: &str, labels: &Arc<Labels>| {
         let (number, identity) = numbers.workload(key, "default", labels.clone(), labels.clone(), Vec::new());
         (number, identity.number)
     };

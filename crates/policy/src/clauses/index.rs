@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use fnv::FnvHashMap;
 use ipnet::IpNet;
@@ -31,7 +32,7 @@ pub(crate) struct Index<'w> {
 
 impl<'w> Index<'w> {
     pub(crate) fn new(world: &'w World) -> Self {
-        let mut documents: Vec<&Document> = world.documents.iter().collect();
+        let mut documents: Vec<&Document> = world.documents.iter().map(Arc::as_ref).collect();
         in_order(&mut documents);
         let known = world
             .identities

@@ -1,5 +1,6 @@
 //! A compilation that remembers: lists of rules that are as they were keep their rows.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
@@ -33,6 +34,7 @@ pub struct Compiler {
     /// By list, and for lists with prefixes, by what the prefixes were.
     known: Known,
     prefixes: (Vec<(IpNet, PeerClass)>, BTreeSet<IpNet>),
+    rules: Option<Rules>,
     epoch: u64,
     made: usize,
 }
@@ -64,7 +66,8 @@ impl Compiler {
         self.note_prefixes(&index, named);
         let sets = Sets::new(&index);
         let lists = lists(&index, &sets)?;
-        let rules = Rules::numbered(&index, &made_texts(&lists), previous_rules);
+        let last = self.rules.take();
+        let rules = Rules::numbered(&index, &made_texts(&lists), previous_rules, last);
         let mut known = std::mem::take(&mut self.known);
         if self.bodies.len() > SLACK + 16 * known.len() {
             self.bodies = Bodies::default();
@@ -85,8 +88,9 @@ impl Compiler {
             rows: rows.into_iter().collect(),
             ports: self.tables.blocks(&used),
             prefixes: regions.values(),
-            rules: rules.into_texts(),
+            rules: rules.texts().to_vec(),
         };
+        self.rules = Some(rules);
         shares.check(&compiled)?;
         Ok(compiled)
     }
@@ -116,6 +120,12 @@ impl Compiler {
         lists: &Lists<'_>,
     ) -> Vec<(u32, Direction, Rc<[Line]>)> {
         let mut resolver = Resolver::new(sets, &mut self.bodies);
+        // By address: a text is longer than its place, and each is in many lists.
+        let mut numbers: FnvHashMap<*const RuleText, u32> = FnvHashMap::default();
+        let mut number = |text: &Cow<'_, RuleText>| match text {
+            Cow::Borrowed(text) => *numbers.entry(*text).or_insert_with(|| rules.number(text)),
+            Cow::Owned(text) => rules.number(text),
+        };
         let mut shared: FnvHashMap<*const Vec<Clause<'_>>, Rc<[Line]>> = FnvHashMap::default();
         let mut all = Vec::with_capacity(lists.len() * 2);
         for (subject, clauses) in lists {
@@ -129,7 +139,7 @@ impl Compiler {
                 }
                 let line = |clause: &Clause<'_>| Line {
                     body: resolver.body(clause, own, direction),
-                    rule: rules.number(&clause.rule),
+                    rule: number(&clause.rule),
                     effect: clause.effect,
                     stage: clause.stage,
                     observe: clause.observe,
@@ -153,9 +163,13 @@ impl Compiler {
         shares: &mut Shares,
     ) -> Vec<(RowKey, crate::RowValue)> {
         self.made = 0;
-        let mut all = Vec::new();
+        let mut all: Vec<(RowKey, crate::RowValue)> = Vec::new();
         let mut seen: FnvHashMap<*const [Line], (u32, Rc<Rows>)> = FnvHashMap::default();
+        let mut first = 0;
         for (subject, direction, lines) in lists {
+            if all.last().is_some_and(|(key, _)| key.subject != subject) {
+                first = all.len();
+            }
             let place = Rc::as_ptr(&lines);
             let (rule, rows) = match seen.get(&place) {
                 Some((rule, rows)) => (*rule, Rc::clone(rows)),
@@ -170,6 +184,10 @@ impl Compiler {
                 rows.iter()
                     .map(|(peer, plane, row)| (row_key(subject, direction, *peer, *plane), *row)),
             );
+            // Both directions of one subject: a few, and then nothing is left to sort when they become a map.
+            if let Some(own) = all.get_mut(first..) {
+                own.sort_by_key(|(key, _)| *key);
+            }
         }
         all
     }
@@ -260,8 +278,8 @@ fn made_texts(lists: &Lists<'_>) -> BTreeSet<RuleText> {
     let clauses = kinds.flat_map(|(_, clauses)| clauses.iter()).flatten();
     clauses
         .filter_map(|clause| match &clause.rule {
-            std::borrow::Cow::Owned(text) => Some(text.clone()),
-            std::borrow::Cow::Borrowed(_) => None,
+            Cow::Owned(text) => Some(text.clone()),
+            Cow::Borrowed(_) => None,
         })
         .collect()
 }

@@ -11,7 +11,7 @@ use super::lines::{Bodies, Body, Line};
 use super::prefixes::Regions;
 use super::tables::{Entry, Question, Tables};
 
-/// A list's rows.
+/// A list's rows, sorted.
 pub(crate) type Rows = Vec<(Peer, Plane, RowValue)>;
 
 const STAGES: [Stage; 4] = [
@@ -64,6 +64,7 @@ impl Maker<'_> {
         self.special(lines, &everybody, &questions, &implied, &mut rows);
         self.addresses(lines, &outside, &classes, &mut rows);
         self.beside(lines, &questions, &mut rows);
+        rows.sort_by_key(|(peer, plane, _)| (*peer, *plane));
         rows
     }
 

@@ -1,6 +1,7 @@
 //! Which documents select whom, asked of the documents: most select few.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::clauses::{Index, in_order};
 use crate::documents::Document;
@@ -11,19 +12,19 @@ use super::sets::Sets;
 /// The documents that select each of these workloads (by namespace and labels), in the order in which they are asked.
 #[must_use]
 pub fn selecting<'d>(
-    documents: &'d [Document],
+    documents: &'d [Arc<Document>],
     namespaces: &BTreeMap<String, Labels>,
-    workloads: &[(&str, &Labels)],
+    workloads: &[(&str, &Arc<Labels>)],
 ) -> Vec<Vec<&'d Document>> {
     let mut found = vec![Vec::new(); workloads.len()];
     if documents.is_empty() {
         return found;
     }
-    let someone = |(number, (namespace, labels)): (u32, &(&str, &Labels))| Identity {
+    let someone = |(number, (namespace, labels)): (u32, &(&str, &Arc<Labels>))| Identity {
         number: Peer(number),
         namespace: (*namespace).to_owned(),
-        identity_labels: Labels::new(),
-        labels: (*labels).clone(),
+        identity_labels: Arc::default(),
+        labels: Arc::clone(labels),
         named_ports: Vec::new(),
     };
     let world = World {
@@ -33,7 +34,7 @@ pub fn selecting<'d>(
     };
     let index = Index::new(&world);
     let sets = Sets::new(&index);
-    let mut ordered: Vec<&Document> = documents.iter().collect();
+    let mut ordered: Vec<&Document> = documents.iter().map(Arc::as_ref).collect();
     in_order(&mut ordered);
     for document in ordered {
         for place in sets.selected(&document.subject).iter() {

@@ -46,10 +46,10 @@ impl<'i, 'w> Sets<'i, 'w> {
             let namespace = identity.namespace.as_str();
             sets.in_namespace.entry(namespace).or_default().push(place);
             if !identity.identity_labels.is_empty() {
-                let key = (namespace, &identity.identity_labels);
+                let key = (namespace, identity.identity_labels.as_ref());
                 sets.same.entry(key).or_default().push(place);
             }
-            for (key, value) in &identity.labels {
+            for (key, value) in identity.labels.as_ref() {
                 sets.carrying.entry((key, value)).or_default().push(place);
             }
             let names: BTreeSet<&str> = identity
@@ -79,7 +79,7 @@ impl<'i, 'w> Sets<'i, 'w> {
 
     /// Those with the same labels, the subject itself included.
     pub(crate) fn same<'s>(&'s self, own: &'s Identity) -> &'s [usize] {
-        let key = (own.namespace.as_str(), &own.identity_labels);
+        let key = (own.namespace.as_str(), own.identity_labels.as_ref());
         self.same.get(&key).map_or(&[], Vec::as_slice)
     }
 

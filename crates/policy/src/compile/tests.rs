@@ -10,8 +10,8 @@ fn identity(number: u32, app: &str) -> Identity {
     Identity {
         number: Peer(number),
         namespace,
-        identity_labels: labels(app),
-        labels: labels(app),
+        identity_labels: labels(app).into(),
+        labels: labels(app).into(),
         named_ports: Vec::new(),
     }
 }

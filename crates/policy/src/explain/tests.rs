@@ -8,8 +8,8 @@ fn world() -> World {
         Identity {
             number: Peer(number),
             namespace,
-            identity_labels: labels.clone(),
-            labels,
+            identity_labels: labels.clone().into(),
+            labels: labels.into(),
             named_ports: Vec::new(),
         }
     };

@@ -10,8 +10,8 @@ fn world(number: u32, egress: &str) -> World {
         identities: vec![Identity {
             number: Peer(256),
             namespace,
-            identity_labels: labels.clone(),
-            labels,
+            identity_labels: labels.clone().into(),
+            labels: labels.into(),
             named_ports: Vec::new(),
         }],
         subjects: vec![Subject {

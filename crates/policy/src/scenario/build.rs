@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use crate::documents::{self, Document};
 use crate::{
@@ -43,7 +44,7 @@ pub(crate) fn scenario(mut file: File) -> Result<Scenario, ScenarioError> {
     })
 }
 
-fn policies(text: &str) -> Result<Vec<Document>, ScenarioError> {
+fn policies(text: &str) -> Result<Vec<Arc<Document>>, ScenarioError> {
     documents::parse("policies", text.as_bytes()).map_err(|found| {
         let lines: Vec<String> = found.iter().map(ToString::to_string).collect();
         ScenarioError::Policies(lines.join("\n"))
@@ -63,7 +64,8 @@ fn end(world: &mut World, name: &str, workload: &Workload) -> Result<End, Scenar
         return Ok(End::Pending);
     }
     let labels = labels::selectable(&workload.labels, &[]);
-    let selected = |document: &Document| document.selects(&world.namespaces, &workload.namespace, &labels);
+    let selected =
+        |document: &Arc<Document>| document.selects(&world.namespaces, &workload.namespace, &labels);
     let is_protected = !identity_labels.is_empty() || world.documents.iter().any(selected);
     if !asked.protect.unwrap_or(is_protected) {
         return Ok(End::Address(workload.address.unwrap_or(LOCALHOST)));
@@ -88,8 +90,8 @@ fn end(world: &mut World, name: &str, workload: &Workload) -> Result<End, Scenar
         Identity {
             number: Peer(0),
             namespace,
-            identity_labels,
-            labels,
+            identity_labels: identity_labels.into(),
+            labels: labels.into(),
             named_ports: named_ports(name, workload)?,
         },
     );

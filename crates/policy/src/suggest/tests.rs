@@ -13,8 +13,8 @@ fn world(labels: &[(&str, &str, &str)]) -> World {
         world.identities.push(Identity {
             number: peer,
             namespace,
-            identity_labels: labels.clone(),
-            labels,
+            identity_labels: labels.clone().into(),
+            labels: labels.into(),
             named_ports: Vec::new(),
         });
         world.subjects.push(Subject {

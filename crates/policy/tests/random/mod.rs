@@ -93,8 +93,8 @@ fn identity(number: u32) -> impl Strategy<Value = Identity> {
             Identity {
                 number: Peer(number),
                 namespace: namespace.to_owned(),
-                identity_labels,
-                labels,
+                identity_labels: identity_labels.into(),
+                labels: labels.into(),
                 named_ports,
             }
         })
@@ -167,7 +167,7 @@ pub(crate) fn world_on(prefixes: Vec<(IpNet, PeerClass)>) -> impl Strategy<Value
         move |(profile, identities, subjects, documents)| World {
             profile,
             identities,
-            documents,
+            documents: documents.into_iter().map(std::sync::Arc::new).collect(),
             namespaces: [(
                 "shop".to_owned(),
                 Labels::from([("app".to_owned(), "a".to_owned())]),
