@@ -9,9 +9,11 @@ use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use cofferdam_policy::{Compiled, plan};
 use cofferdam_workload::ContainerId;
+use tokio::sync::Notify;
 
 use crate::error::chain;
 
@@ -19,6 +21,7 @@ use cofferdam_datapath as datapath;
 
 mod ends;
 mod facts;
+mod retirement;
 mod rows;
 mod scan;
 mod succession;
@@ -45,6 +48,8 @@ pub(crate) struct Target {
     pub(crate) announced: BTreeMap<ContainerId, Entry>,
     /// Cgroups that exist, with what runs in them; subject 0 is a stranger.
     pub(crate) bound: BTreeMap<PathBuf, Binding>,
+    /// No cgroup was made again since the last target: those that stay who they are need no look.
+    pub(crate) unmoved: bool,
     /// Address → namespace.
     pub(crate) addresses: Vec<(IpAddr, u64)>,
     /// Namespaces that one identity has for itself.
@@ -69,6 +74,9 @@ pub(crate) struct Enforcer {
     datapath: datapath::Datapath,
     features: Vec<(String, bool)>,
     applied: Compiled,
+    /// What is to be taken out yet.
+    retirement: Option<retirement::Retirement>,
+    retired: Arc<Notify>,
     announced: BTreeMap<ContainerId, Entry>,
     bound: BTreeMap<PathBuf, (u64, Entry)>,
     addresses: Option<Vec<(IpAddr, u64)>>,
@@ -118,6 +126,8 @@ impl Enforcer {
             features: datapath.features(),
             datapath,
             applied,
+            retirement: None,
+            retired: Arc::default(),
             announced: BTreeMap::new(),
             bound: BTreeMap::new(),
             addresses: None,
@@ -225,8 +235,10 @@ impl Enforcer {
     }
 
     /// Makes the kernel hold the target. Trouble is returned as lines for the log; whatever could be done was done.
+    ///
+    /// What the old policy leaves behind goes later, by [`Enforcer::finish`].
     pub(crate) fn enforce(&mut self, mut target: Target) -> Vec<String> {
-        let mut trouble = Vec::new();
+        let mut trouble = self.finish();
         let next = target
             .policy
             .take()
@@ -246,7 +258,7 @@ impl Enforcer {
 
     /// Compares what the kernel holds with what it was told, once after each change, and mends a difference.
     pub(crate) fn verify(&mut self) -> Result<Verified, datapath::Error> {
-        if !std::mem::take(&mut self.unverified) {
+        if self.retirement.is_some() || !std::mem::take(&mut self.unverified) {
             return Ok(Verified::Idle);
         }
         let mut held = self.datapath.compiled()?;
@@ -321,11 +333,15 @@ impl Enforcer {
             .collect();
         let mut above: Option<&Path> = None;
         for ((cgroup, binding), known) in target.bound.iter().zip(known) {
-            let Ok(id) = cgroup_id(cgroup) else { continue };
-            let known = known.filter(|(known, _)| *known == id).map(|(_, entry)| entry);
             let below = above.is_some_and(|above| cgroup.starts_with(above));
             let mut ancestors = cgroup.ancestors().skip(1);
             let disturbed = below || !unbound.is_empty() && ancestors.any(|above| unbound.contains(above));
+            let stays = known.is_some_and(|(_, entry)| entry == binding.entry);
+            if target.unmoved && stays && !disturbed {
+                continue;
+            }
+            let Ok(id) = cgroup_id(cgroup) else { continue };
+            let known = known.filter(|(known, _)| *known == id).map(|(_, entry)| entry);
             let entry = known.filter(|_| !installed).unwrap_or(binding.entry);
             if known == Some(entry) && !disturbed {
                 continue;

@@ -223,7 +223,7 @@ impl Engine {
             listen(SignalKind::interrupt())?,
             listen(SignalKind::hangup())?,
         ];
-        let saved = self.saver.woken();
+        let (saved, retired) = (self.saver.woken(), self.enforcer.retired());
         let mut tick = tokio::time::interval(BEAT);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut look = tokio::time::interval(LOOK);
@@ -246,6 +246,7 @@ impl Engine {
                     }
                 }
                 () = saved.notified() => self.hear_saver(),
+                () = retired.notified() => self.finish_change(),
                 Some(()) = inbox.host.recv() => self.host_changed().await,
                 ready = events.readable() => {
                     let more = self.record_events();
@@ -327,6 +328,13 @@ impl Engine {
                 "the kernel held something else than it was told; {steps} entries were mended"
             )),
             Err(error) => self.complain(format!("the policy could not be read back: {}", chain(&error))),
+        }
+    }
+
+    /// What the last change left behind goes.
+    pub(crate) fn finish_change(&mut self) {
+        for line in self.enforcer.finish() {
+            self.complain(line);
         }
     }
 

@@ -106,8 +106,8 @@ pub(crate) struct Placement {
     pub(crate) openings: Vec<Opening>,
     /// Its own posture.
     pub(crate) profile: Option<DefaultProfile>,
-    /// The policies that select it, by name, in the order in which they are asked.
-    pub(crate) selected_by: Vec<String>,
+    /// The policies that select it, in the order in which they are asked.
+    pub(crate) selected_by: Vec<Arc<Document>>,
     /// What decided that it is protected; `None`: it is not.
     pub(crate) protected_by: Option<String>,
     /// Whether its denials are carried out.
@@ -162,7 +162,7 @@ pub(crate) fn resolve(inputs: &Inputs<'_>, documents: Vec<Arc<Document>>, number
             candidate.protect_by(&selected);
             let policy = fingerprints.of(&selected);
             let (identity, entry) = candidate.number(profile, policy, numbers);
-            candidate.placed(&selected, identity, entry)
+            candidate.placed(selected, identity, entry)
         })
         .collect();
     placements.sort_by(|a, b| (&a.name, &a.key).cmp(&(&b.name, &b.key)));
@@ -228,8 +228,8 @@ impl Fingerprints {
     }
 
     /// One number for what these say in this order; 0 for none.
-    fn of(&self, documents: &[&Document]) -> u64 {
-        let one = |document: &&Document| self.0.get(&std::ptr::from_ref(*document));
+    fn of(&self, documents: &[Arc<Document>]) -> u64 {
+        let one = |document: &Arc<Document>| self.0.get(&Arc::as_ptr(document));
         if documents.is_empty() {
             return 0;
         }
@@ -246,7 +246,7 @@ impl Fingerprints {
 
 impl Candidate {
     /// Whom a policy selects is protected. What only watches changes nothing, so it protects nobody either.
-    fn protect_by(&mut self, selected: &[&Document]) {
+    fn protect_by(&mut self, selected: &[Arc<Document>]) {
         if self.protected_by.is_none() && !self.refuses {
             let enforced = selected.iter().find(|document| !document.observe);
             self.protected_by = enforced.map(|document| format!("policy {}", document.full_name()));
@@ -288,7 +288,7 @@ impl Candidate {
         (Some(who), entry)
     }
 
-    fn placed(self, selected: &[&Document], identity: Option<Identity>, entry: Entry) -> Placement {
+    fn placed(self, selected_by: Vec<Arc<Document>>, identity: Option<Identity>, entry: Entry) -> Placement {
         let is_protected = identity.is_some();
         let [protected_notes, bare_notes] = self.notes;
         Placement {
@@ -301,7 +301,7 @@ impl Candidate {
             labels: self.labels,
             openings: if is_protected { self.openings } else { Vec::new() },
             profile: self.profile,
-            selected_by: selected.iter().map(|document| document.full_name()).collect(),
+            selected_by,
             protected_by: self.protected_by,
             mode: self.mode,
             notes: if is_protected { protected_notes } else { bare_notes },

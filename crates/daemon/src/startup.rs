@@ -64,6 +64,7 @@ pub(crate) fn early(options: Options) -> Result<(), Error> {
     runtime()?.block_on(async {
         let (mut engine, _lock) = ready.engine().await?;
         engine.settle();
+        engine.finish_change();
         engine.finish_saving();
         println!("{}", engine.start_line("saved state in force"));
         Ok(())

@@ -35,6 +35,7 @@ pub use load::{Datapath, Settings};
 pub use netns::netns_cookie;
 pub use places::Published;
 pub use sockets::Listener;
+pub use succession::Passed;
 pub use switches::{Global, set_off};
 
 type Result<T, E = Error> = std::result::Result<T, E>;

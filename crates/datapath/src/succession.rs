@@ -40,10 +40,8 @@ impl Datapath {
         self.write_epochs(&epochs)
     }
 
-    /// Returns when no program that runs has read what was written before this call differently: old rows may go. Ends the
-    /// succession, if there is one.
-    pub fn end_succession(&mut self) -> Result<()> {
-        wait_for_programs();
+    /// Ends the succession, if there is one. Old rows may go.
+    pub fn end_succession(&mut self, _: Passed) -> Result<()> {
         let mut epochs = self.epochs()?;
         if epochs.succession == 0 {
             return Ok(());
@@ -74,7 +72,7 @@ impl Datapath {
                 true
             })?;
         }
-        self.end_succession()
+        self.end_succession(Passed::now())
     }
 
     /// Where only the new subject wants to know its peers' addresses, the programs look them up from now on.
@@ -92,7 +90,7 @@ impl Datapath {
         })?;
         // What is made below from now on inherits it.
         self.by_address.extend(asking);
-        wait_for_programs();
+        let _: Passed = Passed::now();
         Ok(())
     }
 
@@ -129,13 +127,24 @@ impl Datapath {
     }
 }
 
-/// Every program runs inside an RCU read section, and this waits until all that have begun are over.
-fn wait_for_programs() {
-    const MEMBARRIER_CMD_GLOBAL: i32 = 1;
-    // SAFETY: takes two numbers and touches no memory of ours.
-    let done = unsafe { nix::libc::syscall(nix::libc::SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) };
-    if done != 0 {
-        // Refused with `nohz_full`.
-        thread::sleep(LONG);
+/// Proof that no program runs any more that has read anything else than what was written before.
+#[derive(Debug)]
+pub struct Passed(());
+
+// === impl Passed ===
+
+impl Passed {
+    /// Every program runs inside an RCU read section, and this waits until all that have begun are over: often longer than all
+    /// else that a change takes, so whoever is in a hurry has it done by another thread.
+    #[must_use]
+    pub fn now() -> Self {
+        const MEMBARRIER_CMD_GLOBAL: i32 = 1;
+        // SAFETY: takes two numbers and touches no memory of ours.
+        let done = unsafe { nix::libc::syscall(nix::libc::SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) };
+        if done != 0 {
+            // Refused with `nohz_full`.
+            thread::sleep(LONG);
+        }
+        Self(())
     }
 }

@@ -10,7 +10,7 @@
 
 use std::path::PathBuf;
 
-use cofferdam_datapath::Entry;
+use cofferdam_datapath::{Entry, Passed};
 use cofferdam_policy::{Action, Direction, Peer, PeerClass, Plane, RowKey, Step};
 
 mod support;
@@ -88,7 +88,7 @@ fn root_both_ends_change_in_one_instant() {
     bind(&mut stage, &client, 2, 22);
     assert!(!reached(&stage));
     bind(&mut stage, &server, 1, 21);
-    stage.datapath().end_succession().unwrap();
+    stage.datapath().end_succession(Passed::now()).unwrap();
     assert!(!reached(&stage));
 
     stage.datapath().succeed(&[(21, 31), (22, 32)]).unwrap();
@@ -96,7 +96,7 @@ fn root_both_ends_change_in_one_instant() {
     bind(&mut stage, &client, 2, 32);
     bind(&mut stage, &server, 1, 31);
     assert!(reached(&stage));
-    stage.datapath().end_succession().unwrap();
+    stage.datapath().end_succession(Passed::now()).unwrap();
     assert!(reached(&stage));
     // What was a successor's is nobody's any more.
     bind(&mut stage, &server, 1, 21);

@@ -103,7 +103,6 @@ impl Rules {
     pub(crate) fn texts(&self) -> &[RuleText] {
         &self.texts
     }
-
 }
 
 // === impl Numbers ===

@@ -70,17 +70,13 @@ impl Enforcer {
                 step => matches!(step, Step::DropKept(_)),
             });
         }
-        // Whoever is being judged by the old rows needs all of them.
-        let over = match steps.is_empty() && !succession {
-            true => Ok(()),
-            false => self.datapath.end_succession(),
-        };
-        if let Err(error) = over.and_then(|()| self.datapath.apply(&steps)) {
-            trouble.push(format!("old rows could not be removed: {}", chain(&error)));
+        if !steps.is_empty() || succession {
+            self.retire_later(steps);
         }
         if kept.is_empty() {
             self.applied = new;
         } else {
+            trouble.extend(self.finish());
             self.read_back(new.rules);
         }
     }

@@ -36,6 +36,7 @@ impl Engine {
 
     /// The kernel goes on with what it has.
     fn leave(&mut self, workloads: u64) -> Result<(), Error> {
+        self.finish_change();
         self.save();
         self.finish_saving();
         eprintln!(

@@ -107,11 +107,12 @@ impl Engine {
 
     fn document_view(&self, document: &Document) -> api::PolicyView {
         let name = document.full_name();
+        let is_of_name = |by: &Document| (&by.namespace, &by.name) == (&document.namespace, &document.name);
         let selected = self
             .resolved
             .placements
             .iter()
-            .filter(|one| one.selected_by.contains(&name));
+            .filter(|one| one.selected_by.iter().any(|by| is_of_name(by)));
         let line = document
             .place
             .rsplit_once(':')

@@ -1,12 +1,13 @@
 //! resolve → compile → plan → apply: from what is known to what the kernel holds.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use cofferdam_policy::{CompileError, Document};
 use cofferdam_workload::{Container, host};
+use fnv::FnvHashMap;
 
 use super::Engine;
 use crate::enforcer::{Binding, Prepared, Target, cgroup_id, netns_cookie};
@@ -14,11 +15,25 @@ use crate::error::chain;
 use crate::names::Names;
 use crate::resolve::{Inputs, Place, Placement, Resolved, resolve};
 
+/// What happened since the kernel was told last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Since {
+    /// Nothing that moves a cgroup that was there.
+    NoMove,
+    /// Whatever can.
+    Anything,
+}
+
 // === impl Engine ===
 
 impl Engine {
     /// Makes the kernel hold what is known now.
     pub(super) fn reconcile(&mut self) {
+        self.reconcile_after(Since::Anything);
+    }
+
+    /// The same after something of which is known where it happened.
+    pub(super) fn reconcile_after(&mut self, since: Since) {
         self.find_namespaces();
         let documents = self.policies.in_force(super::policies::now());
         let resolved = self.resolve(documents);
@@ -32,7 +47,7 @@ impl Engine {
                 None
             }
         };
-        self.carry_out(resolved, policy);
+        self.carry_out(resolved, policy, since);
     }
 
     /// Makes the kernel hold what is known now under these documents, or changes nothing and says what does not fit.
@@ -40,7 +55,7 @@ impl Engine {
         self.find_namespaces();
         let resolved = self.resolve(documents);
         let prepared = self.prepare(&resolved)?;
-        self.carry_out(resolved, Some(prepared));
+        self.carry_out(resolved, Some(prepared), Since::NoMove);
         Ok(())
     }
 
@@ -64,10 +79,11 @@ impl Engine {
         prepared
     }
 
-    fn carry_out(&mut self, resolved: Resolved, policy: Option<Prepared>) {
+    fn carry_out(&mut self, resolved: Resolved, policy: Option<Prepared>, since: Since) {
         let start = Instant::now();
         resolved.forget_others(&mut self.state.numbers);
         let mut target = self.target(&resolved, policy);
+        target.unmoved = since == Since::NoMove;
         self.strays.join(&mut target);
         let aimed = start.elapsed();
         for line in self.enforcer.enforce(target) {
@@ -77,8 +93,7 @@ impl Engine {
         if self.state.rules != self.enforcer.applied().rules {
             self.state.rules.clone_from(&self.enforcer.applied().rules);
         }
-        self.learn_names(&resolved);
-        self.tell(&resolved);
+        self.learn_and_tell(&resolved);
         self.resolved = resolved;
         self.dirty = true;
         let noted = start.elapsed();
@@ -180,25 +195,22 @@ impl Engine {
         }
     }
 
-    /// Workloads that are as before have their names; where their cgroups are now is looked up by the next beat.
-    fn learn_names(&mut self, resolved: &Resolved) {
+    /// Gives names to those that are not as before, and one line to each whose protection changed or whose labels are not
+    /// understood. Where cgroups are now is looked up by the next beat.
+    fn learn_and_tell(&mut self, resolved: &Resolved) {
         let old = self.resolved.placements.iter();
-        let old: HashMap<&str, &Placement> = old.map(|one| (one.key.as_str(), one)).collect();
+        let mut old: FnvHashMap<&str, &Placement> = old.map(|one| (one.key.as_str(), one)).collect();
         for placement in &resolved.placements {
-            if old.get(placement.key.as_str()) != Some(&placement) {
+            let before = old.remove(placement.key.as_str());
+            if before != Some(placement) {
                 let cgroup = self.cgroup_of(&placement.place);
                 learn(&mut self.names, placement, cgroup.as_deref());
+                tell(placement, before);
             }
         }
         self.names_due = true;
-        let live: HashSet<&str> = resolved.placements.iter().map(|one| one.key.as_str()).collect();
-        for gone in self
-            .resolved
-            .placements
-            .iter()
-            .filter(|old| !live.contains(old.key.as_str()))
-        {
-            self.names.forget(&gone.key);
+        for gone in old.into_keys() {
+            self.names.forget(gone);
         }
     }
 
@@ -211,29 +223,19 @@ impl Engine {
             }
         }
     }
+}
 
-    /// One line for each workload whose protection changed, and each label that is not understood.
-    fn tell(&mut self, resolved: &Resolved) {
-        let old: BTreeMap<&str, &Placement> = self
-            .resolved
-            .placements
-            .iter()
-            .map(|placement| (placement.key.as_str(), placement))
-            .collect();
-        for placement in &resolved.placements {
-            let before = old.get(placement.key.as_str());
-            let same = before.is_some_and(|before| {
-                (before.protected_by.is_some(), before.mode)
-                    == (placement.protected_by.is_some(), placement.mode)
-            });
-            if !same && (before.is_some() || placement.protected_by.is_some()) {
-                tracing::info!("{}", describe(placement));
-            }
-            for warning in &placement.warnings {
-                if before.is_none_or(|before| !before.warnings.contains(warning)) {
-                    tracing::warn!("{}: {warning}", placement.name);
-                }
-            }
+/// What changed about one workload.
+fn tell(placement: &Placement, before: Option<&Placement>) {
+    let same = before.is_some_and(|before| {
+        (before.protected_by.is_some(), before.mode) == (placement.protected_by.is_some(), placement.mode)
+    });
+    if !same && (before.is_some() || placement.protected_by.is_some()) {
+        tracing::info!("{}", describe(placement));
+    }
+    for warning in &placement.warnings {
+        if before.is_none_or(|before| !before.warnings.contains(warning)) {
+            tracing::warn!("{}: {warning}", placement.name);
         }
     }
 }

@@ -9,11 +9,13 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::Instant;
 
 use cofferdam_api::{Code, Problem, RunRequest, RunResponse, VERSION};
 use cofferdam_workload::host;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use super::reconcile::Since;
 use super::{Engine, choices::check_labels};
 use crate::Kinds;
 use crate::access::may_run;
@@ -66,8 +68,10 @@ impl Engine {
         // Meanwhile: the kernel waits for every processor before it moves a process, often longer than all else takes.
         let (folder, process) = (cgroup.clone(), caller.clone());
         let mover = thread::Builder::new().name("mover".to_owned());
+        let start = Instant::now();
         let moving = mover.spawn(move || move_caller(&folder, &process));
-        self.reconcile();
+        self.reconcile_after(Since::NoMove);
+        let reconciled = start.elapsed();
         let moved = match moving {
             Ok(moving) => moving.join().unwrap_or_else(|_| Err(gone())),
             Err(_) => move_caller(&cgroup, caller),
@@ -77,7 +81,7 @@ impl Engine {
             self.undo_run(&key, &cgroup);
             return Err(problem);
         }
-        tracing::debug!("{name} runs as process {} in {}", caller.pid, cgroup.display());
+        tracing::debug!(?reconciled, moved = ?start.elapsed(), "{name} runs as process {} in {}", caller.pid, cgroup.display());
         let warnings = self
             .find(&name)
             .map(|one| [one.warnings.clone(), one.notes.clone()].concat());

@@ -88,13 +88,13 @@ impl Numbers {
             named_ports,
         };
         let identity = self.identity(identity, given.map(|given| given.identity));
-        self.workloads.insert(
-            key.to_owned(),
-            Given {
-                number,
-                identity: identity.number,
-            },
-        );
+        let now = Given {
+            number,
+            identity: identity.number,
+        };
+        if given != Some(now) {
+            self.workloads.insert(key.to_owned(), now);
+        }
         (number, identity)
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use fnv::FnvHashMap;
@@ -113,11 +114,10 @@ impl<'w> Index<'w> {
 }
 
 /// In the order in which they are asked.
-pub(crate) fn in_order<'d>(documents: &mut [&'d Document]) {
-    let key = |one: &&'d Document| {
-        let one: &'d Document = one;
+pub(crate) fn in_order<D: Deref<Target = Document>>(documents: &mut [D]) {
+    fn key(one: &Document) -> impl Ord {
         (one.tier, one.priority, &one.namespace, &one.name, &one.place)
-    };
+    }
     documents.sort_by(|a, b| key(a).cmp(&key(b)));
 }
 

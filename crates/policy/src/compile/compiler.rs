@@ -1,7 +1,7 @@
 //! A compilation that remembers: lists of rules that are as they were keep their rows.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::rc::Rc;
 
 use fnv::{FnvHashMap, FnvHashSet};
@@ -11,7 +11,8 @@ use crate::clauses::{Clause, Index};
 use crate::documents::Document;
 use crate::rules::Rules;
 use crate::{
-    Compiled, DefaultProfile, Direction, Effect, Opening, Peer, PeerClass, RowKey, RuleText, Subject, World,
+    Compiled, DefaultProfile, Direction, Effect, Opening, Peer, PeerClass, RowKey, RowValue, RuleText,
+    Subject, World,
 };
 
 use super::lines::{Bodies, Line, Resolver, differs};
@@ -75,8 +76,7 @@ impl Compiler {
         }
         let lines = self.lines(&index, &sets, &rules, &lists);
         let mut shares = Shares::default();
-        let rows = self.rows(lines, known, &regions, &mut shares);
-        let used = rows.iter().map(|(_, row)| row.table).collect();
+        let (rows, used) = self.rows(lines, known, &regions, &mut shares);
         self.tables.retain(&used);
         let mut kinds: Vec<_> = lists.iter().map(|(_, clauses)| clauses).collect();
         kinds.dedup_by(|one, other| Rc::ptr_eq(one, other));
@@ -154,42 +154,44 @@ impl Compiler {
         all
     }
 
-    /// The rows of all lists; those that are known already are taken over.
+    /// The rows of all lists, sorted, and the tables that they name; lists that are known already are taken over.
     fn rows(
         &mut self,
         lists: Vec<(u32, Direction, Rc<[Line]>)>,
         mut known: Known,
         regions: &Regions,
         shares: &mut Shares,
-    ) -> Vec<(RowKey, crate::RowValue)> {
+    ) -> (Vec<(RowKey, RowValue)>, HashSet<u32>) {
         self.made = 0;
-        let mut all: Vec<(RowKey, crate::RowValue)> = Vec::new();
+        let mut all = Vec::new();
+        let mut used = HashSet::new();
         let mut seen: FnvHashMap<*const [Line], (u32, Rc<Rows>)> = FnvHashMap::default();
-        let mut first = 0;
+        let mut other: Option<(u32, Direction, Rc<Rows>)> = None;
         for (subject, direction, lines) in lists {
-            if all.last().is_some_and(|(key, _)| key.subject != subject) {
-                first = all.len();
-            }
             let place = Rc::as_ptr(&lines);
             let (rule, rows) = match seen.get(&place) {
                 Some((rule, rows)) => (*rule, Rc::clone(rows)),
                 None => {
                     let found = self.list(lines, &mut known, regions);
+                    used.extend(found.1.iter().map(|(_, _, row)| row.table));
                     seen.insert(place, (found.0, Rc::clone(&found.1)));
                     found
                 }
             };
             shares.add(rule, rows.len());
-            all.extend(
-                rows.iter()
-                    .map(|(peer, plane, row)| (row_key(subject, direction, *peer, *plane), *row)),
-            );
-            // Both directions of one subject: a few, and then nothing is left to sort when they become a map.
-            if let Some(own) = all.get_mut(first..) {
-                own.sort_by_key(|(key, _)| *key);
+            // Both directions of one subject lie beside each other, so that there is nothing left to sort.
+            match other.take() {
+                Some((same, first, one)) if same == subject => {
+                    both(subject, [(first, &one), (direction, &rows)], &mut all);
+                }
+                before => {
+                    alone(before, &mut all);
+                    other = Some((subject, direction, rows));
+                }
             }
         }
-        all
+        alone(other, &mut all);
+        (all, used)
     }
 
     /// The rows of one list, and the rule to which most of them are due.
@@ -217,6 +219,29 @@ impl Compiler {
         });
         self.known.insert(key, Rc::clone(&rows));
         (rule, rows)
+    }
+}
+
+/// The rows of a subject in both directions, by peer.
+fn both(subject: u32, lists: [(Direction, &Rows); 2], all: &mut Vec<(RowKey, RowValue)>) {
+    let [(first, one), (second, other)] = lists;
+    let (mut one, mut other) = (one.iter().peekable(), other.iter().peekable());
+    loop {
+        let peers = [one.peek(), other.peek()];
+        let Some(least) = peers.into_iter().flatten().map(|(peer, ..)| *peer).min() else {
+            return;
+        };
+        for (rows, direction) in [(&mut one, first), (&mut other, second)] {
+            while let Some((peer, plane, row)) = rows.next_if(|(peer, ..)| *peer == least) {
+                all.push((row_key(subject, direction, *peer, *plane), *row));
+            }
+        }
+    }
+}
+
+fn alone(list: Option<(u32, Direction, Rc<Rows>)>, all: &mut Vec<(RowKey, RowValue)>) {
+    if let Some((subject, direction, rows)) = list {
+        both(subject, [(direction, &rows), (direction, &Rows::new())], all);
     }
 }
 

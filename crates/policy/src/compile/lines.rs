@@ -68,9 +68,18 @@ pub(crate) struct Bodies {
 pub(crate) struct Resolver<'s, 'i, 'w> {
     pub(crate) sets: &'s Sets<'i, 'w>,
     pub(crate) bodies: &'s mut Bodies,
-    /// By the rule's address, and the subject's identity where it matters.
-    known: FnvHashMap<(*const Rule, Direction, Option<Peer>), usize>,
+    /// By the rule's address, which is in one direction of one document.
+    known: FnvHashMap<*const Rule, Known>,
     everything: usize,
+}
+
+/// What a rule is about.
+#[derive(Clone, Copy)]
+enum Known {
+    /// The same for every subject.
+    Body(usize),
+    /// Something else for each.
+    Differs,
 }
 
 // === impl Bodies ===
@@ -120,17 +129,19 @@ impl<'s, 'i, 'w> Resolver<'s, 'i, 'w> {
                 self.bodies.number(body)
             }
             Condition::Rule(rule) => {
-                let key = (
-                    std::ptr::from_ref(rule),
-                    direction,
-                    depends(rule, direction).then_some(own.number),
-                );
-                if let Some(known) = self.known.get(&key) {
-                    return *known;
+                let known = self.known.get(&std::ptr::from_ref(rule)).copied();
+                if let Some(Known::Body(number)) = known {
+                    return number;
                 }
                 let body = self.rule(rule, own, direction);
                 let number = self.bodies.number(body);
-                self.known.insert(key, number);
+                if known.is_none() {
+                    let known = match depends(rule, direction) {
+                        true => Known::Differs,
+                        false => Known::Body(number),
+                    };
+                    self.known.insert(rule, known);
+                }
                 number
             }
         }

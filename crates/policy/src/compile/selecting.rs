@@ -11,11 +11,11 @@ use super::sets::Sets;
 
 /// The documents that select each of these workloads (by namespace and labels), in the order in which they are asked.
 #[must_use]
-pub fn selecting<'d>(
-    documents: &'d [Arc<Document>],
+pub fn selecting(
+    documents: &[Arc<Document>],
     namespaces: &BTreeMap<String, Labels>,
     workloads: &[(&str, &Arc<Labels>)],
-) -> Vec<Vec<&'d Document>> {
+) -> Vec<Vec<Arc<Document>>> {
     let mut found = vec![Vec::new(); workloads.len()];
     if documents.is_empty() {
         return found;
@@ -34,12 +34,12 @@ pub fn selecting<'d>(
     };
     let index = Index::new(&world);
     let sets = Sets::new(&index);
-    let mut ordered: Vec<&Document> = documents.iter().map(Arc::as_ref).collect();
+    let mut ordered = documents.to_vec();
     in_order(&mut ordered);
     for document in ordered {
         for place in sets.selected(&document.subject).iter() {
             if let Some(selecting) = found.get_mut(*place) {
-                selecting.push(document);
+                selecting.push(Arc::clone(&document));
             }
         }
     }

@@ -2,7 +2,11 @@ use super::*;
 use crate::Labels;
 
 fn one(text: &str) -> Document {
-    parse("a.yaml", text.as_bytes()).unwrap().remove(0).as_ref().clone()
+    parse("a.yaml", text.as_bytes())
+        .unwrap()
+        .remove(0)
+        .as_ref()
+        .clone()
 }
 
 fn policy(spec: &str) -> Document {

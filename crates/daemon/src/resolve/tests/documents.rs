@@ -30,7 +30,8 @@ fn whom_a_policy_selects_is_protected_unless_it_only_watches() {
     assert_eq!(bench.one("refuses").protected_by, None);
     let web = bench.one("web");
     assert_eq!(web.protected_by.as_deref(), Some("labels app=web"));
-    assert_eq!(web.selected_by, ["default/all"]);
+    assert_eq!(web.selected_by[0].full_name(), "default/all");
+    assert_eq!(web.selected_by.len(), 1);
     documents(&mut bench, "");
     let plain = bench.one("plain");
     assert!(plain.protected_by.is_none() && plain.openings.is_empty());
