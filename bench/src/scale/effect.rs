@@ -29,7 +29,7 @@ pub(crate) struct Effect {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Change {
-    /// From the end of the write of a policy file.
+    /// From the moment a policy file is put in its place.
     File,
     /// From the start of `cofferdam run` to its first connect, which a policy allows.
     Run,
@@ -206,8 +206,9 @@ impl Stage {
         self.knocker.say(if allow { "allow" } else { "deny" })?;
         // Not in step with the daemon's own beat.
         thread::sleep(Duration::from_millis(20 + u64::from(round) * 7919 % 50));
-        fs::rename(&beside, folder.join("knock.yaml"))?;
+        // Before it, not after: the daemon may be done before this process runs again.
         let written = clock::now();
+        fs::rename(&beside, folder.join("knock.yaml"))?;
         let seen: u64 = self.knocker.line()?.parse()?;
         ensure!(seen > written, "the verdict changed before the policy");
         Ok(milliseconds(seen - written))

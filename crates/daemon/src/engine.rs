@@ -21,7 +21,7 @@ use crate::error::chain;
 use crate::flows::FlowStore;
 use crate::names::Names;
 use crate::policies::{Folder, Policies};
-use crate::resolve::{FoundUnit, HostFacts, Resolved};
+use crate::resolve::{Fingerprints, FoundUnit, HostFacts, Resolved};
 use crate::state::{Saver, State};
 use crate::{Error, Kinds, Options};
 
@@ -82,8 +82,8 @@ pub(crate) struct Engine {
     host: HostFacts,
     units: Vec<FoundUnit>,
     unit_watch: units::UnitWatch,
-    /// Unit → id of its cgroup: a restarted unit has another one under the same name.
-    unit_ids: BTreeMap<String, Option<u64>>,
+    /// Ids of their cgroups: a restarted unit has another one under the same name.
+    unit_ids: Vec<Option<u64>>,
     strays: strays::Strays,
     /// The policy folder, and its books.
     folder: Folder,
@@ -91,7 +91,10 @@ pub(crate) struct Engine {
     /// When the policy folder is looked at next.
     look_due: Option<Instant>,
     compiler: Compiler,
+    fingerprints: Fingerprints,
     resolved: Resolved,
+    /// Since when the policy names runs that have ended.
+    leftover: Option<Instant>,
     flows: FlowStore,
     names: Names,
     /// Whether anything changed since all names were looked up.
@@ -180,13 +183,15 @@ impl Engine {
             host: ground.host,
             units: Vec::new(),
             unit_watch: units::UnitWatch::start(),
-            unit_ids: BTreeMap::new(),
+            unit_ids: Vec::new(),
             strays: strays::Strays::default(),
             folder,
             policies,
             look_due: None,
             compiler: Compiler::default(),
+            fingerprints: Fingerprints::default(),
             resolved: Resolved::default(),
+            leftover: None,
             flows: FlowStore::new(keep),
             names: Names::default(),
             names_due: false,

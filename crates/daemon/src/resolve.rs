@@ -4,7 +4,6 @@
 //! nothing else: no file, no clock, no kernel. `engine` carries it out.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::Hasher;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,15 +13,16 @@ use cofferdam_policy::{
     labels, openings, selecting,
 };
 use cofferdam_workload::{Container, ContainerId};
-use fnv::FnvHashMap;
 use ipnet::IpNet;
 
 use crate::config::{Config, Protect};
 use crate::enforcer::{Entry, Published};
 use crate::state::{Choices, Numbers, Run};
 
+pub(crate) use fingerprints::Fingerprints;
 pub(crate) use protection::container_key;
 
+mod fingerprints;
 mod host;
 mod protection;
 #[cfg(test)]
@@ -135,7 +135,11 @@ pub(crate) struct Resolved {
 
 /// Decides everything under these policies. The numbers of what is no more stay until [`Resolved::forget_others`]: it may
 /// come to nothing.
-pub(crate) fn resolve(inputs: &Inputs<'_>, documents: Vec<Arc<Document>>, numbers: &mut Numbers) -> Resolved {
+pub(crate) fn resolve(
+    inputs: &Inputs<'_>,
+    documents: Vec<Arc<Document>>,
+    (numbers, fingerprints): (&mut Numbers, &mut Fingerprints),
+) -> Resolved {
     let profile = inputs.config.default;
     let candidates: Vec<Candidate> = inputs
         .containers
@@ -154,7 +158,7 @@ pub(crate) fn resolve(inputs: &Inputs<'_>, documents: Vec<Arc<Document>>, number
         .map(|one| (one.namespace.as_str(), &one.labels))
         .collect();
     let selected = selecting(&documents, &BTreeMap::new(), &seen);
-    let fingerprints = Fingerprints::new(&documents);
+    fingerprints.learn(&documents);
     let mut placements: Vec<Placement> = candidates
         .into_iter()
         .zip(selected)
@@ -214,32 +218,6 @@ pub(crate) struct Candidate {
     /// What its user should know while it is protected, and while it is not.
     notes: [Vec<String>; 2],
     warnings: Vec<String>,
-}
-
-/// One number for what each document says.
-struct Fingerprints(FnvHashMap<*const Document, u64>);
-
-// === impl Fingerprints ===
-
-impl Fingerprints {
-    fn new(documents: &[Arc<Document>]) -> Self {
-        let one = |document: &Arc<Document>| (Arc::as_ptr(document), document.fingerprint());
-        Self(documents.iter().map(one).collect())
-    }
-
-    /// One number for what these say in this order; 0 for none.
-    fn of(&self, documents: &[Arc<Document>]) -> u64 {
-        let one = |document: &Arc<Document>| self.0.get(&Arc::as_ptr(document));
-        if documents.is_empty() {
-            return 0;
-        }
-        let mut hasher = fnv::FnvHasher::default();
-        documents
-            .iter()
-            .filter_map(one)
-            .for_each(|one| hasher.write_u64(*one));
-        hasher.finish()
-    }
 }
 
 // === impl Candidate ===

@@ -6,8 +6,8 @@
 use std::collections::{BTreeSet, HashSet};
 use std::hash::{Hash, Hasher};
 
-use fnv::FnvHashSet;
 use ipnet::IpNet;
+use rustc_hash::FxHashSet;
 
 use crate::classes::canonical;
 use crate::documents::{Document, RulePeer};
@@ -149,14 +149,14 @@ fn content_number(content: &impl Hash, range: std::ops::Range<u32>, taken: &Hash
 }
 
 fn check(world: &World) -> Result<(), CompileError> {
-    let mut identities = FnvHashSet::default();
+    let mut identities = FxHashSet::default();
     for identity in &world.identities {
         let in_range = (IDENTITY_MIN..PREFIX_MIN).contains(&identity.number.0);
         if !in_range || !identities.insert(identity.number) {
             return Err(CompileError::IdentityNumber(identity.number));
         }
     }
-    let mut subjects = FnvHashSet::from_iter([0]);
+    let mut subjects = FxHashSet::from_iter([0]);
     for subject in &world.subjects {
         if !subjects.insert(subject.number) {
             return Err(CompileError::SubjectNumber(subject.number));

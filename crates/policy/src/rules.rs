@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::hash::{Hash, Hasher};
 
-use fnv::{FnvHashMap, FnvHashSet};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::clauses::Index;
 use crate::documents::Document;
@@ -21,7 +21,7 @@ pub(crate) struct Rules {
 
 /// Numbers of texts that lie elsewhere, by a hash of each or the next free one after it: a copy of every text would take
 /// most of a compilation's time.
-struct Numbers(FnvHashMap<u64, u32>);
+struct Numbers(FxHashMap<u64, u32>);
 
 // === impl Rules ===
 
@@ -110,7 +110,7 @@ impl Rules {
 impl Numbers {
     /// Of all but the first, which stands for no rule.
     fn of(texts: &[RuleText]) -> Self {
-        let mut numbers = FnvHashMap::with_capacity_and_hasher(texts.len(), Default::default());
+        let mut numbers = FxHashMap::with_capacity_and_hasher(texts.len(), Default::default());
         for (text, number) in texts.iter().zip(0..).skip(1) {
             let mut place = content(text);
             while numbers.contains_key(&place) {
@@ -134,7 +134,7 @@ impl Numbers {
 }
 
 fn content(text: &RuleText) -> u64 {
-    let mut hasher = fnv::FnvHasher::default();
+    let mut hasher = rustc_hash::FxHasher::default();
     text.hash(&mut hasher);
     hasher.finish()
 }
@@ -143,7 +143,7 @@ const DIRECTIONS: [Direction; 2] = [Direction::Ingress, Direction::Egress];
 
 /// Each text of [`texts_of`] once.
 fn needed<'t>(index: &Index<'t>, made: &'t BTreeSet<RuleText>) -> Vec<&'t RuleText> {
-    let mut seen = FnvHashSet::default();
+    let mut seen = FxHashSet::default();
     texts_of(index, made).filter(|text| seen.insert(*text)).collect()
 }
 

@@ -8,6 +8,10 @@ use crate::error::chain;
 /// How long everybody else is heard between two chores of a beat.
 const BREATH: Duration = Duration::from_millis(5);
 
+/// How long the policy may name runs that have ended. A change forgets them with what it does anyway: with thousands of
+/// workloads, a compilation for each would be in the way of what starts.
+const LEFTOVER: Duration = Duration::from_secs(5);
+
 // === impl Engine ===
 
 impl Engine {
@@ -46,11 +50,13 @@ impl Engine {
 
     /// What ended, moved or ran out without a word.
     fn look_around(&mut self) {
-        let swept = self.sweep_runs() | self.strays.sweep(&self.cgroup_root.join(runs::FOLDER));
+        self.sweep_runs();
+        let swept = self.strays.sweep(&self.cgroup_root.join(runs::FOLDER));
+        let stale = self.leftover.is_some_and(|since| since.elapsed() >= LEFTOVER);
         let rolled = self.roll_back_if_due();
         let moved = self.find_units();
         let ended = self.find_policies();
-        if swept || rolled || moved || ended {
+        if swept || stale || rolled || moved || ended {
             self.reconcile();
         }
     }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use cofferdam_policy::{CompileError, Document};
 use cofferdam_workload::{Container, host};
-use fnv::FnvHashMap;
+use rustc_hash::FxHashMap;
 
 use super::Engine;
 use crate::enforcer::{Binding, Prepared, Target, cgroup_id, netns_cookie};
@@ -62,8 +62,9 @@ impl Engine {
     fn resolve(&mut self, documents: Vec<Arc<Document>>) -> Resolved {
         let start = Instant::now();
         let mut numbers = std::mem::take(&mut self.state.numbers);
-        let resolved = resolve(&self.inputs(), documents, &mut numbers);
-        self.state.numbers = numbers;
+        let mut fingerprints = std::mem::take(&mut self.fingerprints);
+        let resolved = resolve(&self.inputs(), documents, (&mut numbers, &mut fingerprints));
+        (self.state.numbers, self.fingerprints) = (numbers, fingerprints);
         tracing::debug!(resolved = ?start.elapsed(), "workloads");
         resolved
     }
@@ -95,6 +96,7 @@ impl Engine {
         }
         self.learn_and_tell(&resolved);
         self.resolved = resolved;
+        self.leftover = None;
         self.dirty = true;
         let noted = start.elapsed();
         tracing::debug!(?aimed, ?enforced, ?noted, "carried out");
@@ -199,7 +201,7 @@ impl Engine {
     /// understood. Where cgroups are now is looked up by the next beat.
     fn learn_and_tell(&mut self, resolved: &Resolved) {
         let old = self.resolved.placements.iter();
-        let mut old: FnvHashMap<&str, &Placement> = old.map(|one| (one.key.as_str(), one)).collect();
+        let mut old: FxHashMap<&str, &Placement> = old.map(|one| (one.key.as_str(), one)).collect();
         for placement in &resolved.placements {
             let before = old.remove(placement.key.as_str());
             if before != Some(placement) {

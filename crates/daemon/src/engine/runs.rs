@@ -3,6 +3,7 @@
 //! The caller waits and executes its command only after the answer, so there is no moment at which the command runs outside
 //! of its policy. The cgroup goes when its last process has gone.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::os::fd::AsFd;
@@ -181,22 +182,27 @@ impl Engine {
         self.reconcile();
     }
 
-    /// Removes the cgroups in which nothing runs any more; `true` if there was one.
-    pub(super) fn sweep_runs(&mut self) -> bool {
-        let mut swept = false;
+    /// Removes the cgroups in which nothing runs any more, and forgets whose they were.
+    pub(super) fn sweep_runs(&mut self) {
+        let mut gone = BTreeSet::new();
         self.state.runs.retain(|key, run| {
-            if is_populated(&run.cgroup) {
-                return true;
-            }
             // Busy again means that somebody was moved in meanwhile.
-            let gone = remove_tree(&run.cgroup);
-            if gone {
-                self.state.choices.modes.remove(key);
+            let stays = is_populated(&run.cgroup) || !remove_tree(&run.cgroup);
+            if !stays {
+                gone.insert(key.clone());
             }
-            swept |= gone;
-            !gone
+            stays
         });
-        swept
+        if gone.is_empty() {
+            return;
+        }
+        for key in &gone {
+            self.state.choices.modes.remove(key);
+            self.names.forget(key);
+        }
+        self.resolved.placements.retain(|one| !gone.contains(&one.key));
+        self.leftover.get_or_insert_with(Instant::now);
+        self.dirty = true;
     }
 
     /// For `stop --open`: what runs goes on in the root, our cgroups go. Returns those that would not.

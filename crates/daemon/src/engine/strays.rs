@@ -13,7 +13,7 @@ use super::{Engine, runs};
 use crate::Error;
 use crate::cgroups::tree;
 use crate::enforcer::{Binding, Entry, Target, cgroup_id};
-use crate::resolve::{Place, container_key, resolve};
+use crate::resolve::{Fingerprints, Place, container_key, resolve};
 
 /// Cgroups that are bound in the kernel and in no book.
 #[derive(Debug, Default)]
@@ -167,7 +167,11 @@ impl Engine {
     fn keep_protected(&mut self) {
         let mut numbers = self.state.numbers.clone();
         let documents = self.policies.in_force(super::policies::now());
-        let resolved = resolve(&self.inputs(), documents, &mut numbers);
+        let resolved = resolve(
+            &self.inputs(),
+            documents,
+            (&mut numbers, &mut Fingerprints::default()),
+        );
         for placement in resolved.placements {
             let Place::Container(_, cgroup) = &placement.place else {
                 continue;

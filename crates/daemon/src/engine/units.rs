@@ -58,7 +58,10 @@ impl UnitWatch {
         let Some(inotify) = &self.inotify else {
             return false;
         };
-        let above = units.iter().flat_map(|(_, path)| path.ancestors().skip(1));
+        // Most lie beside each other.
+        let mut parents: Vec<&Path> = units.iter().filter_map(|(_, path)| path.parent()).collect();
+        parents.dedup();
+        let above = parents.into_iter().flat_map(Path::ancestors);
         let above: BTreeSet<&Path> = above.filter(|above| above.starts_with(top)).collect();
         let wanted = above.into_iter().filter(|above| above.is_dir());
         let wanted: BTreeSet<PathBuf> = wanted.map(Path::to_owned).collect();
@@ -93,32 +96,31 @@ impl Engine {
         if self.options.kinds == Kinds::Containers {
             return false;
         }
-        let mut found = self.look_for_units();
+        let (mut found, mut ids) = self.look_for_units();
         // What starts between the look and the watch is heard by neither.
         if self.aim_watch(&found) {
-            found = self.look_for_units();
+            (found, ids) = self.look_for_units();
         }
-        let ids = |units: &[FoundUnit]| -> BTreeMap<String, Option<u64>> {
-            let id = |unit: &FoundUnit| unit.cgroup.as_deref().and_then(|path| cgroup_id(path).ok());
-            units.iter().map(|unit| (unit.name.clone(), id(unit))).collect()
-        };
-        let now = ids(&found);
-        let moved = found != self.units || now != self.unit_ids;
-        self.unit_ids = now;
+        let moved = found != self.units || ids != self.unit_ids;
+        self.unit_ids = ids;
         self.units = found;
         moved
     }
 
-    fn look_for_units(&self) -> Vec<FoundUnit> {
+    /// Each unit, and the id of its cgroup.
+    fn look_for_units(&self) -> (Vec<FoundUnit>, Vec<Option<u64>>) {
         let units = self.config.unit.iter();
-        units
-            .map(|unit| FoundUnit {
+        let found = units.map(|unit| {
+            let (cgroup, id) = self.unit_cgroup(unit).unzip();
+            let unit = FoundUnit {
                 name: unit.name(),
                 namespace: unit.namespace.clone(),
                 labels: unit.labels.clone(),
-                cgroup: self.unit_cgroup(unit),
-            })
-            .collect()
+                cgroup,
+            };
+            (unit, id)
+        });
+        found.unzip()
     }
 
     /// Watches where each unit is, was last, or would be.
@@ -151,12 +153,14 @@ impl Engine {
         }
     }
 
-    fn unit_cgroup(&self, unit: &Unit) -> Option<PathBuf> {
+    fn unit_cgroup(&self, unit: &Unit) -> Option<(PathBuf, u64)> {
         let usual = self.usual_place(unit);
-        if usual.is_dir() {
-            return Some(usual);
+        if let Ok(id) = cgroup_id(&usual) {
+            return Some((usual, id));
         }
-        in_slices(&self.cgroup2, unit.unit.as_deref()?)
+        let path = in_slices(&self.cgroup2, unit.unit.as_deref()?)?;
+        let id = cgroup_id(&path).ok()?;
+        Some((path, id))
     }
 }
 

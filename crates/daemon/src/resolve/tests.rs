@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use cofferdam_policy::{DefaultProfile, Labels, Mode, PeerClass};
 use cofferdam_workload::{Container, ContainerId, ContainerState, NetworkMode, PublishedPort};
 
-use super::{FoundUnit, HostFacts, Inputs, Placement, Resolved, resolve};
+use super::{Fingerprints, FoundUnit, HostFacts, Inputs, Placement, Resolved, resolve};
 use crate::config::{Config, Protect};
 use crate::state::{Choices, Numbers, Run};
 
@@ -75,7 +75,11 @@ impl Bench {
             choices: &self.choices,
             host: &self.host,
         };
-        let resolved = resolve(&inputs, self.documents.clone(), &mut self.numbers);
+        let resolved = resolve(
+            &inputs,
+            self.documents.clone(),
+            (&mut self.numbers, &mut Fingerprints::default()),
+        );
         resolved.forget_others(&mut self.numbers);
         resolved
     }

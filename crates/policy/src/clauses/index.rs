@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use fnv::FnvHashMap;
 use ipnet::IpNet;
+use rustc_hash::FxHashMap;
 
 use crate::classes::{class_of, class_prefixes};
 use crate::documents::{Document, Scope, Selection};
@@ -24,9 +24,9 @@ pub(crate) struct Index<'w> {
     pub(crate) classes: BTreeMap<IpNet, PeerClass>,
     /// In the order in which they are asked.
     pub(crate) documents: Vec<&'w Document>,
-    identities: FnvHashMap<Peer, &'w Identity>,
-    subjects: FnvHashMap<u32, &'w Subject>,
-    namespaces: FnvHashMap<&'w str, Labels>,
+    identities: FxHashMap<Peer, &'w Identity>,
+    subjects: FxHashMap<u32, &'w Subject>,
+    namespaces: FxHashMap<&'w str, Labels>,
 }
 
 // === impl Index ===

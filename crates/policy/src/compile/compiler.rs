@@ -1,11 +1,11 @@
 //! A compilation that remembers: lists of rules that are as they were keep their rows.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use fnv::{FnvHashMap, FnvHashSet};
 use ipnet::IpNet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::clauses::{Clause, Index};
 use crate::documents::Document;
@@ -45,7 +45,7 @@ const DIRECTIONS: [Direction; 2] = [Direction::Ingress, Direction::Egress];
 const SLACK: usize = 4096;
 
 /// The rows of each list.
-type Known = FnvHashMap<(Rc<[Line]>, u64), Rc<Rows>>;
+type Known = FxHashMap<(Rc<[Line]>, u64), Rc<Rows>>;
 
 /// The clauses of a subject, one list for each direction. Subjects that are alike share them.
 type Lists<'w> = Vec<(&'w Subject, Rc<[Vec<Clause<'w>>; 2]>)>;
@@ -121,12 +121,12 @@ impl Compiler {
     ) -> Vec<(u32, Direction, Rc<[Line]>)> {
         let mut resolver = Resolver::new(sets, &mut self.bodies);
         // By address: a text is longer than its place, and each is in many lists.
-        let mut numbers: FnvHashMap<*const RuleText, u32> = FnvHashMap::default();
+        let mut numbers: FxHashMap<*const RuleText, u32> = FxHashMap::default();
         let mut number = |text: &Cow<'_, RuleText>| match text {
             Cow::Borrowed(text) => *numbers.entry(*text).or_insert_with(|| rules.number(text)),
             Cow::Owned(text) => rules.number(text),
         };
-        let mut shared: FnvHashMap<*const Vec<Clause<'_>>, Rc<[Line]>> = FnvHashMap::default();
+        let mut shared: FxHashMap<*const Vec<Clause<'_>>, Rc<[Line]>> = FxHashMap::default();
         let mut all = Vec::with_capacity(lists.len() * 2);
         for (subject, clauses) in lists {
             let Some((_, own)) = index.subject(subject.number) else {
@@ -161,11 +161,11 @@ impl Compiler {
         mut known: Known,
         regions: &Regions,
         shares: &mut Shares,
-    ) -> (Vec<(RowKey, RowValue)>, HashSet<u32>) {
+    ) -> (Vec<(RowKey, RowValue)>, FxHashSet<u32>) {
         self.made = 0;
         let mut all = Vec::new();
-        let mut used = HashSet::new();
-        let mut seen: FnvHashMap<*const [Line], (u32, Rc<Rows>)> = FnvHashMap::default();
+        let mut used = FxHashSet::default();
+        let mut seen: FxHashMap<*const [Line], (u32, Rc<Rows>)> = FxHashMap::default();
         let mut other: Option<(u32, Direction, Rc<Rows>)> = None;
         for (subject, direction, lines) in lists {
             let place = Rc::as_ptr(&lines);
@@ -257,14 +257,14 @@ fn row_key(subject: u32, direction: Direction, peer: Peer, plane: crate::Plane) 
 /// The clauses of every subject. Which documents select whom is asked of the documents, not of the subjects: most
 /// documents select few.
 fn lists<'w>(index: &Index<'w>, sets: &Sets<'_, 'w>) -> Result<Lists<'w>, CompileError> {
-    let mut selecting: FnvHashMap<Peer, Vec<&'w Document>> = FnvHashMap::default();
+    let mut selecting: FxHashMap<Peer, Vec<&'w Document>> = FxHashMap::default();
     for document in &index.documents {
         for place in sets.selected(&document.subject).iter() {
             selecting.entry(sets.number(*place)).or_default().push(document);
         }
     }
     let mut lists = Vec::with_capacity(index.world.subjects.len());
-    let mut alike: FnvHashMap<Alike<'w>, Rc<[Vec<Clause<'w>>; 2]>> = FnvHashMap::default();
+    let mut alike: FxHashMap<Alike<'w>, Rc<[Vec<Clause<'w>>; 2]>> = FxHashMap::default();
     for subject in &index.world.subjects {
         let selected = selecting.get(&subject.identity).map_or(&[][..], Vec::as_slice);
         let documents = selected.iter().map(|document| std::ptr::from_ref(*document));
@@ -296,7 +296,7 @@ fn lists<'w>(index: &Index<'w>, sets: &Sets<'_, 'w>) -> Result<Lists<'w>, Compil
 
 /// The texts of rules that stand in no document.
 fn made_texts(lists: &Lists<'_>) -> BTreeSet<RuleText> {
-    let mut seen = FnvHashSet::default();
+    let mut seen = FxHashSet::default();
     let kinds = lists
         .iter()
         .filter(|(_, clauses)| seen.insert(Rc::as_ptr(clauses)));

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use fnv::FnvHashMap;
+use rustc_hash::FxHashMap;
 
 use crate::classes::canonical;
 use crate::clauses::{Clause, Condition, Stage, named};
@@ -60,7 +60,7 @@ const EVERYBODY: u8 = 0b1011_1110;
 /// All bodies that were seen.
 #[derive(Default)]
 pub(crate) struct Bodies {
-    numbers: FnvHashMap<Rc<Body>, usize>,
+    numbers: FxHashMap<Rc<Body>, usize>,
     list: Vec<Rc<Body>>,
 }
 
@@ -69,7 +69,7 @@ pub(crate) struct Resolver<'s, 'i, 'w> {
     pub(crate) sets: &'s Sets<'i, 'w>,
     pub(crate) bodies: &'s mut Bodies,
     /// By the rule's address, which is in one direction of one document.
-    known: FnvHashMap<*const Rule, Known>,
+    known: FxHashMap<*const Rule, Known>,
     everything: usize,
 }
 
@@ -115,7 +115,7 @@ impl<'s, 'i, 'w> Resolver<'s, 'i, 'w> {
         Self {
             sets,
             bodies,
-            known: FnvHashMap::default(),
+            known: FxHashMap::default(),
             everything,
         }
     }

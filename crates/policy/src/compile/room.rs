@@ -1,6 +1,6 @@
 //! What fits into the kernel's maps, and what to name when it does not. The numbers are those of `bpf/maps.h`.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use crate::{Compiled, Plan, RuleText, Step};
 
@@ -18,7 +18,7 @@ pub const KEPT: usize = 1 << 14;
 
 /// Which rule needs how many rows.
 #[derive(Default)]
-pub(super) struct Shares(HashMap<u32, usize>);
+pub(super) struct Shares(FxHashMap<u32, usize>);
 
 // === impl Shares ===
 

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use fnv::FnvHashMap;
+use rustc_hash::FxHashMap;
 
 use crate::clauses::{Index, selects, selects_namespace};
 use crate::documents::{LabelSelector, Operator, Scope, Selection};
@@ -17,13 +17,13 @@ pub(crate) type Places = Rc<[usize]>;
 pub(crate) struct Sets<'i, 'w> {
     index: &'i Index<'w>,
     pub(crate) all: &'w [Identity],
-    in_namespace: FnvHashMap<&'w str, Vec<usize>>,
-    carrying: FnvHashMap<(&'w str, &'w str), Vec<usize>>,
-    same: FnvHashMap<(&'w str, &'w Labels), Vec<usize>>,
-    naming: FnvHashMap<&'w str, Vec<usize>>,
+    in_namespace: FxHashMap<&'w str, Vec<usize>>,
+    carrying: FxHashMap<(&'w str, &'w str), Vec<usize>>,
+    same: FxHashMap<(&'w str, &'w Labels), Vec<usize>>,
+    naming: FxHashMap<&'w str, Vec<usize>>,
     namespaces: Vec<&'w str>,
-    matching_namespaces: RefCell<FnvHashMap<LabelSelector, Rc<[&'w str]>>>,
-    selected: RefCell<FnvHashMap<Selection, Places>>,
+    matching_namespaces: RefCell<FxHashMap<LabelSelector, Rc<[&'w str]>>>,
+    selected: RefCell<FxHashMap<Selection, Places>>,
 }
 
 // === impl Sets ===
@@ -34,10 +34,10 @@ impl<'i, 'w> Sets<'i, 'w> {
         let mut sets = Self {
             index,
             all,
-            in_namespace: FnvHashMap::default(),
-            carrying: FnvHashMap::default(),
-            same: FnvHashMap::default(),
-            naming: FnvHashMap::default(),
+            in_namespace: FxHashMap::default(),
+            carrying: FxHashMap::default(),
+            same: FxHashMap::default(),
+            naming: FxHashMap::default(),
             namespaces: Vec::new(),
             matching_namespaces: RefCell::default(),
             selected: RefCell::default(),

@@ -2,7 +2,9 @@
 //!
 //! Tables with the same content are one table, and its number comes from its content.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::clauses::{Stage, outcome};
 use crate::{Effect, PortKey, PortRange, PortValue, Protocol, RowValue};
@@ -41,7 +43,7 @@ pub(crate) enum Question {
 /// All port tables.
 #[derive(Default)]
 pub(crate) struct Tables {
-    numbers: HashMap<Content, u32>,
+    numbers: FxHashMap<Content, u32>,
     taken: HashSet<u32>,
 }
 
@@ -132,7 +134,7 @@ impl Tables {
     }
 
     /// The blocks of those tables that are used.
-    pub(crate) fn blocks(&self, used: &HashSet<u32>) -> BTreeMap<PortKey, PortValue> {
+    pub(crate) fn blocks(&self, used: &FxHashSet<u32>) -> BTreeMap<PortKey, PortValue> {
         let tables = self.numbers.iter().filter(|(_, table)| used.contains(table));
         let blocks = tables.flat_map(|(content, table)| {
             content.iter().map(|((protocol, port, bits), value)| {
@@ -149,7 +151,7 @@ impl Tables {
     }
 
     /// Forgets those that are not used.
-    pub(crate) fn retain(&mut self, used: &HashSet<u32>) {
+    pub(crate) fn retain(&mut self, used: &FxHashSet<u32>) {
         self.numbers.retain(|_, table| used.contains(table));
         self.taken.retain(|table| used.contains(table));
     }

@@ -1,10 +1,11 @@
 //! Every identity ever given, found by its number and by what it says: with thousands a search among all of them for each
 //! would take most of a start's time.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 
 use cofferdam_policy::{Identity, Peer};
+use rustc_hash::{FxHashMap, FxHasher};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The oldest (the smallest number) first.
@@ -12,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub(super) struct Identities {
     all: Vec<Identity>,
     /// Numbers by a hash of all else.
-    alike: HashMap<u64, Vec<Peer>>,
+    alike: FxHashMap<u64, Vec<Peer>>,
 }
 
 // === impl Identities ===
@@ -64,7 +65,7 @@ pub(super) fn same(one: &Identity, other: &Identity) -> bool {
 }
 
 fn content(identity: &Identity) -> u64 {
-    let mut hasher = fnv::FnvHasher::default();
+    let mut hasher = FxHasher::default();
     let Identity {
         number: _,
         namespace,
@@ -78,7 +79,7 @@ fn content(identity: &Identity) -> u64 {
 
 impl From<Vec<Identity>> for Identities {
     fn from(all: Vec<Identity>) -> Self {
-        let mut alike: HashMap<u64, Vec<Peer>> = HashMap::with_capacity(all.len());
+        let mut alike: FxHashMap<u64, Vec<Peer>> = FxHashMap::default();
         for identity in &all {
             alike.entry(content(identity)).or_default().push(identity.number);
         }
