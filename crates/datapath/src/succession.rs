@@ -18,8 +18,8 @@ const LONG: Duration = Duration::from_millis(50);
 // === impl Datapath ===
 
 impl Datapath {
-    /// From now on every first subject is judged as the second, all at once. Rewrite the entries, then call
-    /// [`Datapath::end_succession`].
+    /// From now on every first subject is judged as the second, all at once. [`Datapath::follow`] rewrites the entries, and then
+    /// [`Datapath::end_succession`] ends it.
     ///
     /// # Errors
     /// [`Error::Map`] when there are too many; nothing has changed then.
@@ -40,6 +40,28 @@ impl Datapath {
         self.write_epochs(&epochs)
     }
 
+    /// Rewrites the entries of all that have successors, whoever they are.
+    ///
+    /// # Errors
+    /// [`Error::Map`]: some are rewritten, others not.
+    pub fn follow(&mut self, changes: &[(u32, u32)]) -> Result<()> {
+        let next: HashMap<u32, u32> = changes.iter().copied().collect();
+        // Twice: what was made below an entry meanwhile has inherited the old one.
+        for _ in 0..2 {
+            self.change_entries(|entry| {
+                let Some(next) = next.get(&entry.subject) else {
+                    return false;
+                };
+                entry.subject = *next;
+                let asks = types::entry_flag::ENTRY_BY_ADDRESS.0;
+                entry.flags &= !asks;
+                entry.flags |= asks * u32::from(self.by_address.contains(next));
+                true
+            })?;
+        }
+        self.new_epoch()
+    }
+
     /// Ends the succession, if there is one. Old rows may go.
     pub fn end_succession(&mut self, _: Passed) -> Result<()> {
         let mut epochs = self.epochs()?;
@@ -56,22 +78,14 @@ impl Datapath {
         if self.epochs()?.succession == 0 {
             return self.forget_successors();
         }
-        let mut successors = HashMap::new();
+        let mut successors: Vec<(u32, u32)> = Vec::new();
         batch::read(&self.skel.maps.successors, |key, value| {
             successors.extend(read::<u32>(key).zip(read::<u32>(value)));
         })
         .map_err(Error::map("successors", "read"))?;
-        // Twice: what was made below an entry meanwhile has inherited the old one.
-        for _ in 0..2 {
-            self.change_entries(|entry| {
-                let Some(next) = successors.get(&entry.subject) else {
-                    return false;
-                };
-                entry.subject = *next;
-                entry.flags |= types::entry_flag::ENTRY_BY_ADDRESS.0;
-                true
-            })?;
-        }
+        // Whether they ask for addresses is found out with the rows, later.
+        self.by_address.extend(successors.iter().map(|(_, next)| *next));
+        self.follow(&successors)?;
         self.end_succession(Passed::now())
     }
 

@@ -17,14 +17,35 @@ impl Enforcer {
         if changes.is_empty() {
             return false;
         }
-        let done = self.datapath.succeed(&changes);
-        if let Err(error) = &done {
+        if let Err(error) = self.datapath.succeed(&changes) {
             trouble.push(format!(
                 "the new policy comes into force for one workload after the other: {}",
-                chain(error)
+                chain(&error)
             ));
+            return false;
         }
-        done.is_ok()
+        match self.datapath.follow(&changes) {
+            Ok(()) => self.note_followed(&changes.into_iter().collect()),
+            // Whoever was left out is bound again, like all that differ.
+            Err(error) => trouble.push(format!(
+                "workloads get the new policy one after the other: {}",
+                chain(&error)
+            )),
+        }
+        true
+    }
+
+    fn note_followed(&mut self, next: &BTreeMap<u32, u32>) {
+        let mut bound = std::mem::take(&mut self.bound);
+        for (cgroup, (_, entry)) in &mut bound {
+            let Some(subject) = next.get(&entry.subject) else {
+                continue;
+            };
+            let before = *entry;
+            entry.subject = *subject;
+            self.note_stricter(cgroup, Some(before), entry, false);
+        }
+        self.bound = bound;
     }
 }
 

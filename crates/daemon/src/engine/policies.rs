@@ -1,5 +1,6 @@
 //! The policy folder: what was written there is read, tried, put into force or refused, and kept.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use cofferdam_api as api;
@@ -71,11 +72,20 @@ impl Engine {
     }
 
     pub(super) fn policies_view(&self) -> api::Policies {
+        let mut selected = Selected::default();
+        for placement in &self.resolved.placements {
+            for document in &placement.selected_by {
+                let names = selected.entry((&document.namespace, &document.name)).or_default();
+                names.push(placement.name.clone());
+            }
+        }
         let files = self.policies.files().iter();
         api::Policies {
             version: VERSION,
             folder: self.policies.folder().display().to_string(),
-            files: files.map(|(name, file)| self.file_view(name, file)).collect(),
+            files: files
+                .map(|(name, file)| file_view(name, file, &selected))
+                .collect(),
         }
     }
 
@@ -86,45 +96,6 @@ impl Engine {
             folder: self.policies.folder().display().to_string(),
             in_force: self.resolved.world.documents.len() as u64,
             refused_files: refused as u64,
-        }
-    }
-
-    fn file_view(&self, name: &str, file: &File) -> api::PolicyFile {
-        let mistakes = file.mistakes.iter().map(|one| api::Mistake {
-            line: one.line,
-            column: one.column,
-            what: one.what.clone(),
-            hint: one.hint.clone(),
-        });
-        let documents = file.good.documents.iter();
-        api::PolicyFile {
-            name: name.to_owned(),
-            text: String::from_utf8_lossy(&file.good.text).into_owned(),
-            policies: documents.map(|document| self.document_view(document)).collect(),
-            mistakes: mistakes.collect(),
-        }
-    }
-
-    fn document_view(&self, document: &Document) -> api::PolicyView {
-        let name = document.full_name();
-        let is_of_name = |by: &Document| (&by.namespace, &by.name) == (&document.namespace, &document.name);
-        let selected = self
-            .resolved
-            .placements
-            .iter()
-            .filter(|one| one.selected_by.iter().any(|by| is_of_name(by)));
-        let line = document
-            .place
-            .rsplit_once(':')
-            .and_then(|(_, line)| line.parse().ok());
-        let until = document.until.and_then(|until| i64::try_from(until).ok());
-        api::PolicyView {
-            line: line.unwrap_or(1),
-            observe: document.observe,
-            until: until.and_then(|until| api::Timestamp::from_second(until).ok()),
-            ended: document.has_ended(now()),
-            workloads: selected.map(|one| one.name.clone()).collect(),
-            name,
         }
     }
 
@@ -190,4 +161,42 @@ impl Engine {
 pub(super) fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs())
+}
+
+/// Names of the workloads that a policy selects, by its namespace and name.
+type Selected<'d> = HashMap<(&'d Option<String>, &'d String), Vec<String>>;
+
+fn file_view(name: &str, file: &File, selected: &Selected<'_>) -> api::PolicyFile {
+    let mistakes = file.mistakes.iter().map(|one| api::Mistake {
+        line: one.line,
+        column: one.column,
+        what: one.what.clone(),
+        hint: one.hint.clone(),
+    });
+    let documents = file.good.documents.iter();
+    api::PolicyFile {
+        name: name.to_owned(),
+        text: String::from_utf8_lossy(&file.good.text).into_owned(),
+        policies: documents
+            .map(|document| document_view(document, selected))
+            .collect(),
+        mistakes: mistakes.collect(),
+    }
+}
+
+fn document_view(document: &Document, selected: &Selected<'_>) -> api::PolicyView {
+    let line = document
+        .place
+        .rsplit_once(':')
+        .and_then(|(_, line)| line.parse().ok());
+    let until = document.until.and_then(|until| i64::try_from(until).ok());
+    let workloads = selected.get(&(&document.namespace, &document.name));
+    api::PolicyView {
+        line: line.unwrap_or(1),
+        observe: document.observe,
+        until: until.and_then(|until| api::Timestamp::from_second(until).ok()),
+        ended: document.has_ended(now()),
+        workloads: workloads.cloned().unwrap_or_default(),
+        name: document.full_name(),
+    }
 }
