@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cofferdam_policy::{Compiled, plan};
+use cofferdam_policy::Compiled;
 use cofferdam_workload::ContainerId;
 use tokio::sync::Notify;
 
@@ -27,10 +27,12 @@ mod scan;
 mod succession;
 #[cfg(test)]
 mod tests;
+mod verify;
 
 use scan::beside;
 
 pub(crate) use rows::Prepared;
+pub(crate) use verify::Verified;
 
 pub(crate) use datapath::{
     EndPoint, Entry, Error as KernelError, Event, FlowEvent, Global, Hook, Published, Settings, netns_cookie,
@@ -98,17 +100,6 @@ pub(crate) struct Enforcer {
     /// Whether flows that are denied now are ended, and every workload is bound, so that it can be known.
     ends_flows: bool,
     settled: bool,
-}
-
-/// What `verify` found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verified {
-    /// Nothing was applied since the last time.
-    Idle,
-    /// The kernel holds what it was told.
-    Same,
-    /// It held something else; that many steps mended it.
-    Mended(usize),
 }
 
 // === impl Enforcer ===
@@ -254,23 +245,6 @@ impl Enforcer {
         }
         self.end_denied();
         trouble
-    }
-
-    /// Compares what the kernel holds with what it was told, once after each change, and mends a difference.
-    pub(crate) fn verify(&mut self) -> Result<Verified, datapath::Error> {
-        if self.retirement.is_some() || !std::mem::take(&mut self.unverified) {
-            return Ok(Verified::Idle);
-        }
-        let mut held = self.datapath.compiled()?;
-        held.rules.clone_from(&self.applied.rules);
-        let mend = plan(&held, &self.applied);
-        let steps = mend.install.len() + mend.retire.len();
-        if steps == 0 {
-            return Ok(Verified::Same);
-        }
-        self.datapath.apply(&mend.install)?;
-        self.datapath.apply(&mend.retire)?;
-        Ok(Verified::Mended(steps))
     }
 
     /// Whether the kernel took the entry of that cgroup as it is now.

@@ -38,8 +38,14 @@ impl Engine {
         more
     }
 
+    /// Also what woke nobody.
+    pub(super) fn record_all(&mut self) {
+        self.record_events();
+        self.record_repeats();
+    }
+
     /// Takes the counts of connects that the kernel did not record again.
-    pub(super) fn record_repeats(&mut self) {
+    fn record_repeats(&mut self) {
         let repeats = self.enforcer.repeated().unwrap_or_else(|error| {
             self.complain(format!("repeated flows cannot be counted: {}", chain(&error)));
             Vec::new()
