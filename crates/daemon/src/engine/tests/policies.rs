@@ -45,6 +45,7 @@ fn root_a_policy_comes_stays_in_spite_of_mistakes_and_goes() {
     assert_ne!(isolated, before[0]);
     assert!(has_rows(&engine, &web));
     assert_eq!(subject(&engine, &db), before[1], "it is not about the other");
+    engine.finish_change();
     let held = engine.enforcer.kernel().compiled().unwrap();
     assert!(
         held.rows.keys().all(|row| row.subject != before[0]),
