@@ -25,8 +25,36 @@ pub(crate) fn write(
     let Some(peers) = peers else {
         return Vec::new();
     };
-    let mut named: BTreeMap<Who, BTreeMap<Port, Evidence>> = BTreeMap::new();
     let mut taken_too: BTreeMap<Who, String> = BTreeMap::new();
+    let named = named(subject, peers, known, limits, &mut taken_too);
+    let mut rules: BTreeMap<Vec<(u8, u16, u16)>, Rule> = BTreeMap::new();
+    for (who, seen) in named {
+        let ports = join(&seen.keys().copied().collect(), limits.ports);
+        let same = ports
+            .iter()
+            .map(|one| (one.protocol.0, one.first, one.last))
+            .collect();
+        let taken = taken_too.remove(&who);
+        let mut peer = peer(who, &seen, &ports, (direction, peers));
+        peer.generalised.extend(taken);
+        let rule = rules.entry(same).or_insert_with(|| Rule {
+            peers: Vec::new(),
+            ports,
+        });
+        rule.peers.push(peer);
+    }
+    rules.into_values().collect()
+}
+
+/// Everybody as rules name them, and what was seen of each. `taken_too` says whom a name means besides.
+fn named(
+    subject: &Key,
+    peers: &Peers,
+    known: &Known,
+    limits: Limits,
+    taken_too: &mut BTreeMap<Who, String>,
+) -> BTreeMap<Who, BTreeMap<Port, Evidence>> {
+    let mut named: BTreeMap<Who, BTreeMap<Port, Evidence>> = BTreeMap::new();
     for (other, ports) in peers {
         for (port, evidence) in ports {
             let who = match other {
@@ -45,31 +73,11 @@ pub(crate) fn write(
                 }
                 Other::Outside(_, address) => Who::Address(*address),
             };
-            named
-                .entry(who)
-                .or_default()
-                .entry(*port)
-                .or_default()
-                .add(evidence);
+            let seen = named.entry(who).or_default().entry(*port).or_default();
+            seen.add(evidence);
         }
     }
-    let mut rules: BTreeMap<Vec<(u8, u16, u16)>, Rule> = BTreeMap::new();
-    for (who, seen) in named {
-        let ports = join(&seen.keys().copied().collect(), limits.ports);
-        let same = ports
-            .iter()
-            .map(|one| (one.protocol.0, one.first, one.last))
-            .collect();
-        let taken = taken_too.remove(&who);
-        let mut peer = peer(who, &seen, &ports, (direction, peers));
-        peer.generalised.extend(taken);
-        let rule = rules.entry(same).or_insert_with(|| Rule {
-            peers: Vec::new(),
-            ports,
-        });
-        rule.peers.push(peer);
-    }
-    rules.into_values().collect()
+    named
 }
 
 /// How many addresses of a class were met on a port.

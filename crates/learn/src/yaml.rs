@@ -15,7 +15,10 @@ const WIDTH: usize = 110;
 pub(crate) fn document(policy: &Policy) -> String {
     let mut text = Text::default();
     let who = format!("{} ({})", some(policy.workloads.iter()), pairs(policy));
-    text.comment(0, &format!("What {who} was seen to do, and nothing else."));
+    text.comment(
+        0,
+        &format!("Allows what {who} was seen to do, and denies the rest."),
+    );
     text.comment(0, &format!("Seen: {}", policy.evidence.sentence()));
     for more in &policy.generalised {
         text.comment(0, &format!("GENERALISED: it selects {more}"));

@@ -1,0 +1,212 @@
+//! Flow records, from the daemon or from a file, as what was seen to pass.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::Path;
+
+use cofferdam_api::{
+    Class, FlowEnd, FlowQuery, FlowView, Flows, HOOK_END, Mode, Verdict, WorkloadView, Workloads as Listing,
+};
+use cofferdam_learn::{End, Flow, Outside, Workload};
+use cofferdam_policy::{Labels, PeerClass, Protocol, labels};
+
+use crate::args::LearnArgs;
+use crate::failure::Failure;
+use crate::output::Call;
+use crate::policy::gather;
+use crate::when;
+
+/// What there is to learn from.
+#[derive(Debug, Default)]
+pub(super) struct Observed {
+    /// What passed.
+    pub(super) flows: Vec<Flow>,
+    /// Protected workloads that are there.
+    pub(super) listed: Vec<Workload>,
+    /// Flows that were refused.
+    pub(super) denied: u64,
+    /// Records that were lost, of a daemon's.
+    pub(super) lost: u64,
+    /// Nobody has a policy, so nothing is recorded.
+    pub(super) nobody_is_protected: bool,
+}
+
+/// What was settled before any policy was asked, and is not for a policy to allow.
+const NO_POLICYS: [&str; 8] = [
+    "same-workload",
+    "loopback",
+    "reply",
+    "unprotected",
+    "malformed",
+    "port-taken",
+    "foreign-socket",
+    "foreign-source",
+];
+
+/// Asks the daemon, or reads the files that were given.
+pub(super) fn gather(call: &Call, args: &LearnArgs) -> Result<Observed, Failure> {
+    let now = when::now();
+    let since = args
+        .since
+        .as_deref()
+        .map(|text| when::since(text, &now))
+        .transpose()?;
+    let query = FlowQuery {
+        since,
+        ..FlowQuery::default()
+    };
+    if let Some(path) = &args.flows {
+        let flows = from_file(path)?;
+        let listing = args.workloads.as_deref().map(listing).transpose()?;
+        let flows: Vec<FlowView> = flows.into_iter().filter(|flow| query.matches(flow)).collect();
+        return Ok(observed(&flows, &listing.unwrap_or_default()));
+    }
+    let flows = call.wait(call.client.flows(&query))?.flows;
+    let listing = call.wait(call.client.workloads())?.workloads;
+    let (lost, nobody_is_protected) = super::daemon_says(call)?;
+    Ok(Observed {
+        lost,
+        nobody_is_protected,
+        ..observed(&flows, &listing)
+    })
+}
+
+/// What `cofferdam flows --json` printed: one answer, or with `-f` a record a line.
+fn from_file(path: &Path) -> Result<Vec<FlowView>, Failure> {
+    let text = gather::read(path)?;
+    if let Ok(answer) = serde_json::from_slice::<Flows>(&text) {
+        return Ok(answer.flows);
+    }
+    let mut flows = Vec::new();
+    let text = String::from_utf8_lossy(&text);
+    for (number, line) in (1..)
+        .zip(text.lines())
+        .filter(|(_, line)| !line.trim().is_empty())
+    {
+        flows.push(serde_json::from_str(line).map_err(|error| {
+            Failure::new(format!("{}:{number}: no flow record: {error}", path.display()))
+                .hint("give what `cofferdam flows --limit 0 --json` printed, or `cofferdam flows -f --json`")
+        })?);
+    }
+    Ok(flows)
+}
+
+fn listing(path: &Path) -> Result<Vec<WorkloadView>, Failure> {
+    let answer = serde_json::from_slice::<Listing>(&gather::read(path)?);
+    let answer = answer.map_err(|error| {
+        Failure::new(format!("{}: no list of workloads: {error}", path.display()))
+            .hint("give what `cofferdam ps --json` printed")
+    })?;
+    Ok(answer.workloads)
+}
+
+pub(super) fn observed(flows: &[FlowView], listing: &[WorkloadView]) -> Observed {
+    let by_name: BTreeMap<&str, &WorkloadView> = listing.iter().map(|one| (one.name.as_str(), one)).collect();
+    let mut observed = Observed {
+        listed: listing.iter().filter(|one| one.protected).map(listed).collect(),
+        ..Observed::default()
+    };
+    for flow in flows {
+        let is_itself =
+            flow.from.class == Class::Workload && flow.from.name.is_some() && flow.from.name == flow.to.name;
+        if NO_POLICYS.contains(&flow.reason.as_str()) || is_itself {
+            continue;
+        }
+        if flow.hook == HOOK_END || (flow.verdict, flow.mode) == (Verdict::Deny, Mode::Enforce) {
+            observed.denied += flow.repeats;
+            continue;
+        }
+        observed.flows.push(seen(flow, &by_name));
+    }
+    observed
+}
+
+fn listed(view: &WorkloadView) -> Workload {
+    Workload {
+        name: view.name.clone(),
+        namespace: view.namespace.clone(),
+        identity: view.identity_labels.clone(),
+        visible: visible(&view.labels, &view.identity_labels),
+    }
+}
+
+/// What selectors see; the identity's keys may be the configuration's.
+fn visible(all: &Labels, identity: &Labels) -> Labels {
+    let mut visible = labels::selectable(all, &[]);
+    visible.extend(identity.clone());
+    visible
+}
+
+fn seen(flow: &FlowView, by_name: &BTreeMap<&str, &WorkloadView>) -> Flow {
+    const UNKNOWN: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
+    let source = flow.source.map_or(UNKNOWN, |source| source.ip());
+    let destination = flow.destination.ip();
+    Flow {
+        from: end(&flow.from, source, flow.comm.as_ref(), by_name),
+        to: end(&flow.to, destination, None, by_name),
+        protocol: protocol(&flow.protocol),
+        port: flow.destination.port(),
+        times: flow.repeats,
+        first: flow.time,
+        last: flow.time,
+    }
+}
+
+fn end(
+    end: &FlowEnd,
+    address: IpAddr,
+    comm: Option<&String>,
+    by_name: &BTreeMap<&str, &WorkloadView>,
+) -> End {
+    let is_workload = end.class == Class::Workload;
+    let named = end
+        .name
+        .as_ref()
+        .zip(end.namespace.as_ref())
+        .filter(|_| is_workload);
+    let Some((name, namespace)) = named else {
+        let class = peer_class(end.class);
+        let comm = comm.filter(|_| class == PeerClass::Host);
+        return End::Outside(Outside {
+            class,
+            address,
+            name: end.name.as_ref().or(comm).cloned(),
+        });
+    };
+    // The listing knows which keys the configuration adds; a workload that was made anew since may have other labels.
+    let listed = by_name
+        .get(name.as_str())
+        .filter(|view| view.labels == end.labels && view.namespace == *namespace);
+    let identity = listed.map_or_else(
+        || labels::identity_labels(&end.labels, &[]),
+        |view| view.identity_labels.clone(),
+    );
+    End::Workload(Workload {
+        name: name.clone(),
+        namespace: namespace.clone(),
+        visible: visible(&end.labels, &identity),
+        identity,
+    })
+}
+
+fn peer_class(class: Class) -> PeerClass {
+    match class {
+        Class::Workload => PeerClass::Workload,
+        Class::Host => PeerClass::Host,
+        Class::Lan => PeerClass::Lan,
+        Class::Metadata => PeerClass::Metadata,
+        Class::Multicast => PeerClass::Multicast,
+        Class::World => PeerClass::World,
+        Class::Pending => PeerClass::Pending,
+    }
+}
+
+fn protocol(name: &str) -> Protocol {
+    match name {
+        "tcp" => Protocol::TCP,
+        "udp" => Protocol::UDP,
+        "icmp" => Protocol::ICMP,
+        "icmp6" => Protocol::ICMP6,
+        number => Protocol(number.parse().unwrap_or(u8::MAX)),
+    }
+}
