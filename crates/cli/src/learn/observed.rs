@@ -1,6 +1,6 @@
 //! Flow records, from the daemon or from a file, as what was seen to pass.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -106,6 +106,7 @@ pub(super) fn observed(flows: &[FlowView], listing: &[WorkloadView]) -> Observed
         listed: listing.iter().filter(|one| one.protected).map(listed).collect(),
         ..Observed::default()
     };
+    let mut passed = Vec::new();
     for flow in flows {
         let is_itself =
             flow.from.class == Class::Workload && flow.from.name.is_some() && flow.from.name == flow.to.name;
@@ -116,9 +117,38 @@ pub(super) fn observed(flows: &[FlowView], listing: &[WorkloadView]) -> Observed
             observed.denied += flow.repeats;
             continue;
         }
-        observed.flows.push(seen(flow, &by_name));
+        passed.push((flow, seen(flow, &by_name)));
     }
+    // Packets of a call that its socket told already, with both names.
+    let told: BTreeSet<Half<'_>> = passed
+        .iter()
+        .filter(|(flow, _)| !is_nameless(&flow.from) && !is_nameless(&flow.to))
+        .flat_map(|(flow, seen)| halves(flow, seen.port))
+        .collect();
+    let is_told = |flow: &FlowView, port| {
+        let nameless = [is_nameless(&flow.to), is_nameless(&flow.from)];
+        let halves = nameless.into_iter().zip(halves(flow, port));
+        halves
+            .into_iter()
+            .any(|(nameless, half)| nameless && told.contains(&half))
+    };
+    let new = passed.iter().filter(|(flow, seen)| !is_told(flow, seen.port));
+    observed.flows = new.map(|(_, seen)| seen.clone()).collect();
     observed
+}
+
+/// One end of a flow, whether it started it, and what it spoke.
+type Half<'f> = (bool, &'f Option<String>, &'f str, u16);
+
+/// The sender's, then the receiver's.
+fn halves(flow: &FlowView, port: u16) -> [Half<'_>; 2] {
+    [(true, &flow.from.name), (false, &flow.to.name)]
+        .map(|(started, name)| (started, name, flow.protocol.as_str(), port))
+}
+
+/// A workload of which a packet told no more than that it is one.
+fn is_nameless(end: &FlowEnd) -> bool {
+    end.class == Class::Workload && end.name.is_none()
 }
 
 fn listed(view: &WorkloadView) -> Workload {
@@ -145,11 +175,45 @@ fn seen(flow: &FlowView, by_name: &BTreeMap<&str, &WorkloadView>) -> Flow {
         from: end(&flow.from, source, flow.comm.as_ref(), by_name),
         to: end(&flow.to, destination, None, by_name),
         protocol: protocol(&flow.protocol),
-        port: flow.destination.port(),
+        port: port(flow, by_name),
         times: flow.repeats,
         first: flow.time,
         last: flow.time,
     }
+}
+
+/// The port that rules are about: of a port that a container publishes, the container's own. Packets have that one already.
+fn port(flow: &FlowView, by_name: &BTreeMap<&str, &WorkloadView>) -> u16 {
+    let dialled = (flow.protocol.as_str(), flow.destination.port());
+    let is_call = flow.hook.starts_with("connect") || flow.hook.starts_with("sendmsg");
+    let reached = flow
+        .to
+        .name
+        .as_deref()
+        .and_then(|name| by_name.get(name))
+        .filter(|_| is_call);
+    let Some(reached) = reached else {
+        return dialled.1;
+    };
+    if reached
+        .listening
+        .iter()
+        .any(|one| (one.protocol.as_str(), one.port) == dialled)
+    {
+        return dialled.1;
+    }
+    let mut published = reached.openings.iter().filter_map(|text| published(text));
+    let own = published.find(|(protocol, host, _)| (*protocol, *host) == dialled);
+    own.map_or(dialled.1, |(_, _, own)| own)
+}
+
+/// `-p 127.0.0.1:8080:80/udp`: the protocol, the host's port and the container's.
+fn published(text: &str) -> Option<(&str, u16, u16)> {
+    let text = text.strip_prefix("-p ")?;
+    let (ports, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+    let (rest, own) = ports.rsplit_once(':')?;
+    let (_, host) = rest.rsplit_once(':').unwrap_or(("", rest));
+    Some((protocol, host.parse().ok()?, own.parse().ok()?))
 }
 
 fn end(

@@ -50,3 +50,50 @@ fn a_workload_is_meant_by_its_name_or_by_all_of_some_labels() {
     assert!(meant("shop-web-1") && meant("app=web") && meant("app=web, env=prod"));
     assert!(!meant("web") && !meant("app=web,env=dev") && !meant("tier=x"));
 }
+
+#[test]
+fn a_packet_without_a_name_is_left_out_only_where_no_call_told_who_it_was() {
+    let nameless = r#""from":{"class":"workload"},"hook":"ingress","mode":"observe","verdict":"deny""#;
+    let flows = [
+        flow("{}"),
+        flow(&format!("{{{nameless}}}")),
+        flow(&format!(r#"{{{nameless},"destination":"127.0.0.1:80"}}"#)),
+    ];
+    let seen = observed::observed(&flows, &[]);
+    assert_eq!(
+        seen.flows.iter().map(|flow| flow.port).collect::<Vec<_>>(),
+        [5432, 80]
+    );
+}
+
+#[test]
+fn the_port_of_a_published_one_is_the_containers() {
+    let db = |listening: &str| {
+        let text = format!(
+            r#"{{"name":"db","kind":"container","id":"1","namespace":"shop","labels":{{"app":"db"}},"identity_labels":{{"app":"db"}},
+            "network_mode":"bridge","protected":true,"listening":[{listening}],"notes":[],"warnings":[],
+            "openings":["-p 5432:5433","-p 53:54/udp","-p [::1]:6000:6001","label cofferdam.ingress=host:7"]}}"#
+        );
+        serde_json::from_str(&text).unwrap()
+    };
+    let port =
+        |text: &str, listening: &str| observed::observed(&[flow(text)], &[db(listening)]).flows[0].port;
+    assert_eq!(port("{}", ""), 5433);
+    assert_eq!(
+        port(r#"{"destination":"[::1]:6000","hook":"connect6"}"#, ""),
+        6001
+    );
+    assert_eq!(port(r#"{"destination":"1.1.1.1:53"}"#, ""), 53);
+    assert_eq!(
+        port(
+            r#"{"destination":"1.1.1.1:53","protocol":"udp","hook":"sendmsg4"}"#,
+            ""
+        ),
+        54
+    );
+    assert_eq!(port(r#"{"hook":"ingress"}"#, ""), 5432);
+    assert_eq!(
+        port("{}", r#"{"protocol":"tcp","address":"0.0.0.0","port":5432}"#),
+        5432
+    );
+}
