@@ -64,8 +64,8 @@ pub(crate) fn learn(call: &Call, args: &LearnArgs) -> Result<u8, Failure> {
         ports: args.ports,
     };
     let wanted = |workload: &Workload| args.wanted.as_deref().is_none_or(|text| is_meant(text, workload));
-    let learned = cofferdam_learn::learn(&seen.flows, &seen.listed, limits, wanted);
-    if learned.policies.is_empty() {
+    let learned = cofferdam_learn::learn(seen.all(), limits, wanted);
+    if learned.policies.is_empty() || seen.passed.is_empty() {
         return Err(nothing(args, &seen, &learned));
     }
     if let Some(folder) = &args.output {
@@ -117,7 +117,7 @@ fn nothing(args: &LearnArgs, seen: &Observed, learned: &Learned) -> Failure {
         ))
         .hint("give it a label that says who it is: `cofferdam protect NAME --label app=NAME`");
     }
-    if let (Some(text), false) = (&args.wanted, seen.flows.is_empty()) {
+    if let (Some(text), false) = (&args.wanted, seen.passed.is_empty()) {
         return Failure::new(format!("no flow of {text} was seen{since}"))
             .hint("name a workload (`cofferdam ps`) or labels (`app=web`) that took part in a flow: `cofferdam flows`");
     }
@@ -125,10 +125,10 @@ fn nothing(args: &LearnArgs, seen: &Observed, learned: &Learned) -> Failure {
         return Failure::new("no workload is protected, so none of their flows are seen")
             .hint("give them labels that say who they are, or `cofferdam protect NAME --label app=NAME`");
     }
-    if seen.denied > 0 {
+    if seen.denied() > 0 {
         return Failure::new(format!(
             "all {} flows that were seen{since} were denied",
-            seen.denied
+            seen.denied()
         ))
         .hint(
             "`cofferdam observe --all` denies nothing: let the application work under it, and learn again",
@@ -156,8 +156,8 @@ fn remark(seen: &Observed, learned: &Learned) {
             "{lost} flow records were lost: the policies may lack what only those told"
         ));
     }
-    if seen.denied > 0 {
-        let denied = seen.denied;
+    if seen.denied() > 0 {
+        let denied = seen.denied();
         note(&format!(
             "{denied} denied flows were not learnt: `cofferdam flows --denied` shows them"
         ));
@@ -210,8 +210,8 @@ fn report(seen: &Observed, learned: Learned) -> Report {
     };
     Report {
         version: cofferdam_api::VERSION,
-        flows: seen.flows.iter().map(|flow| flow.times).sum(),
-        denied: seen.denied,
+        flows: seen.passed.iter().map(|flow| flow.times).sum(),
+        denied: seen.denied(),
         documents: learned.policies.into_iter().map(written).collect(),
         left_out: learned.left_out.into_iter().map(left).collect(),
     }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use cofferdam_policy::{Direction, PeerClass, Protocol};
 
 use crate::selector::{Key, Known};
-use crate::{End, Evidence, Flow, LeftOut, Workload};
+use crate::{End, Evidence, Flow, LeftOut, Seen, Workload};
 
 /// The other end of an edge.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,14 +20,22 @@ pub(crate) enum Other {
 /// A protocol and a port; of ICMP, a type.
 pub(crate) type Port = (Protocol, u16);
 
-/// By direction, peer and port.
-pub(crate) type Edges = BTreeMap<Direction, BTreeMap<Other, BTreeMap<Port, Evidence>>>;
+/// By peer and port.
+pub(crate) type Peers = BTreeMap<Other, BTreeMap<Port, Evidence>>;
 
-/// The edges of every subject, and what cannot be said.
-pub(crate) fn fold(flows: &[Flow], known: &Known) -> (BTreeMap<Key, Edges>, Vec<LeftOut>) {
-    let mut edges: BTreeMap<Key, Edges> = BTreeMap::new();
+/// What was seen of workloads that are alike.
+#[derive(Default)]
+pub(crate) struct Subject {
+    directions: BTreeMap<Direction, Peers>,
+    /// How often they were refused, or refused somebody.
+    pub(crate) refused: u64,
+}
+
+/// Every subject, and what cannot be said.
+pub(crate) fn fold(seen: Seen<'_>, known: &Known) -> (BTreeMap<Key, Subject>, Vec<LeftOut>) {
+    let mut subjects: BTreeMap<Key, Subject> = BTreeMap::new();
     let mut left_out: BTreeMap<(String, String, String, String), u64> = BTreeMap::new();
-    for flow in flows {
+    for flow in seen.passed {
         let mut leave = |why: String| {
             let (from, to) = (flow.from.name(), flow.to.name());
             *left_out.entry((from, to, what(flow), why)).or_default() += flow.times;
@@ -36,28 +44,23 @@ pub(crate) fn fold(flows: &[Flow], known: &Known) -> (BTreeMap<Key, Edges>, Vec<
             leave(why);
             continue;
         }
-        let ends = [
-            (&flow.from, Direction::Egress, &flow.to),
-            (&flow.to, Direction::Ingress, &flow.from),
-        ];
-        for (end, direction, other) in ends {
+        for (end, direction, other) in flow.ends() {
             let End::Workload(subject) = end else { continue };
             if let Some(why) = known.unselectable(subject) {
                 leave(why);
                 continue;
             }
-            let other_key = match other {
-                End::Workload(workload) => Other::Workloads(Key::of(workload)),
-                End::Outside(outside) => Other::Outside(outside.class, outside.address.to_canonical()),
-            };
-            let peers = edges
-                .entry(Key::of(subject))
-                .or_default()
-                .entry(direction)
-                .or_default();
-            let ports = peers.entry(other_key).or_default();
-            let evidence = ports.entry((flow.protocol, flow.port)).or_default();
-            evidence.flow(flow, &other.name());
+            let subject = subjects.entry(Key::of(subject)).or_default();
+            subject.saw(flow, direction, other);
+        }
+    }
+    for flow in seen.refused {
+        for (end, ..) in flow.ends() {
+            if let End::Workload(subject) = end
+                && known.unselectable(subject).is_none()
+            {
+                subjects.entry(Key::of(subject)).or_default().refused += flow.times;
+            }
         }
     }
     let left_out = left_out
@@ -69,7 +72,7 @@ pub(crate) fn fold(flows: &[Flow], known: &Known) -> (BTreeMap<Key, Edges>, Vec<
             why,
             times,
         });
-    (edges, left_out.collect())
+    (subjects, left_out.collect())
 }
 
 /// Why no rule can be about a flow.
@@ -96,6 +99,45 @@ fn what(flow: &Flow) -> String {
         Protocol::ICMP => format!("icmp:{}", flow.port),
         Protocol::ICMP6 => format!("icmpv6:{}", flow.port),
         protocol => format!("{}/{protocol}", flow.port),
+    }
+}
+
+// === impl Subject ===
+
+impl Subject {
+    pub(crate) fn peers(&self, direction: Direction) -> Option<&Peers> {
+        self.directions.get(&direction)
+    }
+
+    /// All that passed.
+    pub(crate) fn evidence(&self) -> Evidence {
+        let mut evidence = Evidence::default();
+        let ports = self.directions.values().flat_map(Peers::values);
+        ports.flat_map(BTreeMap::values).for_each(|one| evidence.add(one));
+        evidence
+    }
+
+    fn saw(&mut self, flow: &Flow, direction: Direction, other: &End) {
+        let key = match other {
+            End::Workload(workload) => Other::Workloads(Key::of(workload)),
+            End::Outside(outside) => Other::Outside(outside.class, outside.address.to_canonical()),
+        };
+        let peers = self.directions.entry(direction).or_default();
+        let ports = peers.entry(key).or_default();
+        let evidence = ports.entry((flow.protocol, flow.port)).or_default();
+        evidence.flow(flow, &other.name());
+    }
+}
+
+// === impl Flow ===
+
+impl Flow {
+    /// Each end, what is decided about it, and the other one.
+    fn ends(&self) -> [(&End, Direction, &End); 2] {
+        [
+            (&self.from, Direction::Egress, &self.to),
+            (&self.to, Direction::Ingress, &self.from),
+        ]
     }
 }
 

@@ -21,7 +21,7 @@ mod yaml;
 pub use evidence::Evidence;
 pub use ports::Ports;
 
-/// A protected workload as flows and listings know it.
+/// A workload as flows and listings know it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Workload {
     /// Its name.
@@ -32,6 +32,8 @@ pub struct Workload {
     pub identity: Labels,
     /// Every label that selectors see, those of the identity included.
     pub visible: Labels,
+    /// It has a policy already.
+    pub protected: bool,
 }
 
 /// One end of a flow.
@@ -73,6 +75,17 @@ pub struct Flow {
     pub last: Timestamp,
 }
 
+/// What there is to learn from.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Seen<'a> {
+    /// What was let through.
+    pub passed: &'a [Flow],
+    /// What was not: it is allowed nowhere, and whoever took part in it gets a policy.
+    pub refused: &'a [Flow],
+    /// Everybody who is there, so that selectors take nobody for somebody else.
+    pub there: &'a [Workload],
+}
+
 /// When a rule says more than was seen. More of it makes shorter documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -112,6 +125,8 @@ pub struct Policy {
     pub generalised: Vec<String>,
     /// All that was seen of them.
     pub evidence: Evidence,
+    /// How often they were refused, or refused somebody.
+    pub refused: u64,
     /// What somebody should look at before this is enforced, beside what stands at single peers.
     pub risks: Vec<String>,
 }
@@ -164,49 +179,53 @@ pub struct LeftOut {
     pub times: u64,
 }
 
-/// Writes what `flows` need, for the subjects that `wanted` names. `others` are workloads that selectors must not take for
-/// somebody else, seen or not.
+/// Writes what is needed for what has passed, for the subjects that `wanted` names.
 #[must_use]
-pub fn learn(
-    flows: &[Flow],
-    others: &[Workload],
-    limits: Limits,
-    wanted: impl Fn(&Workload) -> bool,
-) -> Learned {
-    let known = selector::Known::new(flows, others);
-    let (edges, mut left_out) = edges::fold(flows, &known);
+pub fn learn(seen: Seen<'_>, limits: Limits, wanted: impl Fn(&Workload) -> bool) -> Learned {
+    let known = selector::Known::new(seen);
+    let (subjects, mut left_out) = edges::fold(seen, &known);
     let mut policies: Vec<Policy> = Vec::new();
-    for (subject, edges) in &edges {
-        let members = known.members(subject);
-        if !members.iter().copied().any(&wanted) {
-            continue;
+    for (key, subject) in &subjects {
+        if known.members(key).iter().copied().any(&wanted) {
+            let policy = policy(key, subject, &known, limits, &policies);
+            policies.push(policy);
         }
-        let rules = |direction| rules::write(subject, edges.get(&direction), (direction, &known), limits);
-        let (ingress, egress) = (rules(Direction::Ingress), rules(Direction::Egress));
-        let mut evidence = Evidence::default();
-        let peers = edges.values().flat_map(|peers| peers.values());
-        peers
-            .flat_map(|ports| ports.values())
-            .for_each(|one| evidence.add(one));
-        let mut workloads: Vec<String> = members.iter().map(|one| one.name.clone()).collect();
-        workloads.sort();
-        workloads.dedup();
-        let selector = known.selector(subject);
-        policies.push(Policy {
-            namespace: subject.namespace.clone(),
-            name: selector::name(subject, &selector, &policies),
-            workloads,
-            identity: subject.labels.clone(),
-            generalised: known.taken_too(subject, &selector).into_iter().collect(),
-            selector,
-            ingress,
-            egress,
-            evidence,
-            risks: rules::scans(edges.get(&Direction::Egress)),
-        });
     }
     left_out.sort();
     Learned { policies, left_out }
+}
+
+fn policy(
+    key: &selector::Key,
+    subject: &edges::Subject,
+    known: &selector::Known,
+    limits: Limits,
+    before: &[Policy],
+) -> Policy {
+    let rules = |direction| rules::write(key, subject.peers(direction), (direction, known), limits);
+    let (ingress, egress) = (rules(Direction::Ingress), rules(Direction::Egress));
+    let mut risks = rules::scans(subject.peers(Direction::Egress));
+    if ingress.is_empty() && egress.is_empty() {
+        risks.push("nothing was seen to pass, so everything is denied".to_owned());
+    }
+    let selector = known.selector(key);
+    let mut generalised: Vec<String> = known.taken_too(key, &selector).into_iter().collect();
+    if key.labels.is_empty() {
+        generalised.push("whoever has none of these labels in the namespace".to_owned());
+    }
+    Policy {
+        namespace: key.namespace.clone(),
+        name: selector::name(key, &selector, before),
+        workloads: known.names(key),
+        identity: key.labels.clone(),
+        generalised,
+        selector,
+        ingress,
+        egress,
+        evidence: subject.evidence(),
+        refused: subject.refused,
+        risks,
+    }
 }
 
 // === impl Limits ===

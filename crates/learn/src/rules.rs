@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cofferdam_policy::{Direction, PeerClass};
 
-use crate::edges::{Other, Port};
+use crate::edges::{Other, Peers, Port};
 use crate::evidence::some;
 use crate::ports::join;
 use crate::selector::{Key, Known};
@@ -12,8 +12,6 @@ use crate::{Evidence, Limits, Peer, Ports, Rule, Who};
 
 /// So many addresses on one port, or ports of one peer, look like somebody who searches.
 const SCAN: usize = 16;
-
-type Peers = BTreeMap<Other, BTreeMap<Port, Evidence>>;
 
 /// The rules of one direction.
 pub(crate) fn write(

@@ -7,7 +7,7 @@ use cofferdam_policy::documents::{Expression, LabelSelector, Operator};
 use cofferdam_policy::labels::IDENTITY_KEYS;
 
 use crate::evidence::some;
-use crate::{End, Flow, Policy, Workload};
+use crate::{End, Policy, Seen, Workload};
 
 /// Workloads that are alike: the subject of one document, or one peer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,6 +20,8 @@ pub(crate) struct Key {
 /// Everybody who is there.
 pub(crate) struct Known {
     members: BTreeMap<Key, Vec<Workload>>,
+    /// Names of those who are listed, not only seen.
+    there: BTreeSet<String>,
 }
 
 /// More labels than that are not combined in search of the fewest.
@@ -48,32 +50,48 @@ impl Key {
 // === impl Known ===
 
 impl Known {
-    pub(crate) fn new(flows: &[Flow], others: &[Workload]) -> Self {
-        let mut members: BTreeMap<Key, Vec<Workload>> = BTreeMap::new();
-        let seen = flows.iter().flat_map(|flow| [&flow.from, &flow.to]);
-        let seen = seen.filter_map(|end| match end {
+    pub(crate) fn new(seen: Seen<'_>) -> Self {
+        let mut known = Self {
+            members: BTreeMap::new(),
+            there: seen.there.iter().map(|one| one.name.clone()).collect(),
+        };
+        let flows = seen.passed.iter().chain(seen.refused);
+        let ends = flows.flat_map(|flow| [&flow.from, &flow.to]);
+        let ends = ends.filter_map(|end| match end {
             End::Workload(workload) => Some(workload),
             End::Outside(_) => None,
         });
-        for workload in seen.chain(others) {
-            let alike = members.entry(Key::of(workload)).or_default();
+        for workload in seen.there.iter().chain(ends) {
+            let alike = known.members.entry(Key::of(workload)).or_default();
             if !alike.contains(workload) {
                 alike.push(workload.clone());
             }
         }
-        Self { members }
+        known
     }
 
     pub(crate) fn members(&self, key: &Key) -> Vec<&Workload> {
         self.members.get(key).into_iter().flatten().collect()
     }
 
-    /// Why a document cannot select a workload: one without labels is only told by what it lacks, and so are all that
-    /// nobody meant to protect.
+    /// Their names, each once.
+    pub(crate) fn names(&self, key: &Key) -> Vec<String> {
+        let names: BTreeSet<&String> = self.members(key).into_iter().map(|one| &one.name).collect();
+        names.into_iter().cloned().collect()
+    }
+
+    /// Why a document cannot select a workload. One without labels is told by what it lacks, which protects all who lack it:
+    /// that is said only where it is known that they all have a policy already.
     pub(crate) fn unselectable(&self, workload: &Workload) -> Option<String> {
         let name = &workload.name;
-        if Key::of(workload).labels.is_empty() {
-            return Some(format!("{name} has no label by which a policy could select it"));
+        let key = Key::of(workload);
+        if key.labels.is_empty() {
+            let selector = self.selector(&key);
+            let taken = self.others(&key).filter(|one| selector.matches(&one.visible));
+            let mut all = self.members(&key).into_iter().chain(taken);
+            if selector.is_everything() || !all.all(|one| one.protected && self.there.contains(&one.name)) {
+                return Some(format!("{name} has no label by which a policy could select it"));
+            }
         }
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
         let is_name =
@@ -93,7 +111,9 @@ impl Known {
     /// Others whom the selector takes all the same: they have the same labels, and not all of theirs say who they are.
     pub(crate) fn taken_too(&self, key: &Key, selector: &LabelSelector) -> Option<String> {
         let taken = self.others(key).filter(|one| selector.matches(&one.visible));
-        let names: BTreeSet<&String> = taken.map(|one| &one.name).collect();
+        let alike = self.members(key).into_iter();
+        let alike = alike.filter(|one| !one.protected && one.identity.is_empty());
+        let names: BTreeSet<&String> = taken.chain(alike).map(|one| &one.name).collect();
         let names = (!names.is_empty()).then(|| some(names.into_iter()))?;
         Some(format!(
             "{names} too, whose labels are the same to every selector"

@@ -16,6 +16,7 @@ fn workload(name: &str, text: &str) -> Workload {
         namespace: "shop".to_owned(),
         identity: labels(text),
         visible: labels(text),
+        protected: true,
     }
 }
 
@@ -44,8 +45,13 @@ fn flow(from: End, to: End, port: u16) -> Flow {
     }
 }
 
-fn all(flows: &[Flow], others: &[Workload]) -> Learned {
-    learn(flows, others, Limits::default(), |_| true)
+fn all(passed: &[Flow], there: &[Workload]) -> Learned {
+    let seen = Seen {
+        passed,
+        there,
+        ..Seen::default()
+    };
+    learn(seen, Limits::default(), |_| true)
 }
 
 /// The text of the only policy about that workload, which the product's own reader takes.
@@ -162,7 +168,10 @@ fn selectors_are_the_smallest_that_tell() {
         workload("c", "app=web"),
         workload("d", "app=db,env=dev,tier=data"),
     ];
-    let known = selector::Known::new(&[], &others);
+    let known = selector::Known::new(Seen {
+        there: &others,
+        ..Seen::default()
+    });
     let shown = |at: usize| {
         let found = known.selector(&selector::Key::of(&others[at])).expressions;
         found
@@ -236,4 +245,54 @@ fn words_that_yaml_takes_for_something_else_are_quoted() {
             assert_eq!(read[0].subject.pods, policy.selector, "{value:?}");
         });
     }
+}
+
+#[test]
+fn whoever_was_only_refused_gets_a_policy_that_allows_nothing() {
+    let passed = [flow(end("app=web"), end("app=db"), 5432)];
+    let refused = [flow(end("app=web"), end("app=vault"), 8200)];
+    let seen = Seen {
+        passed: &passed,
+        refused: &refused,
+        there: &[],
+    };
+    let learned = learn(seen, Limits::default(), |_| true);
+    let vault = text(&learned, "vault");
+    assert!(
+        vault.contains("# Refused then, and not allowed here: 2\n"),
+        "{vault}"
+    );
+    assert!(
+        vault.contains("# RISK: nothing was seen to pass, so everything is denied\n"),
+        "{vault}"
+    );
+    assert!(vault.contains("  ingress: []\n  egress: []\n"), "{vault}");
+    assert!(!text(&learned, "web").contains("8200"));
+}
+
+/// Else a container that nobody meant to protect would be.
+#[test]
+fn whoever_lacks_every_label_is_selected_only_where_all_who_do_are_protected() {
+    let mut plain = workload("plain", "");
+    let flows = [flow(End::Workload(plain.clone()), end("app=db"), 5432)];
+    let listed = [workload("db", "app=db"), plain.clone()];
+    let learned = all(&flows, &listed);
+    assert_eq!(learned.left_out, []);
+    let text = text(&learned, "plain");
+    assert!(
+        text.contains("# GENERALISED: it selects whoever has none of these labels in the namespace\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("name: learned\n") && text.contains("{key: app, operator: DoesNotExist}\n"),
+        "{text}"
+    );
+    plain.name = "other".to_owned();
+    plain.protected = false;
+    let learned = all(&flows, &[&listed[..], &[plain]].concat());
+    assert_eq!(learned.policies.len(), 1);
+    assert_eq!(
+        learned.left_out[0].why,
+        "plain has no label by which a policy could select it"
+    );
 }

@@ -15,11 +15,18 @@ const WIDTH: usize = 110;
 pub(crate) fn document(policy: &Policy) -> String {
     let mut text = Text::default();
     let who = format!("{} ({})", some(policy.workloads.iter()), pairs(policy));
+    let who = who.trim_end_matches(" ()");
     text.comment(
         0,
         &format!("Allows what {who} was seen to do, and denies the rest."),
     );
     text.comment(0, &format!("Seen: {}", policy.evidence.sentence()));
+    if policy.refused > 0 {
+        text.comment(
+            0,
+            &format!("Refused then, and not allowed here: {}", policy.refused),
+        );
+    }
     for more in &policy.generalised {
         text.comment(0, &format!("GENERALISED: it selects {more}"));
     }

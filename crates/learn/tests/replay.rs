@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use cofferdam_learn::{End, Flow, Learned, Limits, Outside, Policy, Who, Workload, learn};
+use cofferdam_learn::{End, Flow, Learned, Limits, Outside, Policy, Seen, Who, Workload, learn};
 use cofferdam_policy::{
     Action, Attempt, DefaultProfile, Direction, Document, IDENTITY_MIN, Identity, Judge, Labels, Peer,
     PeerClass, Protocol, Subject, World, documents, labels,
@@ -55,8 +55,9 @@ fn workload() -> impl Strategy<Value = Workload> {
         some(&["p", "q"]),
         some(&["x", "true", "\"#\n: {"]),
         any::<bool>(),
+        prop::bool::weighted(0.8),
     );
-    all.prop_map(|(namespace, app, env, team, is_process)| {
+    all.prop_map(|(namespace, app, env, team, is_process, protected)| {
         let pairs = [("app", app), ("env", env), ("team", team)];
         let pairs = pairs.into_iter().filter_map(|(key, value)| Some((key, value?)));
         let given: Labels = pairs
@@ -71,6 +72,7 @@ fn workload() -> impl Strategy<Value = Workload> {
                 labels::identity_labels(&given, &[])
             },
             visible: labels::selectable(&given, &[]),
+            protected,
         }
     })
 }
@@ -86,16 +88,17 @@ fn everybody(workloads: &[Workload]) -> Vec<End> {
     });
     workloads
         .iter()
+        .filter(|one| one.protected)
         .cloned()
         .map(End::Workload)
         .chain(outside)
         .collect()
 }
 
-type Seen = (prop::sample::Index, prop::sample::Index, prop::sample::Index);
+type Picked = (prop::sample::Index, prop::sample::Index, prop::sample::Index);
 
-fn flows(everybody: &[End], seen: &[Seen]) -> Vec<Flow> {
-    let flow = |(from, to, port): &Seen| {
+fn flows(everybody: &[End], seen: &[Picked]) -> Vec<Flow> {
+    let flow = |(from, to, port): &Picked| {
         let (from, to) = (from.get(everybody), to.get(everybody));
         let (protocol, port) = *port.get(&PORTS);
         let time = "2026-03-01T10:00:00Z".parse().unwrap();
@@ -123,7 +126,7 @@ fn world(workloads: &[Workload], documents: Vec<Document>) -> World {
         documents,
         ..World::default()
     };
-    for (number, workload) in (1..).zip(workloads) {
+    for (number, workload) in (1..).zip(workloads).filter(|(_, one)| one.protected) {
         let identity = Peer(IDENTITY_MIN + number);
         world.identities.push(Identity {
             number: identity,
@@ -244,21 +247,39 @@ fn read(learned: &Learned) -> Vec<Document> {
 
 /// Only those are taken for each other whom no selector can tell apart.
 fn is_alike(policy: &Policy, workloads: &[Workload]) -> bool {
-    let of_policy = |one: &&Workload| policy.workloads.contains(&one.name);
+    let of_policy = |one: &&Workload| one.protected && policy.workloads.contains(&one.name);
     let (own, others): (Vec<&Workload>, Vec<_>) = workloads.iter().partition(of_policy);
     let has = |(key, value): (&String, &String)| own.iter().any(|one| one.visible.get(key) == Some(value));
     let mut others = others.into_iter().filter(|one| one.namespace == policy.namespace);
     others.any(|one| one.visible.iter().all(has))
 }
 
-fn check(mut workloads: Vec<Workload>, seen: &[Seen], limits: Limits) {
+fn check(mut workloads: Vec<Workload>, passed: &[Picked], refused: &[Picked], limits: Limits) {
     (0..)
         .zip(&mut workloads)
         .for_each(|(number, one)| one.name = format!("w{number}"));
     let everybody = everybody(&workloads);
-    let flows = flows(&everybody, seen);
-    let learned = learn(&flows, &workloads, limits, |_| true);
-    let told = |policy: &Policy| policy.generalised.is_empty() || is_alike(policy, &workloads);
+    let (flows, refused) = (flows(&everybody, passed), flows(&everybody, refused));
+    let seen = Seen {
+        passed: &flows,
+        refused: &refused,
+        there: &workloads,
+    };
+    let learned = learn(seen, limits, |_| true);
+    for (policy, stranger) in learned.policies.iter().flat_map(|policy| {
+        let strangers = workloads
+            .iter()
+            .filter(|one| !one.protected && one.identity.is_empty());
+        strangers.map(move |stranger| (policy, stranger))
+    }) {
+        let is_selected =
+            policy.namespace == stranger.namespace && policy.selector.matches(&stranger.visible);
+        let is_told = !policy.generalised.is_empty() && !policy.identity.is_empty();
+        assert!(!is_selected || is_told, "{stranger:?}\n{policy:#?}");
+    }
+    let told = |policy: &Policy| {
+        policy.generalised.is_empty() || policy.identity.is_empty() || is_alike(policy, &workloads)
+    };
     assert!(learned.policies.iter().all(told), "{learned:#?}");
     let world = world(&workloads, read(&learned));
     let judge = Judge::new(&world);
@@ -317,10 +338,11 @@ proptest! {
     #[test]
     fn what_was_seen_is_allowed_and_nothing_else_unless_it_is_named(
         workloads in prop::collection::vec(workload(), 1..7),
-        seen in prop::collection::vec(any::<Seen>(), 0..40),
+        passed in prop::collection::vec(any::<Picked>(), 0..40),
+        refused in prop::collection::vec(any::<Picked>(), 0..10),
         addresses in 0..4_usize,
         ports in 1..4_usize,
     ) {
-        check(workloads, &seen, Limits { addresses, ports });
+        check(workloads, &passed, &refused, Limits { addresses, ports });
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use cofferdam_api::{
     Class, FlowEnd, FlowQuery, FlowView, Flows, HOOK_END, Mode, Verdict, WorkloadView, Workloads as Listing,
 };
-use cofferdam_learn::{End, Flow, Outside, Workload};
+use cofferdam_learn::{End, Flow, Outside, Seen, Workload};
 use cofferdam_policy::{Labels, PeerClass, Protocol, labels};
 
 use crate::args::LearnArgs;
@@ -20,11 +20,11 @@ use crate::when;
 #[derive(Debug, Default)]
 pub(super) struct Observed {
     /// What passed.
-    pub(super) flows: Vec<Flow>,
-    /// Protected workloads that are there.
-    pub(super) listed: Vec<Workload>,
-    /// Flows that were refused.
-    pub(super) denied: u64,
+    pub(super) passed: Vec<Flow>,
+    /// What was refused.
+    refused: Vec<Flow>,
+    /// Workloads that are there.
+    there: Vec<Workload>,
     /// Records that were lost, of a daemon's.
     pub(super) lost: u64,
     /// Nobody has a policy, so nothing is recorded.
@@ -42,6 +42,24 @@ const NO_POLICYS: [&str; 8] = [
     "foreign-socket",
     "foreign-source",
 ];
+
+// === impl Observed ===
+
+impl Observed {
+    /// How many flows were refused.
+    pub(super) fn denied(&self) -> u64 {
+        self.refused.iter().map(|flow| flow.times).sum()
+    }
+
+    /// All of it, to learn from.
+    pub(super) fn all(&self) -> Seen<'_> {
+        Seen {
+            passed: &self.passed,
+            refused: &self.refused,
+            there: &self.there,
+        }
+    }
+}
 
 /// Asks the daemon, or reads the files that were given.
 pub(super) fn gather(call: &Call, args: &LearnArgs) -> Result<Observed, Failure> {
@@ -103,7 +121,7 @@ fn listing(path: &Path) -> Result<Vec<WorkloadView>, Failure> {
 pub(super) fn observed(flows: &[FlowView], listing: &[WorkloadView]) -> Observed {
     let by_name: BTreeMap<&str, &WorkloadView> = listing.iter().map(|one| (one.name.as_str(), one)).collect();
     let mut observed = Observed {
-        listed: listing.iter().filter(|one| one.protected).map(listed).collect(),
+        there: listing.iter().map(listed).collect(),
         ..Observed::default()
     };
     let mut passed = Vec::new();
@@ -114,7 +132,7 @@ pub(super) fn observed(flows: &[FlowView], listing: &[WorkloadView]) -> Observed
             continue;
         }
         if flow.hook == HOOK_END || (flow.verdict, flow.mode) == (Verdict::Deny, Mode::Enforce) {
-            observed.denied += flow.repeats;
+            observed.refused.push(seen(flow, &by_name));
             continue;
         }
         passed.push((flow, seen(flow, &by_name)));
@@ -133,7 +151,7 @@ pub(super) fn observed(flows: &[FlowView], listing: &[WorkloadView]) -> Observed
             .any(|(nameless, half)| nameless && told.contains(&half))
     };
     let new = passed.iter().filter(|(flow, seen)| !is_told(flow, seen.port));
-    observed.flows = new.map(|(_, seen)| seen.clone()).collect();
+    observed.passed = new.map(|(_, seen)| seen.clone()).collect();
     observed
 }
 
@@ -157,6 +175,7 @@ fn listed(view: &WorkloadView) -> Workload {
         namespace: view.namespace.clone(),
         identity: view.identity_labels.clone(),
         visible: visible(&view.labels, &view.identity_labels),
+        protected: view.protected,
     }
 }
 
@@ -250,6 +269,7 @@ fn end(
         namespace: namespace.clone(),
         visible: visible(&end.labels, &identity),
         identity,
+        protected: true,
     })
 }
 

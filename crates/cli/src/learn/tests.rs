@@ -30,8 +30,8 @@ fn what_passed_is_learnt_and_what_was_refused_is_counted() {
         flow(r#"{"to":{"class":"workload","name":"web","namespace":"shop"}}"#),
     ];
     let seen = observed::observed(&flows, &[]);
-    assert_eq!((seen.flows.len(), seen.denied), (2, 6));
-    let cofferdam_learn::End::Workload(web) = &seen.flows[0].from else {
+    assert_eq!((seen.passed.len(), seen.denied()), (2, 6));
+    let cofferdam_learn::End::Workload(web) = &seen.passed[0].from else {
         panic!()
     };
     assert_eq!(web.identity.keys().collect::<Vec<_>>(), ["app"]);
@@ -61,7 +61,7 @@ fn a_packet_without_a_name_is_left_out_only_where_no_call_told_who_it_was() {
     ];
     let seen = observed::observed(&flows, &[]);
     assert_eq!(
-        seen.flows.iter().map(|flow| flow.port).collect::<Vec<_>>(),
+        seen.passed.iter().map(|flow| flow.port).collect::<Vec<_>>(),
         [5432, 80]
     );
 }
@@ -77,7 +77,7 @@ fn the_port_of_a_published_one_is_the_containers() {
         serde_json::from_str(&text).unwrap()
     };
     let port =
-        |text: &str, listening: &str| observed::observed(&[flow(text)], &[db(listening)]).flows[0].port;
+        |text: &str, listening: &str| observed::observed(&[flow(text)], &[db(listening)]).passed[0].port;
     assert_eq!(port("{}", ""), 5433);
     assert_eq!(
         port(r#"{"destination":"[::1]:6000","hook":"connect6"}"#, ""),
