@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::output::{Call, GOOD, ODD, note, styled, warning};
 use crate::policy;
 
+mod labels;
 mod observed;
 #[cfg(test)]
 mod tests;
@@ -58,6 +59,9 @@ struct Left {
 
 /// Learns, and does with it what was asked.
 pub(crate) fn learn(call: &Call, args: &LearnArgs) -> Result<u8, Failure> {
+    if args.labels {
+        return labels::labels(call, args);
+    }
     let seen = observed::gather(call, args)?;
     let limits = Limits {
         addresses: args.addresses,

@@ -186,3 +186,59 @@ fn where_there_is_nothing_to_learn_it_says_what_to_do() {
         );
     }
 }
+
+#[test]
+fn a_compose_file_gets_an_override_with_labels() {
+    let (code, stdout, stderr) = cofferdam(&["learn", "--labels", "compose.yaml"]);
+    assert_eq!(code, 0, "{stderr}");
+    assert_eq!(stdout, include_str!("learn/labels.yaml"));
+    assert!(
+        stderr.contains("note: shop/known: nothing is proposed: it says who it is: app=known\n"),
+        "{stderr}"
+    );
+    assert!(
+        stderr.contains("`docker compose -f compose.yaml -f shop.labels.yaml up -d`"),
+        "{stderr}"
+    );
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().display().to_string();
+    let (code, stdout, stderr) = cofferdam(&["learn", "--labels", "compose.yaml", "-o", &folder]);
+    assert_eq!(code, 0, "{stderr}");
+    assert_eq!(
+        stdout,
+        format!("wrote {folder}/shop.labels.yaml: labels for 9 services\n")
+    );
+    let written = fs::read_to_string(home.path().join("shop.labels.yaml")).unwrap();
+    assert_eq!(written, include_str!("learn/labels.yaml"));
+    let (_, stdout, _) = cofferdam(&["learn", "--labels", "compose.yaml", "--json"]);
+    let answer: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(
+        answer["overrides"][0]["services"][2]["labels"],
+        serde_json::json!({"app": "db", "role": "database"})
+    );
+}
+
+#[test]
+fn where_no_service_needs_labels_it_says_so() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("compose.yaml");
+    fs::write(&path, "services: {web: {image: nginx, labels: {app: web}}}\n").unwrap();
+    let path = path.to_str().unwrap();
+    let (code, stdout, stderr) = cofferdam(&["learn", "--labels", path]);
+    assert_eq!((code, stdout.as_str()), (0, ""));
+    assert!(
+        stderr.ends_with("note: every service says who it is already\n"),
+        "{stderr}"
+    );
+    let engine = home.path().join("engine.sock").display().to_string();
+    for words in [
+        &["--labels", "/nonexistent/compose.yaml"][..],
+        &["--labels", "--engine", &engine],
+        &["compose.yaml"],
+        &["--labels", "--diff"],
+    ] {
+        let (code, stdout, stderr) = cofferdam(&[&["learn"], words].concat());
+        assert_eq!((code, stdout.as_str()), (2, ""), "{words:?}");
+        assert!(stderr.starts_with("error: "), "{words:?}: {stderr}");
+    }
+}

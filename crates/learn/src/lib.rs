@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 mod edges;
 mod evidence;
+pub mod identity;
 mod ports;
 mod rules;
 mod selector;

@@ -145,7 +145,8 @@ impl Known {
                 break;
             }
         }
-        let own: Vec<&Labels> = self.members(key).into_iter().map(|one| &one.visible).collect();
+        let own = self.members(key).into_iter().filter(|one| one.protected);
+        let own: Vec<&Labels> = own.map(|one| &one.visible).collect();
         exclude(&mut best, &own, &others);
         best
     }

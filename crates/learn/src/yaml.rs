@@ -56,25 +56,32 @@ fn pairs(policy: &Policy) -> String {
 
 /// Lines with their indent.
 #[derive(Default)]
-struct Text(String);
+pub(crate) struct Text(pub(crate) String);
 
 // === impl Text ===
 
 impl Text {
-    fn line(&mut self, depth: usize, text: &str) {
+    pub(crate) fn line(&mut self, depth: usize, text: &str) {
         let _ = writeln!(self.0, "{:1$}{text}", "", 2 * depth);
     }
 
-    /// Nobody's name ends a comment: whatever is no plain sign is escaped.
-    fn comment(&mut self, depth: usize, text: &str) {
-        let plain = |c: char| {
-            if is_printable(c) {
-                c.to_string()
-            } else {
-                c.escape_default().to_string()
-            }
+    /// `KEY:` alone.
+    pub(crate) fn key(&mut self, depth: usize, key: &str) {
+        self.line(depth, &format!("{}:", scalar(key)));
+    }
+
+    /// `KEY: VALUE # WHY`.
+    pub(crate) fn pair(&mut self, depth: usize, key: &str, value: &str, why: &str) {
+        let why = if why.is_empty() {
+            String::new()
+        } else {
+            format!(" # {}", printable(why))
         };
-        let text: String = text.chars().map(plain).collect();
+        self.line(depth, &format!("{}: {}{why}", scalar(key), scalar(value)));
+    }
+
+    pub(crate) fn comment(&mut self, depth: usize, text: &str) {
+        let text = printable(text);
         let mut line = String::new();
         for word in text.split(' ') {
             if !line.is_empty() && 2 * depth + line.chars().count() + word.chars().count() + 3 > WIDTH {
@@ -211,6 +218,18 @@ fn scalar(text: &str) -> String {
     }
     quoted.push('"');
     quoted
+}
+
+/// Nobody's name ends a comment: whatever is no plain sign is escaped.
+fn printable(text: &str) -> String {
+    let plain = |c: char| {
+        if is_printable(c) {
+            c.to_string()
+        } else {
+            c.escape_default().to_string()
+        }
+    };
+    text.chars().map(plain).collect()
 }
 
 /// What every reader takes as it stands: no line ends of any kind, no marks that are not seen.

@@ -37,7 +37,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         package: LEARN,
-        may_use: &[POLICY],
+        may_use: &[POLICY, AUDIT],
         pure: true,
     },
     Layer {

@@ -11,9 +11,21 @@ use clap::Args;
 /// work under `cofferdam observe --all`. Where a rule says more than was seen, a comment `GENERALISED` says how, and
 /// `RISK` marks what deserves a look. `cofferdam policy apply DIR` enforces what `-o DIR` wrote.
 ///
+/// `--labels` is the step before, for services that no label tells who they are: it proposes `app` and `role` for each service of
+/// compose files, or of what runs, from names, images and calls, as an override of the compose file.
+///
 /// With `--diff` the exit status is 1 where something would change.
 #[derive(Debug, Args)]
 pub(crate) struct LearnArgs {
+    /// With `--labels`: compose files, or folders with some; what the engine runs where none is given
+    #[arg(value_name = "COMPOSE", requires = "labels")]
+    pub(crate) compose: Vec<PathBuf>,
+    /// Propose identity labels instead, as a compose override
+    #[arg(long, conflicts_with_all = ["diff", "wanted", "workloads"])]
+    pub(crate) labels: bool,
+    /// With `--labels`: the engine's socket, Docker's or Podman's
+    #[arg(long, value_name = "PATH", requires = "labels")]
+    pub(crate) engine: Option<PathBuf>,
     /// Flows that are not older: `1h`, `10:00`, `2026-03-01T10:00:00Z`
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,

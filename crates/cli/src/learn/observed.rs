@@ -89,6 +89,15 @@ pub(super) fn gather(call: &Call, args: &LearnArgs) -> Result<Observed, Failure>
     })
 }
 
+/// Flows of a file, or the daemon's where one answers.
+pub(super) fn flows_or_none(call: &Call, args: &LearnArgs) -> Result<Vec<FlowView>, Failure> {
+    if let Some(path) = &args.flows {
+        return from_file(path);
+    }
+    let answer = call.ask(call.client.flows(&FlowQuery::default()))?;
+    Ok(answer.map_or_else(|_| Vec::new(), |answer| answer.flows))
+}
+
 /// What `cofferdam flows --json` printed: one answer, or with `-f` a record a line.
 fn from_file(path: &Path) -> Result<Vec<FlowView>, Failure> {
     let text = gather::read(path)?;
