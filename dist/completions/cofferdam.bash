@@ -564,12 +564,16 @@ _cofferdam() {
             return 0
             ;;
         cofferdam__subcmd__learn)
-            opts="-o -h --since --for --output --diff --flows --workloads --addresses --ports --socket --json --help"
+            opts="-o -h --labels --engine --since --for --output --diff --flows --workloads --addresses --ports --socket --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --engine)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --since)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

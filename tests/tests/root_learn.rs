@@ -2,8 +2,12 @@
 #![allow(clippy::expect_used, reason = "functions of a test")]
 
 use std::fs;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
+use cofferdam_tests::binaries;
 use cofferdam_tests::lab::network::{HOST_V4, LAN_V4, METADATA_V4, WORLD_V4};
+use cofferdam_tests::lab::place::finish;
 use cofferdam_tests::probe::{self, Attempts, Kind, Server};
 use cofferdam_tests::walkthrough::scene::eventually;
 
@@ -200,5 +204,135 @@ fn root_an_application_is_observed_learnt_and_enforced() {
             "{one}\n{seen}\n{policies}\n{}",
             shop.flows()
         );
+    }
+}
+
+const COMPOSE: &str = r#"name: shop
+services:
+  web:
+    image: nginx
+    ports: ["18081:80"]
+  worker:
+    image: curl
+    command: [sleep, infinity]
+    environment: {API: "http://host.docker.internal:7611", WEB: "http://web:80"}
+  api:
+    image: curl
+    network_mode: host
+    command: [cofferdam-probe, serve, api, tcp, "[::]:7611"]
+  db:
+    image: curl
+    network_mode: host
+    command: [cofferdam-probe, serve, db, tcp, "[::]:7612"]
+"#;
+
+/// A compose project in a folder of its own.
+struct Project<'s> {
+    stage: &'s Stage,
+    home: tempfile::TempDir,
+}
+
+// === impl Project ===
+
+impl Project<'_> {
+    /// A line of a user's shell in its folder.
+    fn must(&self, line: &str) -> String {
+        let lab = &self.stage.lab;
+        let mut command = lab
+            .command("sh", &["-c".to_owned(), line.to_owned()])
+            .expect("a shell");
+        command
+            .current_dir(self.home.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let start = Instant::now();
+        let child = lab.host.spawn(&mut command).expect("a shell");
+        let ended = finish(child, start, Duration::from_secs(60)).expect("an end");
+        assert!(ended.success(), "{line}: {ended}");
+        ended.stdout
+    }
+
+    fn is_answered(&self, (from, kind, to): &(&str, Kind, String)) -> bool {
+        let attempts = match *from {
+            "host" => self.stage.host_tries(*kind, to, 1),
+            "lan" => probe::attempt(&self.stage.lab.lan, *kind, to, 1).expect("an attempt"),
+            name => self
+                .stage
+                .container_tries(&format!("shop-{name}-1"), *kind, to, 1),
+        };
+        attempts.attempts[0].answer.is_some()
+    }
+
+    /// What the application does, and what it never did.
+    fn paths(&self) -> [Vec<(&'static str, Kind, String)>; 2] {
+        let address = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
+        let web = format!("{}:80", self.stage.address("shop-web-1", address));
+        let used = [
+            ("worker", Kind::Http, web.clone()),
+            ("worker", Kind::Tcp, format!("{HOST_V4}:7611")),
+            ("api", Kind::Tcp, "127.0.0.1:7612".to_owned()),
+            ("lan", Kind::Http, format!("{HOST_V4}:18081")),
+        ];
+        let unused = [
+            ("worker", Kind::Tcp, format!("{HOST_V4}:7612")),
+            ("db", Kind::Tcp, "127.0.0.1:7611".to_owned()),
+            ("api", Kind::Http, web),
+            ("host", Kind::Tcp, "127.0.0.1:7612".to_owned()),
+            ("lan", Kind::Tcp, format!("{HOST_V4}:7611")),
+        ];
+        [used.into(), unused.into()]
+    }
+}
+
+/// A compose project without identity: labels are proposed, it is observed, learnt and enforced, and works all the time.
+#[test]
+fn root_a_project_without_labels_gets_labels_and_policies() {
+    if binaries::compose().is_none() {
+        eprintln!("skipped: no docker compose; `cargo xtask setup` fetches it");
+        return;
+    }
+    let stage = Stage::new();
+    let home = tempfile::tempdir().expect("a folder");
+    fs::write(home.path().join("compose.yaml"), COMPOSE).expect("a file");
+    let project = Project { stage: &stage, home };
+    project.must("docker compose up -d");
+    let all_used = |when: &str| {
+        for path in &project.paths()[0] {
+            eventually(&format!("{path:?} {when}"), || Ok(project.is_answered(path))).expect("an answer");
+        }
+    };
+    all_used("at first");
+    // Of the file, and of what runs.
+    let proposed = project.must("cofferdam learn --labels compose.yaml");
+    assert!(
+        proposed.contains("      role: proxy # image nginx\n"),
+        "{proposed}"
+    );
+    project.must("cofferdam learn --labels -o .");
+    let of_engine = fs::read_to_string(project.home.path().join("shop.labels.yaml")).expect("an override");
+    assert_eq!(proposed, of_engine);
+    project.must("docker compose -f compose.yaml -f shop.labels.yaml up -d");
+    for name in ["web", "worker", "api", "db"] {
+        let workload = stage.scene_workload(&format!("shop-{name}-1"));
+        assert_eq!(
+            (&workload["identity_labels"]["app"], &workload["mode"]),
+            (&name.into(), &"observe".into()),
+            "{workload}"
+        );
+    }
+    all_used("while it is observed");
+    project.must("cofferdam learn -o policies");
+    project.must("cofferdam policy apply policies");
+    project.must("cofferdam enforce --all");
+    all_used("under its policies");
+    for path in &project.paths()[1] {
+        assert!(!project.is_answered(path), "{path:?}");
+    }
+    project.must("sed -i '/cofferdam.mode/d' shop.labels.yaml");
+    project.must("docker compose -f compose.yaml -f shop.labels.yaml up -d");
+    all_used("made anew, enforced from the start");
+    for path in &project.paths()[1] {
+        assert!(!project.is_answered(path), "{path:?}");
     }
 }
