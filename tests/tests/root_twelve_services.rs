@@ -160,6 +160,9 @@ fn root_twelve_services_without_labels_are_learnt_and_enforced() {
     shop.must("cofferdam learn -o policies");
     let checked = shop.must("cofferdam policy check policies");
     assert!(checked.ends_with(" 0 mistakes, 0 warnings\n"), "{checked}");
+    // `db` and `queue` came later than their first callers.
+    let orders = shop.must("cat policies/shop.learned-orders.yaml");
+    assert!(!orders.contains("host: {}"), "{orders}");
     shop.must("cofferdam policy apply policies");
     shop.must("cofferdam enforce --all");
     shop.is_well("under its policies");

@@ -214,7 +214,7 @@ fn role_of_image(service: &Service) -> Option<(&'static str, &str)> {
             .strip_prefix(*name)
             .is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
     };
-    if let Some((role, _)) = ROLES.iter().find(|(_, names)| names.iter().any(|name| is(name))) {
+    if let Some((role, _)) = ROLES.iter().find(|(_, names)| names.iter().any(&is)) {
         return Some((role, image));
     }
     let kind = kind_of_image(service)?;

@@ -135,8 +135,7 @@ pub(super) fn observed(flows: &[FlowView], listing: &[WorkloadView]) -> Observed
     };
     let mut passed = Vec::new();
     for flow in flows {
-        let is_itself =
-            flow.from.class == Class::Workload && flow.from.name.is_some() && flow.from.name == flow.to.name;
+        let is_itself = is_itself(flow, &by_name);
         if NO_POLICYS.contains(&flow.reason.as_str()) || is_itself {
             continue;
         }
@@ -146,6 +145,7 @@ pub(super) fn observed(flows: &[FlowView], listing: &[WorkloadView]) -> Observed
         }
         passed.push((flow, seen(flow, &by_name)));
     }
+    settle_early_calls(&mut passed);
     // Packets of a call that its socket told already, with both names.
     let told: BTreeSet<Half<'_>> = passed
         .iter()
@@ -162,6 +162,52 @@ pub(super) fn observed(flows: &[FlowView], listing: &[WorkloadView]) -> Observed
     let new = passed.iter().filter(|(flow, seen)| !is_told(flow, seen.port));
     observed.passed = new.map(|(_, seen)| seen.clone()).collect();
     observed
+}
+
+/// Nobody asks a policy whether a workload may talk to itself. A server that looks up its own wildcard address connects to that
+/// for a moment, and sends nothing.
+fn is_itself(flow: &FlowView, by_name: &BTreeMap<&str, &WorkloadView>) -> bool {
+    let Some(name) = flow
+        .from
+        .name
+        .as_deref()
+        .filter(|_| flow.from.class == Class::Workload)
+    else {
+        return false;
+    };
+    let own = by_name.get(name).map_or(&[][..], |view| &view.listening);
+    let is_own = own.iter().any(|one| one.port == flow.destination.port());
+    flow.to.name.as_deref() == Some(name)
+        || flow.to.class == Class::Host && flow.destination.ip().is_unspecified() && is_own
+}
+
+/// A call that came before its server listened went to nobody, which is an address of this host. Where the same caller was
+/// served at that address and port later, whoever served was meant.
+fn settle_early_calls(passed: &mut [(&FlowView, Flow)]) {
+    let place = |flow: &FlowView| {
+        let from = flow.from.name.clone()?;
+        is_call(flow).then(|| (from, flow.protocol.clone(), flow.destination))
+    };
+    let served = passed
+        .iter()
+        .filter(|(flow, _)| flow.to.class == Class::Workload && flow.to.name.is_some());
+    let served: BTreeMap<_, (End, u16)> = served
+        .filter_map(|(flow, seen)| Some((place(flow)?, (seen.to.clone(), seen.port))))
+        .collect();
+    for (flow, seen) in passed {
+        if flow.to.class == Class::Host
+            && flow.to.name.is_none()
+            && let Some((server, port)) = place(flow).and_then(|place| served.get(&place))
+        {
+            seen.to = server.clone();
+            seen.port = *port;
+        }
+    }
+}
+
+/// A socket told it, with the address and port that its program wanted; else a packet did, behind every translation.
+fn is_call(flow: &FlowView) -> bool {
+    flow.hook.starts_with("connect") || flow.hook.starts_with("sendmsg")
 }
 
 /// One end of a flow, whether it started it, and what it spoke.
@@ -213,13 +259,12 @@ fn seen(flow: &FlowView, by_name: &BTreeMap<&str, &WorkloadView>) -> Flow {
 /// The port that rules are about: of a port that a container publishes, the container's own. Packets have that one already.
 fn port(flow: &FlowView, by_name: &BTreeMap<&str, &WorkloadView>) -> u16 {
     let dialled = (flow.protocol.as_str(), flow.destination.port());
-    let is_call = flow.hook.starts_with("connect") || flow.hook.starts_with("sendmsg");
     let reached = flow
         .to
         .name
         .as_deref()
         .and_then(|name| by_name.get(name))
-        .filter(|_| is_call);
+        .filter(|_| is_call(flow));
     let Some(reached) = reached else {
         return dialled.1;
     };

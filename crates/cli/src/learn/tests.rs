@@ -97,3 +97,17 @@ fn the_port_of_a_published_one_is_the_containers() {
         5432
     );
 }
+
+#[test]
+fn a_call_before_its_server_listened_was_meant_for_the_server() {
+    let early = r#"{"to":{"class":"host"}}"#;
+    let other = r#"{"to":{"class":"host"},"destination":"127.0.0.1:1"}"#;
+    let nobody = r#"{"to":{"class":"host"},"from":{"class":"workload","name":"api","namespace":"shop"}}"#;
+    let seen = observed::observed(&[flow(early), flow(other), flow(nobody), flow("{}")], &[]);
+    let reached =
+        |at: usize| matches!(&seen.passed[at].to, cofferdam_learn::End::Workload(one) if one.name == "db");
+    assert_eq!(
+        [reached(0), reached(1), reached(2), reached(3)],
+        [true, false, false, true]
+    );
+}
