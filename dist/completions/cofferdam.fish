@@ -42,6 +42,7 @@ complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "unprotect" -d '
 complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "off" -d 'Switch enforcement off for the whole host, also when the daemon is dead'
 complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "on" -d 'Switch enforcement on again'
 complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "explain" -d 'Say what would happen to a connection, and by which rule'
+complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "learn" -d 'Write policies from the flows that were seen'
 complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "audit" -d 'Say what is exposed, to whom, and what to change'
 complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "policy" -d 'Check, compare, test and explain policies, and show the built-in ones'
 complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "key" -d 'Show or rotate the key that signs handshakes'
@@ -141,6 +142,19 @@ complete -c cofferdam -n "__fish_cofferdam_using_subcommand on" -s h -l help -d 
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand explain" -l socket -d 'The daemon\'s socket' -r -F
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand explain" -l json -d 'Print JSON instead of text'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand learn" -l engine -d 'With `--labels`: the engine\'s socket, Docker\'s or Podman\'s' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand learn" -l since -d 'Flows that are not older: `1h`, `10:00`, `2026-03-01T10:00:00Z`' -r
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand learn" -l for -d 'Only the policies of these workloads: labels (`app=web`, several with commas) or a name' -r
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand learn" -s o -l output -d 'Write a file for each policy into this folder' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand learn" -l flows -d 'What `cofferdam flows --limit 0 --json` printed, instead of the daemon\'s flows; needs no daemon' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand learn" -l workloads -d 'With `--flows`: what `cofferdam ps --json` printed then' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand learn" -l addresses -d 'Of more addresses of the LAN, the world, … on one port not each is named, but all of the LAN, the world, …' -r
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand learn" -l ports -d 'Of more ports of one peer not each is named, but the nearest ones are joined to ranges' -r
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand learn" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand learn" -l labels -d 'Propose identity labels instead, as a compose override'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand learn" -l diff -d 'Print what would change on this host instead of the policies'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand learn" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand learn" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand audit; and not __fish_seen_subcommand_from explain" -s f -l format -d 'How to print' -r -f -a "table\t'For people'
 json\t'For programs'
 sarif\t'SARIF 2.1.0, for code scanning'

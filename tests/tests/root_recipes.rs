@@ -1,5 +1,5 @@
 //! G-RECIPES: the recipes of `examples/recipes`, each as its page says: what the page prints is printed, what its test file
-//! allows is answered by real sockets, what it denies is refused and was not before.
+//! allows is answered by real sockets, what it denies is refused and was not before. The same holds for what is learnt of it.
 #![allow(clippy::expect_used, reason = "functions of a test")]
 
 use std::collections::BTreeMap;
@@ -70,7 +70,9 @@ fn play(numbers: &[&str]) {
             table.before();
             table.foretold();
             table.follow_the_page();
+            let since = table.now();
             table.under_the_policy();
+            table.learn_it_anew(&since);
             table.clear();
             eprintln!(
                 "{}: {} paths, {:.1?}",
@@ -191,12 +193,43 @@ impl<'s> Table<'s> {
         }
     }
 
-    /// Without its files the policy is gone; so are the containers.
-    fn clear(&self) {
+    /// G-LEARN: what is learnt of its flows says the same without it.
+    fn learn_it_anew(&self, since: &str) {
+        const COUNTED: Duration = Duration::from_millis(300);
+        std::thread::sleep(COUNTED);
+        let home = tempfile::tempdir().expect("a folder");
+        let folder = home.path().display();
+        self.must(&format!("cofferdam learn --since {since} -o {folder}"));
+        let checked = self.shell(&format!("cofferdam policy check {folder}"));
+        assert!(
+            checked.stdout.ends_with(" 0 mistakes, 0 warnings\n"),
+            "{}: {checked}",
+            self.recipe.name
+        );
+        self.must(&format!("cofferdam policy apply {folder}"));
         for file in self.recipe.policies().expect("policies") {
-            let removed = self.stage.lab.cofferdam(&["policy", "remove", &file]);
-            removed.expect("remove").ok().expect("an applied policy");
+            self.must(&format!("cofferdam policy remove {file}"));
         }
+        self.under_the_policy();
+        for file in std::fs::read_dir(home.path()).expect("the folder") {
+            let path = file.expect("a file").path();
+            self.must(&format!("cofferdam policy remove {}", path.display()));
+        }
+    }
+
+    /// As `--since` takes it.
+    fn now(&self) -> String {
+        let time = self
+            .stage
+            .lab
+            .host
+            .must("date", &["-u", "+%FT%T.%NZ"])
+            .expect("date");
+        time.trim().to_owned()
+    }
+
+    /// Without its policies everything is open; the containers go.
+    fn clear(&self) {
         if let Some(path) = self.paths.iter().find(|path| path.expect == "deny") {
             eventually("it is open again", || Ok(self.attempt(path) == End::Answered)).expect("an answer");
         }

@@ -90,6 +90,7 @@ fn container(node: &Node, live: Option<&str>) -> Service {
         .filter(|user| !user.value.is_empty());
     service.sysctls = reader.pairs(&["HostConfig", "Sysctls"]);
     service.labels = reader.pairs(&["Config", "Labels"]);
+    service.environment = reader.environment();
     service.links = reader.texts(&["HostConfig", "Links"]);
     settle_bridge(&mut service);
     swarm::settle_copy(&mut service);
@@ -253,6 +254,16 @@ impl Reader<'_> {
             })
         });
         mounts.collect()
+    }
+
+    fn environment(&self) -> Vec<(Located<String>, Option<String>)> {
+        let settings = self.texts(&["Config", "Env"]).into_iter();
+        let split = |setting: Located<String>| {
+            let value = setting.value.split_once('=').map(|(_, value)| value.to_owned());
+            let name = |text: String| text.split('=').next().unwrap_or_default().to_owned();
+            (setting.map(name), value)
+        };
+        settings.map(split).collect()
     }
 
     /// `--use-api-socket` and `use_api_socket` leave two traces: the socket, and where clients find the credentials.

@@ -152,6 +152,11 @@ pub(crate) fn ports_of_image(service: &Service) -> &'static [u16] {
     ports.get(..1).unwrap_or_default()
 }
 
+/// What a service's image is known to be: `database`, `cache`, `broker`, `administration`.
+pub fn kind_of_image(service: &Service) -> Option<&'static str> {
+    by_image(service).map(|known| known.kind)
+}
+
 fn by_image(service: &Service) -> Option<&'static Known> {
     let image = service.image_name().unwrap_or_default();
     KNOWN.iter().find(|known| {

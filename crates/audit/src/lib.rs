@@ -21,7 +21,7 @@ pub mod yaml;
 
 pub use check::check;
 pub use finding::{Confidence, Finding, Severity, Suppression};
-pub use known::{Known, known_port, plain_protocol};
+pub use known::{Known, kind_of_image, known_port, plain_protocol};
 pub use position::{Located, Note, Position};
 pub use rule::{Needs, Reference, Rule};
 pub use rules::{all as rules, find as find_rule};

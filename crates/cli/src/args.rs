@@ -11,12 +11,14 @@ use crate::failure::{Failure, RUN_REFUSED};
 
 mod audit;
 mod daemon;
+mod learn;
 mod policy;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use audit::{AuditArgs, AuditCommand, AuditFormat};
 pub(crate) use daemon::{DaemonArgs, DaemonCommand};
+pub(crate) use learn::LearnArgs;
 pub(crate) use policy::{
     ApplyArgs, CheckArgs, DiffArgs, EvalArgs, PolicyArgs, PolicyCommand, PolicyExplainArgs, RemoveArgs,
     TestArgs, TestFormat, WorldArgs,
@@ -75,6 +77,7 @@ pub(crate) enum Command {
     /// Switch enforcement on again
     On(SwitchArgs),
     Explain(ExplainArgs),
+    Learn(LearnArgs),
     Audit(AuditArgs),
     /// Check, compare, test and explain policies, and show the built-in ones
     Policy(PolicyArgs),

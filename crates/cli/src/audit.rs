@@ -12,8 +12,8 @@ use crate::failure::Failure;
 use crate::output::{Call, json, note, print};
 use gather::Gathered;
 
-mod engine;
-mod files;
+pub(crate) mod engine;
+pub(crate) mod files;
 mod gather;
 mod host;
 mod matrix;

@@ -20,6 +20,7 @@ mod failure;
 mod flows;
 mod generate;
 mod key;
+mod learn;
 mod output;
 mod policy;
 mod ps;
@@ -62,6 +63,7 @@ fn dispatch(cli: Cli, raw: &[OsString]) -> Result<u8, Failure> {
         Command::Off(args) => switch::switch(&call, &args, true),
         Command::On(args) => switch::switch(&call, &args, false),
         Command::Explain(args) => explain::explain(&call, args),
+        Command::Learn(args) => learn::learn(&call, &args),
         Command::Audit(args) => audit::audit(&call, &args),
         Command::Policy(args) => policy::policy(&call, &args),
         Command::Key(args) => key::key(&call, &args),

@@ -17,6 +17,7 @@ struct Layer {
 
 const POLICY: &str = "cofferdam-policy";
 const AUDIT: &str = "cofferdam-audit";
+const LEARN: &str = "cofferdam-learn";
 const DATAPATH: &str = "cofferdam-datapath";
 const WORKLOAD: &str = "cofferdam-workload";
 const API: &str = "cofferdam-api";
@@ -32,6 +33,11 @@ const LAYERS: &[Layer] = &[
     Layer {
         package: AUDIT,
         may_use: &[],
+        pure: true,
+    },
+    Layer {
+        package: LEARN,
+        may_use: &[POLICY, AUDIT],
         pure: true,
     },
     Layer {
@@ -56,7 +62,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         package: "cofferdam",
-        may_use: &[API, POLICY, AUDIT, DAEMON],
+        may_use: &[API, POLICY, AUDIT, LEARN, DAEMON],
         pure: false,
     },
     // The lab drives the product from outside. `cargo xtask` builds it before clang is there, so no data plane.

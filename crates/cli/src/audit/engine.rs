@@ -22,9 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LONGEST: usize = 64 << 20;
 
 /// What an engine said.
-pub(super) struct Answer {
+pub(crate) struct Answer {
     /// Its containers and networks.
-    pub(super) project: Project,
+    pub(crate) project: Project,
     /// Its settings.
     pub(super) engine: Engine,
 }
@@ -53,7 +53,7 @@ pub(super) fn socket(named: Option<&Path>) -> Option<PathBuf> {
 }
 
 /// Everything that the audit wants to know. `None` where there is no engine; a named one must answer.
-pub(super) fn ask(named: Option<&Path>) -> Result<Option<Answer>, Failure> {
+pub(crate) fn ask(named: Option<&Path>) -> Result<Option<Answer>, Failure> {
     let Some(socket) = socket(named) else {
         return Ok(None);
     };

@@ -35,15 +35,15 @@ impl Files for Disk {
 
 /// What is to be read.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(crate) struct Found {
     /// Files of one project each, later ones over earlier ones.
-    pub(super) projects: Vec<Vec<String>>,
+    pub(crate) projects: Vec<Vec<String>>,
     /// JSON files: `docker inspect`, `daemon.json`.
     pub(super) json: Vec<String>,
 }
 
 /// Looks at every path.
-pub(super) fn find(paths: &[PathBuf]) -> Result<Found, Failure> {
+pub(crate) fn find(paths: &[PathBuf]) -> Result<Found, Failure> {
     let mut found = Found::default();
     let mut named: BTreeMap<PathBuf, Vec<String>> = BTreeMap::new();
     for path in paths {
@@ -81,7 +81,7 @@ fn together(folder: &Path, names: &[String], found: &mut Found) {
 }
 
 /// Reads all projects, on every core.
-pub(super) fn read_all(projects: &[Vec<String>]) -> Vec<Read> {
+pub(crate) fn read_all(projects: &[Vec<String>]) -> Vec<Read> {
     if projects.len() > MANY && std::io::stderr().is_terminal() {
         note(&format!("reading {} projects", projects.len()));
     }

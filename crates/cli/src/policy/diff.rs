@@ -40,8 +40,18 @@ pub(super) fn diff(call: &Call, args: &DiffArgs) -> Result<u8, Failure> {
             let old = gather::valid(std::slice::from_ref(old))?;
             [gather::stage(&args.world, old)?, gather::stage(&args.world, new)?]
         }
-        _ => here::stages(call, args, new)?,
+        _ => {
+            let replaced = gather::all_files(&args.paths)?;
+            let names = replaced.iter().filter_map(|path| path.file_name()?.to_str());
+            let names: Vec<&str> = names.collect();
+            here::stages(call, &names, &args.world.workloads, new)?
+        }
     };
+    compare(call, &stages)
+}
+
+/// Prints what changes from the first to the second; the exit status.
+pub(super) fn compare(call: &Call, stages: &[Stage; 2]) -> Result<u8, Failure> {
     let documents = stages.iter().flat_map(|stage| &stage.world.documents);
     let mut ports = ports(documents.map(AsRef::as_ref));
     let identities = stages.iter().flat_map(|stage| &stage.world.identities);
@@ -49,7 +59,7 @@ pub(super) fn diff(call: &Call, args: &DiffArgs) -> Result<u8, Failure> {
     ports.extend(named.map(|port| (port.protocol, Some(port.port))));
     let report = Report {
         version: cofferdam_api::VERSION,
-        changes: changes(&stages, &ports),
+        changes: changes(stages, &ports),
     };
     call.print(&report, text)?;
     Ok(if report.changes.is_empty() {

@@ -201,7 +201,7 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(found)
 }
 
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let cannot = |error: std::io::Error| Failure::new(format!("cannot read {}: {error}", path.display()));
     let length = fs::metadata(path).map_err(cannot)?.len();
     if length > LONGEST {

@@ -1,0 +1,113 @@
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+use cofferdam_api::FlowView;
+
+use super::*;
+
+fn flow(text: &str) -> FlowView {
+    let mut value: serde_json::Value = serde_json::from_str(
+        r#"{"time":"2026-03-01T10:00:00Z","verdict":"allow","reason":"rule","hook":"connect4","mode":"enforce",
+        "from":{"class":"workload","name":"web","namespace":"shop","labels":{"app":"web","icon":"x","cofferdam.egress":"lan"}},
+        "to":{"class":"workload","name":"db","namespace":"shop","labels":{"app":"db"}},
+        "protocol":"tcp","destination":"127.0.0.1:5432","repeats":3}"#,
+    )
+    .unwrap();
+    let changes: serde_json::Value = serde_json::from_str(text).unwrap();
+    for (key, change) in changes.as_object().unwrap() {
+        value[key] = change.clone();
+    }
+    serde_json::from_value(value).unwrap()
+}
+
+#[test]
+fn what_passed_is_learnt_and_what_was_refused_is_counted() {
+    let flows = [
+        flow("{}"),
+        flow(r#"{"verdict":"deny","mode":"observe"}"#),
+        flow(r#"{"verdict":"deny"}"#),
+        flow(r#"{"verdict":"deny","hook":"end"}"#),
+        flow(r#"{"reason":"loopback"}"#),
+        flow(r#"{"reason":"port-taken","verdict":"deny","mode":"observe"}"#),
+        flow(r#"{"to":{"class":"workload","name":"web","namespace":"shop"}}"#),
+    ];
+    let seen = observed::observed(&flows, &[]);
+    assert_eq!((seen.passed.len(), seen.denied()), (2, 6));
+    let cofferdam_learn::End::Workload(web) = &seen.passed[0].from else {
+        panic!()
+    };
+    assert_eq!(web.identity.keys().collect::<Vec<_>>(), ["app"]);
+    assert_eq!(web.visible.keys().collect::<Vec<_>>(), ["app", "icon"]);
+}
+
+#[test]
+fn a_workload_is_meant_by_its_name_or_by_all_of_some_labels() {
+    let visible = [("app", "web"), ("env", "prod")].map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let web = Workload {
+        name: "shop-web-1".to_owned(),
+        visible: visible.into(),
+        ..Workload::default()
+    };
+    let meant = |text| is_meant(text, &web);
+    assert!(meant("shop-web-1") && meant("app=web") && meant("app=web, env=prod"));
+    assert!(!meant("web") && !meant("app=web,env=dev") && !meant("tier=x"));
+}
+
+#[test]
+fn a_packet_without_a_name_is_left_out_only_where_no_call_told_who_it_was() {
+    let nameless = r#""from":{"class":"workload"},"hook":"ingress","mode":"observe","verdict":"deny""#;
+    let flows = [
+        flow("{}"),
+        flow(&format!("{{{nameless}}}")),
+        flow(&format!(r#"{{{nameless},"destination":"127.0.0.1:80"}}"#)),
+    ];
+    let seen = observed::observed(&flows, &[]);
+    assert_eq!(
+        seen.passed.iter().map(|flow| flow.port).collect::<Vec<_>>(),
+        [5432, 80]
+    );
+}
+
+#[test]
+fn the_port_of_a_published_one_is_the_containers() {
+    let db = |listening: &str| {
+        let text = format!(
+            r#"{{"name":"db","kind":"container","id":"1","namespace":"shop","labels":{{"app":"db"}},"identity_labels":{{"app":"db"}},
+            "network_mode":"bridge","protected":true,"listening":[{listening}],"notes":[],"warnings":[],
+            "openings":["-p 5432:5433","-p 53:54/udp","-p [::1]:6000:6001","label cofferdam.ingress=host:7"]}}"#
+        );
+        serde_json::from_str(&text).unwrap()
+    };
+    let port =
+        |text: &str, listening: &str| observed::observed(&[flow(text)], &[db(listening)]).passed[0].port;
+    assert_eq!(port("{}", ""), 5433);
+    assert_eq!(
+        port(r#"{"destination":"[::1]:6000","hook":"connect6"}"#, ""),
+        6001
+    );
+    assert_eq!(port(r#"{"destination":"1.1.1.1:53"}"#, ""), 53);
+    assert_eq!(
+        port(
+            r#"{"destination":"1.1.1.1:53","protocol":"udp","hook":"sendmsg4"}"#,
+            ""
+        ),
+        54
+    );
+    assert_eq!(port(r#"{"hook":"ingress"}"#, ""), 5432);
+    assert_eq!(
+        port("{}", r#"{"protocol":"tcp","address":"0.0.0.0","port":5432}"#),
+        5432
+    );
+}
+
+#[test]
+fn a_call_before_its_server_listened_was_meant_for_the_server() {
+    let early = r#"{"to":{"class":"host"}}"#;
+    let other = r#"{"to":{"class":"host"},"destination":"127.0.0.1:1"}"#;
+    let nobody = r#"{"to":{"class":"host"},"from":{"class":"workload","name":"api","namespace":"shop"}}"#;
+    let seen = observed::observed(&[flow(early), flow(other), flow(nobody), flow("{}")], &[]);
+    let reached =
+        |at: usize| matches!(&seen.passed[at].to, cofferdam_learn::End::Workload(one) if one.name == "db");
+    assert_eq!(
+        [reached(0), reached(1), reached(2), reached(3)],
+        [true, false, false, true]
+    );
+}
