@@ -20,6 +20,10 @@ pub const HOOK_END: &str = "end";
 pub struct Flows {
     /// Version of the wire.
     pub version: u32,
+    /// Records that are in no answer: the kernel, the daemon or its store had no room for them. Since the data plane was
+    /// loaded.
+    #[serde(default)]
+    pub lost: u64,
     /// Oldest first.
     pub flows: Vec<FlowView>,
 }
@@ -29,6 +33,9 @@ pub struct Flows {
 pub struct FlowView {
     /// When it fell (the last time, where it repeated); RFC 3339, UTC.
     pub time: Timestamp,
+    /// When it fell first, where it repeated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Timestamp>,
     /// Allow or deny.
     pub verdict: Verdict,
     /// Why: `rule`, `same-workload`, `loopback`, `reply`, `unprotected`, `pending`, `no-policy`, `protocol`,
@@ -71,7 +78,7 @@ pub struct FlowView {
 }
 
 /// One end of a flow.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 pub struct FlowEnd {
     /// What it is.
     pub class: Class,
@@ -141,6 +148,7 @@ impl Flows {
     pub fn new(flows: Vec<FlowView>) -> Self {
         Self {
             version: VERSION,
+            lost: 0,
             flows,
         }
     }
@@ -181,25 +189,37 @@ impl FlowQuery {
     /// Whether `flow` passes every filter but `follow` and `limit`.
     #[must_use]
     pub fn matches(&self, flow: &FlowView) -> bool {
-        let verdict = match (self.denied, self.allowed) {
-            (true, false) => flow.verdict == Verdict::Deny,
-            (false, true) => flow.verdict == Verdict::Allow,
+        self.passes(flow.verdict, flow.time, flow.destination.port(), &flow.protocol)
+            && self.is_from(&flow.from)
+            && self.is_to(&flow.to)
+    }
+
+    /// The filters that are not about the ends.
+    #[must_use]
+    pub fn passes(&self, verdict: Verdict, time: Timestamp, port: u16, protocol: &str) -> bool {
+        let wanted = match (self.denied, self.allowed) {
+            (true, false) => verdict == Verdict::Deny,
+            (false, true) => verdict == Verdict::Allow,
             _ => true,
         };
-        verdict
-            && self
-                .from
-                .as_deref()
-                .is_none_or(|selector| flow.from.matches(selector))
-            && self
-                .to
-                .as_deref()
-                .is_none_or(|selector| flow.to.matches(selector))
-            && self.since.is_none_or(|since| flow.time >= since)
-            && self.port.is_none_or(|port| flow.destination.port() == port)
+        wanted
+            && self.since.is_none_or(|since| time >= since)
+            && self.port.is_none_or(|wanted| wanted == port)
             && self
                 .protocol
                 .as_deref()
-                .is_none_or(|name| flow.protocol.eq_ignore_ascii_case(name))
+                .is_none_or(|wanted| wanted.eq_ignore_ascii_case(protocol))
+    }
+
+    /// Whether who started is who was asked for.
+    #[must_use]
+    pub fn is_from(&self, end: &FlowEnd) -> bool {
+        self.from.as_deref().is_none_or(|selector| end.matches(selector))
+    }
+
+    /// Whether who was to be reached is who was asked for.
+    #[must_use]
+    pub fn is_to(&self, end: &FlowEnd) -> bool {
+        self.to.as_deref().is_none_or(|selector| end.matches(selector))
     }
 }

@@ -30,7 +30,7 @@ pub use key::{Key, KeyAnswer};
 pub use policies::{Mistake, Policies, PolicyFile, PolicyView, ReloadRequest};
 pub use problem::{Code, Problem};
 pub use run::{RunRequest, RunResponse};
-pub use status::{Counts, Docker, DockerState, Feature, Losses, PolicyCounts, Status};
+pub use status::{Counts, Docker, DockerState, Feature, Losses, PolicyCounts, Records, Status};
 pub use word::{Class, Direction, Mode, Profile, Verdict};
 pub use workload::{ListeningPort, WorkloadKind, WorkloadView, Workloads};
 

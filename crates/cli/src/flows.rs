@@ -8,7 +8,7 @@ use jiff::Zoned;
 
 use crate::args::FlowsArgs;
 use crate::failure::Failure;
-use crate::output::{BAD, Call, FAINT, GOOD, ODD, labels, print, runtime, styled, warning};
+use crate::output::{BAD, Call, FAINT, GOOD, ODD, labels, note, print, runtime, styled, warning};
 use crate::when;
 
 #[cfg(test)]
@@ -31,6 +31,12 @@ pub(crate) fn flows(call: &Call, args: &FlowsArgs) -> Result<u8, Failure> {
     }
     let answer = call.wait(call.client.flows(&query))?;
     call.print(&answer, |answer| text(answer, &now))?;
+    if answer.lost > 0 && !call.json {
+        note(&format!(
+            "{} records were lost and are in no answer; `cofferdam status` says where",
+            answer.lost
+        ));
+    }
     Ok(crate::OK)
 }
 

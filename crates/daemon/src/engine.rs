@@ -255,10 +255,7 @@ impl Engine {
                         ready.clear_ready();
                     }
                 }
-                _ = look.tick() => {
-                    self.record_events();
-                    self.record_repeats();
-                }
+                _ = look.tick() => self.look(),
             }
         }
     }

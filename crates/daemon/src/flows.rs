@@ -1,26 +1,42 @@
-//! The flow store: a bounded ring of what was judged, repeats folded, and a feed for those who follow.
+//! The flow store: a bounded ring of what was judged, repeats folded, a feed for those who follow, and below the state
+//! folder a file that keeps what the ring lets go and what a restart would lose (`keeper`, `store`, `block`, `past`).
 //!
-//! In memory only: a daemon that restarts begins anew. Names and rules are settled when a record comes in, so that
-//! it reads the same after its workloads are gone.
+//! Names and rules are settled when a record comes in, so that it reads the same after its workloads are gone.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use cofferdam_api::{self as api, FlowQuery, FlowView, Mode, RuleView, Timestamp};
+use cofferdam_api::{self as api, FlowQuery, FlowView, Mode, Records, RuleView, Timestamp};
 use cofferdam_policy::{Action, Peer, Protocol, RuleText, Verdict};
 use tokio::sync::broadcast;
 
 use crate::enforcer::{EndPoint, FlowEvent, Hook};
 use crate::names::End;
+use keeper::{Keeper, Sent};
 
+mod block;
+mod keeper;
+mod past;
+mod store;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use past::Past;
+pub(crate) use store::Limits;
 
 /// Equal records within this time are one record with a count.
 const FOLD_MILLISECONDS: i64 = 1000;
 /// Records that a slow follower may lag behind before it loses some (and is told how many).
 const FEED: usize = 1024;
+/// How long records wait for others that are written with them. What a kill loses is that, and the writing.
+const BATCH: Duration = Duration::from_millis(250);
+/// So many do not wait.
+const MANY: usize = 4096;
+/// The file, in the state folder.
+pub(crate) const FILE: &str = "flows.redb";
 
 /// One verdict, settled.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,12 +81,14 @@ pub(crate) struct Key {
     ended: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Slot {
     key: Key,
     record: Record,
     first: Timestamp,
     repeats: u64,
+    /// The keeper was given it, if perhaps with fewer repeats.
+    sent: bool,
 }
 
 /// The ring.
@@ -82,6 +100,12 @@ pub(crate) struct FlowStore {
     newest: HashMap<Key, u64>,
     keep: usize,
     feed: broadcast::Sender<FlowView>,
+    keeper: Option<Keeper>,
+    /// Numbers of records that are new or have changed since they were given to the keeper.
+    changed: BTreeSet<u64>,
+    /// What the ring let go before the keeper was given it.
+    leaving: Vec<Sent>,
+    handed_over: Instant,
 }
 
 // === impl FlowStore ===
@@ -96,13 +120,75 @@ impl FlowStore {
             newest: HashMap::new(),
             keep,
             feed,
+            keeper: None,
+            changed: BTreeSet::new(),
+            leaving: Vec::new(),
+            handed_over: Instant::now(),
         }
     }
 
-    /// Another bound; the oldest records go.
-    pub(crate) fn resize(&mut self, keep: usize) {
+    /// From now on records are kept in this file, too; those that are there already are given to it.
+    pub(crate) fn keep_in(&mut self, file: PathBuf, limits: Limits) -> std::io::Result<()> {
+        self.keeper = Some(Keeper::start(file, limits)?);
+        Ok(())
+    }
+
+    /// Other bounds; the oldest records go.
+    pub(crate) fn resize(&mut self, keep: usize, limits: Limits) {
         self.keep = keep;
         self.trim();
+        if let Some(keeper) = &self.keeper {
+            keeper.set_limits(limits);
+        }
+    }
+
+    /// Gives what is new to the keeper, if it is time.
+    pub(crate) fn hand_over(&mut self) {
+        let many = self.changed.len() + self.leaving.len() >= MANY;
+        if many || self.handed_over.elapsed() >= BATCH {
+            self.hand_over_now();
+        }
+    }
+
+    fn hand_over_now(&mut self) {
+        self.handed_over = Instant::now();
+        let Some(keeper) = &self.keeper else {
+            return;
+        };
+        let mut sent = std::mem::take(&mut self.leaving);
+        for number in std::mem::take(&mut self.changed) {
+            let index = usize::try_from(number - self.base).ok();
+            if let Some(slot) = index.and_then(|index| self.slots.get_mut(index)) {
+                let new = !std::mem::replace(&mut slot.sent, true);
+                sent.push(Sent {
+                    number,
+                    slot: slot.clone(),
+                    new,
+                });
+            }
+        }
+        if !sent.is_empty() {
+            keeper.send(sent);
+        }
+    }
+
+    /// What the store holds that [`query`](Self::query) does not see.
+    pub(crate) fn past(&mut self) -> Option<Past> {
+        // What the ring let go is in neither, until the keeper has it.
+        if !self.leaving.is_empty() {
+            self.hand_over_now();
+        }
+        self.keeper.as_ref().map(|keeper| keeper.past(self.base))
+    }
+
+    /// How the file is.
+    pub(crate) fn records(&self) -> Records {
+        self.keeper.as_ref().map(Keeper::records).unwrap_or_default()
+    }
+
+    /// Records that did not reach it.
+    pub(crate) fn lost(&self) -> u64 {
+        self.keeper.as_ref().map_or(0, Keeper::lost)
     }
 
     /// Folds `times` repeats into its record of the last second; `false`: it is new, `push` it.
@@ -121,6 +207,7 @@ impl FlowStore {
         }
         slot.repeats += times;
         slot.record.time = time;
+        self.changed.insert(*sequence);
         // The socket hook knows the process, the packet hook does not.
         if slot.record.pid == 0 && pid != 0 {
             slot.record.pid = pid;
@@ -131,15 +218,18 @@ impl FlowStore {
 
     /// Takes a new record; whoever follows gets it at once.
     pub(crate) fn push(&mut self, key: Key, times: u64, record: Record) {
-        self.newest.insert(key, self.base + self.slots.len() as u64);
+        let number = self.base + self.slots.len() as u64;
+        self.newest.insert(key, number);
+        self.changed.insert(number);
         let slot = Slot {
             key,
             first: record.time,
             record,
             repeats: times,
+            sent: false,
         };
         if self.feed.receiver_count() > 0 {
-            let _ = self.feed.send(slot.view());
+            let _ = self.feed.send(view(&slot));
         }
         self.slots.push_back(slot);
         self.trim();
@@ -151,7 +241,7 @@ impl FlowStore {
             .slots
             .iter()
             .rev()
-            .map(Slot::view)
+            .map(view)
             .filter(|view| query.matches(view));
         let mut found: Vec<_> = newest_first.take(query.limit.unwrap_or(usize::MAX)).collect();
         found.reverse();
@@ -168,6 +258,10 @@ impl FlowStore {
             if let Some(slot) = self.slots.pop_front() {
                 if self.newest.get(&slot.key) == Some(&self.base) {
                     self.newest.remove(&slot.key);
+                }
+                if self.changed.remove(&self.base) && self.keeper.is_some() {
+                    let (number, new) = (self.base, !slot.sent);
+                    self.leaving.push(Sent { number, slot, new });
                 }
                 self.base += 1;
             }
@@ -192,37 +286,42 @@ impl Key {
     }
 }
 
-// === impl Slot ===
+impl Drop for FlowStore {
+    /// The keeper writes what it has before it ends.
+    fn drop(&mut self) {
+        self.hand_over_now();
+    }
+}
 
-impl Slot {
-    fn view(&self) -> FlowView {
-        let record = &self.record;
-        let known = record.source.port() != 0 || !record.source.ip().is_unspecified();
-        FlowView {
-            time: record.time,
-            verdict: record.verdict.action.into(),
-            reason: reason_name(record.verdict.reason),
-            rule: record.rule.as_ref().map(|rule| RuleView {
-                name: rule.name.clone(),
-                source: rule.source.clone(),
-            }),
-            hook: hook_name(record.hook, record.destination.is_ipv6()).to_owned(),
-            mode: if record.observed {
-                Mode::Observe
-            } else {
-                Mode::Enforce
-            },
-            from: (&record.from).into(),
-            to: (&record.to).into(),
-            direction: record.verdict.direction.map(Into::into),
-            protocol: protocol_name(record.protocol),
-            source: known.then_some(record.source),
-            destination: record.destination,
-            pid: (record.pid != 0).then_some(record.pid),
-            comm: (!record.comm.is_empty()).then(|| record.comm.to_string()),
-            repeats: self.repeats,
-            allow_with: record.allow_with.as_deref().map(str::to_owned),
-        }
+/// A record as the wire has it.
+fn view(slot: &Slot) -> FlowView {
+    let record = &slot.record;
+    let known = record.source.port() != 0 || !record.source.ip().is_unspecified();
+    FlowView {
+        time: record.time,
+        start: (slot.first != record.time).then_some(slot.first),
+        verdict: record.verdict.action.into(),
+        reason: reason_name(record.verdict.reason),
+        rule: record.rule.as_ref().map(|rule| RuleView {
+            name: rule.name.clone(),
+            source: rule.source.clone(),
+        }),
+        hook: hook_name(record.hook, record.destination.is_ipv6()).to_owned(),
+        mode: if record.observed {
+            Mode::Observe
+        } else {
+            Mode::Enforce
+        },
+        from: (&record.from).into(),
+        to: (&record.to).into(),
+        direction: record.verdict.direction.map(Into::into),
+        protocol: protocol_name(record.protocol),
+        source: known.then_some(record.source),
+        destination: record.destination,
+        pid: (record.pid != 0).then_some(record.pid),
+        comm: (!record.comm.is_empty()).then(|| record.comm.to_string()),
+        repeats: slot.repeats,
+        allow_with: record.allow_with.as_deref().map(str::to_owned),
     }
 }
 

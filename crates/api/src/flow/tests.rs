@@ -3,6 +3,7 @@ use super::*;
 fn flow() -> FlowView {
     FlowView {
         time: "2026-03-01T10:00:00Z".parse().unwrap(),
+        start: None,
         verdict: Verdict::Deny,
         reason: "rule".into(),
         rule: None,

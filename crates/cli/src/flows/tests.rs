@@ -21,6 +21,7 @@ fn workload(name: &str) -> FlowEnd {
 fn denied() -> FlowView {
     FlowView {
         time: "2026-03-01T10:02:31Z".parse().unwrap(),
+        start: None,
         verdict: Verdict::Deny,
         reason: "rule".into(),
         rule: Some(RuleView {

@@ -10,7 +10,7 @@ use nix::time::{ClockId, clock_gettime};
 use super::Engine;
 use crate::enforcer::{EndPoint, Event, FlowEvent};
 use crate::error::chain;
-use crate::flows::{Key, Record};
+use crate::flows::{FILE, Key, Record};
 use crate::names;
 
 // === impl Engine ===
@@ -38,8 +38,15 @@ impl Engine {
         more
     }
 
+    /// What waits in silence, and what of it is due in its file.
+    pub(super) fn look(&mut self) {
+        self.record_events();
+        self.record_repeats();
+        self.flows.hand_over();
+    }
+
     /// Takes the counts of connects that the kernel did not record again.
-    pub(super) fn record_repeats(&mut self) {
+    fn record_repeats(&mut self) {
         let repeats = self.enforcer.repeated().unwrap_or_else(|error| {
             self.complain(format!("repeated flows cannot be counted: {}", chain(&error)));
             Vec::new()
@@ -47,6 +54,14 @@ impl Engine {
         let booted = boot_time();
         for (flow, times) in repeats {
             self.record(&flow, times, booted);
+        }
+    }
+
+    /// From now on records are in a file, too.
+    pub(crate) fn keep_flows(&mut self) {
+        let file = self.options.state_dir.join(FILE);
+        if let Err(error) = self.flows.keep_in(file, self.config.flows.limits()) {
+            self.complain(format!("flow records are not kept: {error}"));
         }
     }
 

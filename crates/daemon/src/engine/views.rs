@@ -41,6 +41,7 @@ impl Engine {
             policies: self.policy_counts(),
             flows_ended: self.enforcer.ended_flows(),
             losses: self.losses(),
+            records: self.flows.records(),
             heartbeat_age_ms: u64::try_from(self.beaten.elapsed().as_millis()).unwrap_or(u64::MAX),
             uptime_seconds: self.started.elapsed().as_secs(),
             rss_bytes: resident_bytes(),
@@ -136,6 +137,7 @@ impl Engine {
         let lost = self.enforcer.kernel().losses().unwrap_or_default();
         api::Losses {
             flows: lost.events,
+            unkept: self.flows.lost(),
             map_full: lost.listeners + lost.entries + lost.memories,
             kernel_errors: lost.reads,
         }
@@ -148,6 +150,11 @@ impl Engine {
                 0,
                 "ENFORCEMENT IS OFF for the whole host; `cofferdam on` ends that".to_owned(),
             );
+        }
+        if let Some(error) = self.flows.records().error {
+            all.push(format!(
+                "flow records are not kept, and a restart forgets them: {error}"
+            ));
         }
         all.extend(self.policies.complaints());
         let labels = self.resolved.placements.iter();
@@ -255,9 +262,14 @@ impl Engine {
         }
     }
 
-    pub(super) fn past_flows(&self, query: &FlowQuery) -> Followed {
+    pub(super) fn past_flows(&mut self, query: &FlowQuery) -> Followed {
+        let past = self.flows.query(query);
+        let enough = query.limit.is_some_and(|limit| past.len() >= limit);
+        let losses = self.losses();
         Followed {
-            past: self.flows.query(query),
+            older: self.flows.past().filter(|_| !enough),
+            past,
+            lost: losses.flows + losses.unkept,
             feed: query.follow.then(|| self.flows.follow()),
         }
     }

@@ -43,7 +43,7 @@ fn event(port: u16) -> FlowEvent {
     }
 }
 
-fn add(store: &mut FlowStore, milliseconds: i64, port: u16) {
+pub(super) fn add(store: &mut FlowStore, milliseconds: i64, port: u16) {
     let event = event(port);
     let key = Key::of(&event);
     if store.fold(&key, 1, time(milliseconds), event.pid, &event.comm) {
@@ -108,7 +108,7 @@ fn the_oldest_go_and_folding_survives_it() {
         .map(|f| (f.destination.port(), f.repeats))
         .collect();
     assert_eq!(ports, [(9, 1), (10, 2), (1, 1)]);
-    store.resize(1);
+    store.resize(1, crate::config::Flows::default().limits());
     assert_eq!(store.query(&FlowQuery::default()).len(), 1);
     assert_eq!(store.newest.len(), 1, "no key outlives its record");
 }
