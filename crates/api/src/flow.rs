@@ -91,6 +91,12 @@ pub struct FlowEnd {
     /// Its labels.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// The number of its identity, where it is protected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<u32>,
+    /// Its network, as `ps` shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_mode: Option<String>,
 }
 
 /// The rule that gave a verdict.
@@ -165,6 +171,8 @@ impl FlowEnd {
             name: None,
             namespace: None,
             labels: BTreeMap::new(),
+            identity: None,
+            network_mode: None,
         }
     }
 

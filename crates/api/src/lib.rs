@@ -14,6 +14,7 @@ mod policies;
 mod problem;
 mod run;
 mod status;
+mod top;
 mod word;
 mod workload;
 
@@ -31,6 +32,7 @@ pub use policies::{Mistake, Policies, PolicyFile, PolicyView, ReloadRequest};
 pub use problem::{Code, Problem};
 pub use run::{RunRequest, RunResponse};
 pub use status::{Counts, Docker, DockerState, Feature, Losses, PolicyCounts, Records, Status};
+pub use top::{Top, TopBy, TopQuery, TopRow};
 pub use word::{Class, Direction, Mode, Profile, Verdict};
 pub use workload::{ListeningPort, WorkloadKind, WorkloadView, Workloads};
 

@@ -21,11 +21,13 @@ mod block;
 mod keeper;
 mod past;
 mod store;
+mod sums;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use past::Past;
 pub(crate) use store::Limits;
+pub(crate) use sums::Sums;
 
 /// Equal records within this time are one record with a count.
 const FOLD_MILLISECONDS: i64 = 1000;

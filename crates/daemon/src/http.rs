@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::serve::IncomingStream;
 use axum::{Json, Router};
-use cofferdam_api::{Code, FlowQuery, Problem, StopRequest, openapi, routes};
+use cofferdam_api::{Code, FlowQuery, Problem, StopRequest, TopQuery, openapi, routes};
 use nix::sys::socket::{getsockopt, sockopt};
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
 use serde::Serialize;
@@ -65,6 +65,7 @@ fn router(commands: Commands) -> Router {
         .route(routes::STATUS, get(status))
         .route(routes::WORKLOADS, get(workloads))
         .route(routes::FLOWS, get(flows))
+        .route(routes::FLOWS_TOP, get(flows_top))
         .route(routes::RUN, post(run))
         .route(routes::ENFORCE, post(enforce))
         .route(routes::OBSERVE, post(observe))
@@ -123,11 +124,31 @@ async fn flows(
     State(engine): State<Commands>,
     query: Result<Query<FlowQuery>, QueryRejection>,
 ) -> Result<Response, Refusal> {
-    let Query(query) =
-        query.map_err(|error| Refusal(Problem::new(Code::Invalid, one_line(&error.body_text()))))?;
+    let query = queried(query)?;
     let asked = query.clone();
     let found = ask_raw(&engine, |reply| Command::Flows(asked, reply)).await?;
     Ok(flows::answer(found, query))
+}
+
+async fn flows_top(
+    State(engine): State<Commands>,
+    query: Result<Query<FlowQuery>, QueryRejection>,
+    by: Result<Query<TopQuery>, QueryRejection>,
+) -> Answer<cofferdam_api::Top> {
+    let (query, by) = (queried(query)?, queried(by)?);
+    // The limit is of rows.
+    let asked = FlowQuery {
+        limit: None,
+        follow: false,
+        ..query.clone()
+    };
+    let found = ask_raw(&engine, |reply| Command::Flows(asked, reply)).await?;
+    flows::top(found, query, by.by).await.map(Json).map_err(Refusal)
+}
+
+fn queried<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Refusal> {
+    let refused = |error: QueryRejection| Refusal(Problem::new(Code::Invalid, one_line(&error.body_text())));
+    query.map(|Query(query)| query).map_err(refused)
 }
 
 // === changing ===

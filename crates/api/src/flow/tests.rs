@@ -11,10 +11,10 @@ fn flow() -> FlowView {
         mode: Mode::Enforce,
         from: FlowEnd::class(Class::Host),
         to: FlowEnd {
-            class: Class::Workload,
             name: Some("web".into()),
             namespace: Some("default".into()),
             labels: [("app".into(), "nginx".into()), ("tier".into(), "front".into())].into(),
+            ..FlowEnd::class(Class::Workload)
         },
         direction: Some(Direction::Ingress),
         protocol: "tcp".into(),

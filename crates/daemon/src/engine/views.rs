@@ -14,6 +14,7 @@ use crate::command::Followed;
 use crate::error::chain;
 use crate::flows::protocol_name;
 use crate::resolve::{Place, Placement};
+use crate::state::State;
 
 // === impl Engine ===
 
@@ -230,34 +231,20 @@ impl Engine {
                 .split_once(':')
                 .map_or(one.key.clone(), |(_, id)| id.to_owned())
         };
+        let network = network_of(&self.state, one);
         match &one.place {
             Place::Container(id, _) => {
                 let container = self.state.containers.get(id);
-                let mode = container.map_or_else(String::new, |container| container.network_mode.to_string());
-                (
-                    WorkloadKind::Container,
-                    id.to_string(),
-                    mode,
-                    container.and_then(|container| container.pid),
-                )
+                let pid = container.and_then(|container| container.pid);
+                (WorkloadKind::Container, id.to_string(), network, pid)
             }
             Place::Run(_) => {
                 let run = self.state.runs.get(&one.key);
-                let mode = if run.is_some_and(|run| run.host_network) {
-                    "host"
-                } else {
-                    "own"
-                };
-                (
-                    WorkloadKind::Process,
-                    short(),
-                    mode.to_owned(),
-                    run.map(|run| run.pid),
-                )
+                (WorkloadKind::Process, short(), network, run.map(|run| run.pid))
             }
             Place::Unit(cgroup) => {
                 let pid = cgroup.as_deref().and_then(crate::cgroups::first_process);
-                (WorkloadKind::Unit, short(), "host".to_owned(), pid)
+                (WorkloadKind::Unit, short(), network, pid)
             }
         }
     }
@@ -280,6 +267,21 @@ impl Engine {
             profile: self.config.default.into(),
             text: default_profile_text(self.config.default).to_owned(),
         }
+    }
+}
+
+/// Which network a workload has, in a word.
+pub(super) fn network_of(state: &State, one: &Placement) -> String {
+    match &one.place {
+        Place::Container(id, _) => {
+            let container = state.containers.get(id);
+            container.map_or_else(String::new, |container| container.network_mode.to_string())
+        }
+        Place::Run(_) => {
+            let host = state.runs.get(&one.key).is_some_and(|run| run.host_network);
+            if host { "host" } else { "own" }.to_owned()
+        }
+        Place::Unit(_) => "host".to_owned(),
     }
 }
 

@@ -43,6 +43,8 @@ struct End {
     name: Option<u32>,
     namespace: Option<u32>,
     labels: Vec<(u32, u32)>,
+    identity: Option<u32>,
+    network: Option<u32>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -176,6 +178,8 @@ impl Writer {
                 .iter()
                 .map(|(key, value)| (self.word(key), self.word(value)))
                 .collect(),
+            identity: end.identity,
+            network: end.network_mode.as_deref().map(|text| self.word(text)),
         };
         let index = u32::try_from(self.body.ends.len()).unwrap_or(u32::MAX);
         self.body.ends.push(written);
@@ -227,6 +231,8 @@ impl Body {
         let mut view = FlowEnd::class(value(Class::ALL, self.word(end.class)?)?);
         view.name = self.said(end.name)?;
         view.namespace = self.said(end.namespace)?;
+        view.identity = end.identity;
+        view.network_mode = self.said(end.network)?;
         for (key, value) in &end.labels {
             view.labels
                 .insert(self.word(*key)?.to_owned(), self.word(*value)?.to_owned());

@@ -20,7 +20,7 @@ use super::{Slot, view};
 mod tests;
 
 /// Records that may wait to be written. More than a burst that the kernel's ring holds.
-const QUEUE: usize = 65_536;
+const QUEUE: usize = if cfg!(test) { 8192 } else { 65_536 };
 /// How often the old ones are dropped while no new ones come.
 const IDLE: Duration = Duration::from_secs(60);
 /// How long a file that failed is left alone.
@@ -40,7 +40,8 @@ pub(super) struct Sent {
 }
 
 enum Job {
-    Records(Vec<Sent>),
+    /// Records, and the number before which all are written then, or lost.
+    Records(Vec<Sent>, u64),
     Limits(Limits),
 }
 
@@ -121,6 +122,7 @@ impl Keeper {
 
     /// Has records written. What there is no room for is counted as lost.
     pub(super) fn send(&self, mut records: Vec<Sent>) {
+        let done = records.iter().map(|sent| sent.number + 1).max();
         let room = QUEUE.saturating_sub(self.shared.waiting.load(Ordering::Relaxed));
         if records.len() > room {
             // What was sent before is in the file already, with a smaller count.
@@ -128,7 +130,7 @@ impl Keeper {
             self.shared.lose(lost);
         }
         self.shared.waiting.fetch_add(records.len(), Ordering::Relaxed);
-        self.tell(Job::Records(records));
+        self.tell(Job::Records(records, done.unwrap_or(0)));
     }
 
     pub(super) fn set_limits(&self, limits: Limits) {
@@ -241,22 +243,24 @@ impl Writer {
                 Err(mpsc::RecvTimeoutError::Timeout) => None,
                 Err(mpsc::RecvTimeoutError::Disconnected) => return,
             };
-            let mut records = Vec::new();
+            let (mut records, mut done) = (Vec::new(), 0);
             for job in first.into_iter().chain(todo.try_iter()) {
                 match job {
-                    Job::Records(more) => records.extend(more),
+                    Job::Records(more, until) => {
+                        records.extend(more);
+                        done = done.max(until);
+                    }
                     Job::Limits(limits) => self.limits = limits,
                 }
             }
-            if !records.is_empty() || self.trimmed.elapsed() >= IDLE {
-                self.write(records);
+            if done > 0 || self.trimmed.elapsed() >= IDLE {
+                self.write(records, done);
             }
         }
     }
 
-    fn write(&mut self, records: Vec<Sent>) {
+    fn write(&mut self, records: Vec<Sent>, done: u64) {
         let (count, new) = (records.len(), records.iter().filter(|sent| sent.new).count());
-        let done = records.iter().map(|sent| sent.number + 1).max();
         if self.store.is_none() && self.failed.is_none_or(|failed| failed.elapsed() >= PAUSE) {
             self.open();
         }
@@ -281,7 +285,7 @@ impl Writer {
         self.shared.waiting.fetch_sub(count, Ordering::Relaxed);
         let held = self.store.as_ref().map(Store::held);
         self.shared.change(|progress| {
-            progress.done = progress.done.max(done.unwrap_or(0));
+            progress.done = progress.done.max(done);
             progress.held = held.unwrap_or(progress.held);
         });
     }

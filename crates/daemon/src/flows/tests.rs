@@ -53,6 +53,8 @@ pub(super) fn add(store: &mut FlowStore, milliseconds: i64, port: u16) {
         name: "web".into(),
         namespace: "default".into(),
         labels: [("app".to_owned(), "web".to_owned())].into(),
+        identity: Some(256),
+        network: "host".into(),
     };
     let record = Record {
         time: time(milliseconds),
@@ -154,10 +156,20 @@ fn a_follower_gets_new_records_and_no_repeats() {
     assert!(feed.try_recv().is_err());
 }
 
+fn named(name: &str) -> Named {
+    Named {
+        name: name.into(),
+        namespace: "shop".into(),
+        labels: Default::default(),
+        identity: Some(300),
+        network: "bridge".into(),
+    }
+}
+
 #[test]
 fn names_outlive_their_workloads() {
     let mut names = Names::default();
-    names.learn("container:web", (5, 500), ("web", "shop", &Default::default()));
+    names.learn("container:web", (5, 500), named("web"));
     names.forget("container:web");
     let end = |peer, workload, cgroup| names.end(Peer(peer), workload, cgroup, || PeerClass::Lan);
     assert_eq!(end(300, 5, 0).named.unwrap().name, "web");
@@ -183,18 +195,13 @@ fn names_outlive_their_workloads() {
 #[test]
 fn names_of_many_starts_are_forgotten() {
     let mut names = Names::default();
-    let labels = Default::default();
     // A service that starts again and again, among containers that come and go.
     for start in 1..5000_u32 {
         let number = 10 + start;
         let web = (5, 1 << 20 | u64::from(start));
-        names.learn("unit:web", web, ("web", "default", &labels));
+        names.learn("unit:web", web, named("web"));
         let one = (number, 1 << 40 | u64::from(start));
-        names.learn(
-            &format!("container:{start}"),
-            one,
-            (&start.to_string(), "default", &labels),
-        );
+        names.learn(&format!("container:{start}"), one, named(&start.to_string()));
         names.forget(&format!("container:{start}"));
     }
     let (numbers, cgroups) = names.sizes();

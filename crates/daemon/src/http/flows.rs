@@ -7,11 +7,12 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use cofferdam_api::{Code, FlowQuery, FlowView, Problem, VERSION};
+use cofferdam_api::{Code, FlowQuery, FlowView, Problem, Top, TopBy, VERSION};
 use futures_util::stream::{self, StreamExt};
 use tokio::sync::{broadcast, mpsc};
 
 use crate::command::Followed;
+use crate::flows::Sums;
 
 /// How often a follower that hears nothing gets an empty line: writing is how a gone reader is noticed.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
@@ -63,6 +64,29 @@ pub(super) fn answer(found: Followed, query: FlowQuery) -> Response {
         Some((Ok(Bytes::from(text)), (feed, query)))
     });
     typed("application/x-ndjson", Body::from_stream(past.chain(rest)))
+}
+
+/// The same in sums.
+pub(super) async fn top(found: Followed, query: FlowQuery, by: TopBy) -> Result<Top, Problem> {
+    let work = move || {
+        let mut sums = Sums::new(by);
+        if let Some(older) = found.older {
+            let all = |flows: Vec<FlowView>| {
+                flows.into_iter().for_each(|flow| sums.add(flow));
+                true
+            };
+            older.read(&query, None, all).map_err(|error| {
+                Problem::new(Code::Internal, format!("flow records cannot be read: {error}"))
+            })?;
+        }
+        found.past.into_iter().for_each(|flow| sums.add(flow));
+        Ok(Top {
+            lost: found.lost,
+            ..sums.top(query.limit)
+        })
+    };
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_| Err(Problem::new(Code::Internal, "the sums failed")))
 }
 
 fn typed(kind: &'static str, body: Body) -> Response {

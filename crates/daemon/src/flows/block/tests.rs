@@ -28,6 +28,8 @@ fn flow(port: u16) -> FlowView {
             name: Some("web".into()),
             namespace: Some("shop".into()),
             labels: labels.into(),
+            identity: Some(256 + u32::from(port)),
+            network_mode: Some("host".into()),
             ..FlowEnd::class(Class::Workload)
         },
         to: FlowEnd::class(Class::ALL[usize::from(port) % Class::ALL.len()].1),
