@@ -119,7 +119,6 @@ fn root_flows_are_found_summed_and_told_in_full() {
         "app=x",
         "app=web",
         &identity,
-        "own",
         "host",
         "127.0.0.1:7001",
         "connect4",
