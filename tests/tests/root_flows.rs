@@ -168,3 +168,49 @@ fn root_records_keep_names_over_a_restart() {
     );
     assert_eq!(status["losses"]["unkept"], 0);
 }
+
+/// G-REMEDY: the lines below a denial, put where they say, allow it a moment later.
+#[test]
+fn root_what_a_denial_offers_allows_it() {
+    let stage = Stage::new();
+    let file = stage.lab.paths.policies.join("web.yaml");
+    let policy = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: web, namespace: default}\n\
+                  spec:\n  podSelector: {matchLabels: {app: web}}\n  ingress:\n  - {from: [{lan: {}}]}\n";
+    std::fs::write(&file, policy).expect("a policy");
+    stage.serve("web", &["-l", "app=web", "--net=host"], "tcp", "127.0.0.1:7001");
+    let tries = || stage.run_tries("app=x", Kind::Tcp, "127.0.0.1:7001", 1);
+    eventually("the policy denies", || {
+        tries();
+        let denied = flows(&stage, &["--denied", "--from", "app=x"]);
+        Ok(denied.iter().any(|flow| {
+            flow["allow_with"]
+                .as_str()
+                .is_some_and(|line| line.contains("rule below"))
+        }))
+    })
+    .expect("a denial");
+    let denied = flows(&stage, &["--denied", "--from", "app=x"]);
+    let offered = denied
+        .last()
+        .and_then(|flow| flow["allow_with"].as_str())
+        .expect("a line");
+    let (label, rule) = offered.split_once("; ").expect("both ends have a say");
+    let label = label.strip_prefix("label on app=x: ").expect("a label");
+    let place = format!("rule below `ingress` of default/web ({}:1): ", file.display());
+    let rule = rule.strip_prefix(&place).unwrap_or_else(|| panic!("{rule}"));
+    std::fs::write(&file, format!("{policy}  {rule}\n")).expect("a policy");
+    eventually("what was offered allows", || {
+        let arguments = probe::arguments(Kind::Tcp, "127.0.0.1:7001", 1);
+        let binary = cofferdam_tests::binaries::probe()?.display().to_string();
+        let mut program = vec![binary.as_str()];
+        program.extend(arguments.iter().map(String::as_str));
+        let text = stage
+            .lab
+            .run(&["--label", "app=x", "--label", label], &program)?
+            .ok()?;
+        let seen: cofferdam_tests::probe::Attempts = serde_json::from_str(&text)?;
+        Ok(seen.all_answered("web"))
+    })
+    .expect("an answer");
+    assert!(tries().all_refused(), "and nobody else is let in");
+}
