@@ -47,7 +47,12 @@ fn played() -> Stage {
             let flows = flows(&stage, filters);
             flows.iter().filter_map(|flow| flow["repeats"].as_u64()).sum()
         };
-        Ok(sum(&["--allowed", "--to", "web"]) == 2 && sum(&["--denied"]) == 8)
+        let ended = |flow: &Value| flow["totals"]["connections"].as_u64().unwrap_or(0);
+        let ended: u64 = flows(&stage, &["--allowed", "--to", "web"])
+            .iter()
+            .map(ended)
+            .sum();
+        Ok(sum(&["--allowed", "--to", "web"]) == 2 && sum(&["--denied"]) == 8 && ended == 2)
     })
     .expect("records");
     stage
@@ -126,6 +131,17 @@ fn root_flows_are_found_summed_and_told_in_full() {
     ] {
         assert!(wide.contains(word), "{word}: {wide}");
     }
+    let carried = flows(&stage, &["--allowed", "--to", "web"])[0]["totals"].clone();
+    assert_eq!(carried["connections"], 2, "{carried}");
+    assert!(
+        carried["bytes_received"].as_u64() >= Some(2) && carried["packets_sent"].as_u64() >= Some(6),
+        "{carried}"
+    );
+    assert!(
+        (1..1_000_000).contains(&carried["rtt_us"].as_u64().unwrap_or(0)),
+        "{carried}"
+    );
+    assert_eq!(rows(&stage, &["--top=bytes"])[0]["to"]["name"], "web");
     let top = stage
         .lab
         .cofferdam(&["flows", "--top"])

@@ -75,6 +75,32 @@ pub struct FlowView {
     /// The line that would allow it, where one exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_with: Option<String>,
+    /// What its TCP connections carried; absent until one of them has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub totals: Option<Totals>,
+}
+
+/// What connections carried, by the sockets of a protected end: of who started, if that one is protected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Totals {
+    /// How many have ended.
+    pub connections: u64,
+    /// Bytes from who started.
+    pub bytes_sent: u64,
+    /// Bytes to who started.
+    pub bytes_received: u64,
+    /// Segments from who started.
+    pub packets_sent: u64,
+    /// Segments to who started.
+    pub packets_received: u64,
+    /// Segments that the end which tells this sent again.
+    pub retransmits: u64,
+    /// The mean of their round trip times, as they were at the end, in microseconds; 0: none was measured.
+    pub rtt_us: u64,
+    /// When the last of them ended.
+    pub end: Timestamp,
+    /// From the first verdict to that end.
+    pub duration_ms: u64,
 }
 
 /// One end of a flow.
@@ -156,6 +182,29 @@ impl Flows {
             version: VERSION,
             lost: 0,
             flows,
+        }
+    }
+}
+
+// === impl Totals ===
+
+impl Totals {
+    /// These and `more`, which ended later; `start` is the first verdict's.
+    #[must_use]
+    pub fn and(self, more: &Self, start: Timestamp) -> Self {
+        let connections = self.connections + more.connections;
+        let rtts = self.rtt_us * self.connections + more.rtt_us * more.connections;
+        let end = self.end.max(more.end);
+        Self {
+            connections,
+            bytes_sent: self.bytes_sent + more.bytes_sent,
+            bytes_received: self.bytes_received + more.bytes_received,
+            packets_sent: self.packets_sent + more.packets_sent,
+            packets_received: self.packets_received + more.packets_received,
+            retransmits: self.retransmits + more.retransmits,
+            rtt_us: rtts.checked_div(connections).unwrap_or(0),
+            end,
+            duration_ms: u64::try_from(end.duration_since(start).as_millis()).unwrap_or(0),
         }
     }
 }

@@ -42,6 +42,9 @@ pub struct TopRow {
     pub flows: u64,
     /// How many of them were denied, or, in mode `observe`, would have been.
     pub denials: u64,
+    /// Bytes both ways of their TCP connections that have ended.
+    #[serde(default)]
+    pub bytes: u64,
     /// When the first one was.
     pub first: Timestamp,
     /// When the last one was.
@@ -60,6 +63,8 @@ pub enum TopBy {
     Denials,
     /// How many there were.
     Flows,
+    /// What they carried.
+    Bytes,
 }
 
 /// How to sum.

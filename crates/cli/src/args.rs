@@ -189,6 +189,8 @@ pub(crate) enum TopArg {
     Denials,
     /// By how many there were
     Flows,
+    /// By what their TCP connections carried, once they have ended
+    Bytes,
 }
 
 #[derive(Debug, Args)]

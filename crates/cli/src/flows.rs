@@ -189,6 +189,19 @@ fn to(flow: &FlowView) -> String {
     }
 }
 
+/// `512 B`, `3.4 KiB`, `12.0 MiB`.
+fn bytes(count: u64) -> String {
+    let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    let unit = units.into_iter().find(|(_, shift)| count >> shift > 0);
+    unit.map_or_else(
+        || format!("{count} B"),
+        |(unit, shift)| {
+            let tenths = u128::from(count) * 10 >> shift;
+            format!("{}.{} {unit}", tenths / 10, tenths % 10)
+        },
+    )
+}
+
 /// An address with its port, or alone where the protocol has none.
 fn without_port_zero(address: SocketAddr) -> String {
     if address.port() == 0 {

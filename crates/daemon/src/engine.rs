@@ -16,7 +16,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::command::{Command, Reply};
 use crate::config::{Config, Established};
-use crate::enforcer::{Enforcer, Global};
+use crate::enforcer::{Closed, Enforcer, Global};
 use crate::error::chain;
 use crate::flows::FlowStore;
 use crate::names::Names;
@@ -93,6 +93,8 @@ pub(crate) struct Engine {
     compiler: Compiler,
     resolved: Resolved,
     flows: FlowStore,
+    /// Connections that have ended, and whose records may not have been read yet.
+    closed: Vec<Closed>,
     names: Names,
     /// Whether anything changed since all names were looked up.
     names_due: bool,
@@ -188,6 +190,7 @@ impl Engine {
             compiler: Compiler::default(),
             resolved: Resolved::default(),
             flows: FlowStore::new(keep),
+            closed: Vec::new(),
             names: Names::default(),
             names_due: false,
             docker: DockerSeen::default(),

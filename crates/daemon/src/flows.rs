@@ -3,19 +3,19 @@
 //!
 //! Names and rules are settled when a record comes in, so that it reads the same after its workloads are gone.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cofferdam_api::{self as api, FlowQuery, FlowView, Mode, Records, RuleView, Timestamp};
+use cofferdam_api::{self as api, FlowQuery, FlowView, Mode, Records, RuleView, Timestamp, Totals};
 use cofferdam_policy::{Action, Peer, Protocol, RuleText, Verdict};
 use tokio::sync::broadcast;
 
 use crate::enforcer::{EndPoint, FlowEvent, Hook};
 use crate::names::End;
-use keeper::{Keeper, Sent};
+use keeper::{Keeper, Sent, What};
 
 mod block;
 mod keeper;
@@ -37,6 +37,8 @@ const FEED: usize = 1024;
 const BATCH: Duration = Duration::from_millis(250);
 /// So many do not wait.
 const MANY: usize = 4096;
+/// Ways whose records are remembered after those have left the ring.
+const OPEN: usize = 65_536;
 /// The file, in the state folder.
 pub(crate) const FILE: &str = "flows.redb";
 
@@ -71,6 +73,17 @@ pub(crate) struct Record {
     pub(crate) allow_with: Option<Arc<str>>,
 }
 
+/// Where connections lead, as the sockets of one end know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Way {
+    /// Whose sockets.
+    pub(crate) cgroup: u64,
+    /// It was reached; else it reached somebody.
+    pub(crate) accepted: bool,
+    /// What was to be reached.
+    pub(crate) destination: SocketAddr,
+}
+
 /// What makes two records the same: numbers only, so that a repeat costs no more than a look-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
@@ -89,6 +102,8 @@ struct Slot {
     record: Record,
     first: Timestamp,
     repeats: u64,
+    /// What its connections carried that have ended.
+    totals: Option<Totals>,
     /// The keeper was given it, if perhaps with fewer repeats.
     sent: bool,
 }
@@ -100,6 +115,10 @@ pub(crate) struct FlowStore {
     /// Sequence number of `slots[0]`; the newest record of a key is found by its sequence number.
     base: u64,
     newest: HashMap<Key, u64>,
+    /// The newest record of connections from or to a cgroup, which has its totals when they end.
+    open: HashMap<Way, u64>,
+    /// What protected workloads reach: its own sockets do not tell their connections from those of strangers.
+    mixed: HashSet<(u64, SocketAddr)>,
     keep: usize,
     feed: broadcast::Sender<FlowView>,
     keeper: Option<Keeper>,
@@ -120,6 +139,8 @@ impl FlowStore {
             slots: VecDeque::new(),
             base: 0,
             newest: HashMap::new(),
+            open: HashMap::new(),
+            mixed: HashSet::new(),
             keep,
             feed,
             keeper: None,
@@ -164,7 +185,7 @@ impl FlowStore {
                 let new = !std::mem::replace(&mut slot.sent, true);
                 sent.push(Sent {
                     number,
-                    slot: slot.clone(),
+                    what: What::Slot(Box::new(slot.clone())),
                     new,
                 });
             }
@@ -223,11 +244,13 @@ impl FlowStore {
         let number = self.base + self.slots.len() as u64;
         self.newest.insert(key, number);
         self.changed.insert(number);
+        self.opened(&key, number);
         let slot = Slot {
             key,
             first: record.time,
             record,
             repeats: times,
+            totals: None,
             sent: false,
         };
         if self.feed.receiver_count() > 0 {
@@ -235,6 +258,59 @@ impl FlowStore {
         }
         self.slots.push_back(slot);
         self.trim();
+    }
+
+    /// Connections have ended: what they carried is their record's, wherever that is by now.
+    pub(crate) fn ended(&mut self, way: &Way, totals: &Totals) {
+        if way.accepted && self.mixed.contains(&(way.cgroup, way.destination)) {
+            return;
+        }
+        let Some(number) = self.open.get(way).copied() else {
+            return;
+        };
+        if number < self.base {
+            if self.keeper.is_some() {
+                let (what, new) = (What::Ended(*totals), false);
+                self.leaving.push(Sent { number, what, new });
+            }
+            return;
+        }
+        let index = usize::try_from(number - self.base).ok();
+        if let Some(slot) = index.and_then(|index| self.slots.get_mut(index)) {
+            slot.totals = Some(slot.totals.unwrap_or_default().and(totals, slot.first));
+            self.changed.insert(number);
+        }
+    }
+
+    fn opened(&mut self, key: &Key, number: u64) {
+        if key.protocol != Protocol::TCP || key.action != Action::Allow {
+            return;
+        }
+        // The end that started tells, if its sockets are seen.
+        let (cgroup, accepted) = if key.from.1 == 0 {
+            (key.to.2, true)
+        } else {
+            (key.from.2, false)
+        };
+        let destination = key.destination;
+        if !accepted && key.to.2 != 0 {
+            self.mixed.insert((key.to.2, destination));
+            if self.mixed.len() > OPEN {
+                self.mixed.clear();
+            }
+        }
+        self.open.insert(
+            Way {
+                cgroup,
+                accepted,
+                destination,
+            },
+            number,
+        );
+        if self.open.len() > OPEN {
+            let base = self.base;
+            self.open.retain(|_, number| *number >= base);
+        }
     }
 
     /// The past, the oldest first; with `limit`, the newest of them.
@@ -263,7 +339,8 @@ impl FlowStore {
                 }
                 if self.changed.remove(&self.base) && self.keeper.is_some() {
                     let (number, new) = (self.base, !slot.sent);
-                    self.leaving.push(Sent { number, slot, new });
+                    let what = What::Slot(Box::new(slot));
+                    self.leaving.push(Sent { number, what, new });
                 }
                 self.base += 1;
             }
@@ -324,6 +401,7 @@ fn view(slot: &Slot) -> FlowView {
         comm: (!record.comm.is_empty()).then(|| record.comm.to_string()),
         repeats: slot.repeats,
         allow_with: record.allow_with.as_deref().map(str::to_owned),
+        totals: slot.totals,
     }
 }
 

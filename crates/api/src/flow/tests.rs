@@ -24,6 +24,7 @@ fn flow() -> FlowView {
         comm: Some("curl".into()),
         repeats: 1,
         allow_with: None,
+        totals: None,
     }
 }
 

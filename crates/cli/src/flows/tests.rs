@@ -1,4 +1,4 @@
-use cofferdam_api::{Direction, RuleView, Top, TopRow};
+use cofferdam_api::{Direction, RuleView, Top, TopRow, Totals};
 
 use super::*;
 
@@ -42,6 +42,7 @@ fn denied() -> FlowView {
         comm: Some("curl".into()),
         repeats: 1,
         allow_with: Some("label on nginx: cofferdam.ingress=host:80".into()),
+        totals: None,
     }
 }
 
@@ -49,6 +50,17 @@ fn all() -> Vec<FlowView> {
     let allowed = FlowView {
         verdict: Verdict::Allow,
         reason: "same-workload".into(),
+        totals: Some(Totals {
+            connections: 12,
+            bytes_sent: 900,
+            bytes_received: 5_600_000,
+            packets_sent: 70,
+            packets_received: 80,
+            retransmits: 3,
+            rtt_us: 1_234,
+            end: denied().time,
+            duration_ms: 61_005,
+        }),
         rule: None,
         from: workload("curl"),
         comm: Some("curl".into()),
@@ -177,6 +189,9 @@ fn wide_says_everything_in_one_line() {
     ] {
         assert!(lines[3].contains(word), "{word}: {text}");
     }
+    for word in ["12", "61.005 s", "900 B", "5.3 MiB", "70/80", "3", "1.234 ms"] {
+        assert!(lines[2].contains(word), "{word}: {text}");
+    }
     let followed = wide::line(&flows.flows[2], &now());
     assert_eq!(
         followed.matches('\t').count(),
@@ -194,6 +209,7 @@ fn sums_are_a_table_and_the_lines_that_would_allow() {
         port,
         flows: 12,
         denials,
+        bytes: denials * 1_500_000,
         first: denied().time,
         last: denied().time,
         allow_with: (denials > 0).then(|| "label on app=web: cofferdam.egress=lan:53/udp".to_owned()),

@@ -6,7 +6,7 @@ use anstyle::Style;
 use cofferdam_api::{FlowQuery, Top, TopBy, TopQuery, TopRow};
 use jiff::Zoned;
 
-use super::{say_lost, who};
+use super::{bytes, say_lost, who};
 use crate::args::TopArg;
 use crate::failure::Failure;
 use crate::output::{BAD, Call, FAINT, GOOD, ODD, note, styled, table};
@@ -30,11 +30,12 @@ pub(super) fn text(answer: &Top, wide: bool, now: &Zoned) -> String {
         return "no flows\n".to_owned();
     }
     let header = [
-        ("FROM", 18),
-        ("TO", 20),
-        ("PORT", 9),
-        ("DENIED", 7),
-        ("ALLOWED", 8),
+        ("FROM", 16),
+        ("TO", 19),
+        ("PORT", 8),
+        ("DENIED", 6),
+        ("ALLOWED", 7),
+        ("BYTES", 9),
         ("LAST", 0),
     ];
     let rows = answer
@@ -79,6 +80,7 @@ fn cells(row: &TopRow, now: &Zoned) -> Vec<String> {
         port,
         row.denials.to_string(),
         (row.flows - row.denials.min(row.flows)).to_string(),
+        bytes(row.bytes),
         when::clock(row.last, now),
     ]
 }
@@ -90,6 +92,7 @@ impl From<TopArg> for TopBy {
         match by {
             TopArg::Denials => Self::Denials,
             TopArg::Flows => Self::Flows,
+            TopArg::Bytes => Self::Bytes,
         }
     }
 }

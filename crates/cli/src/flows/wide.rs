@@ -1,14 +1,14 @@
 //! `-o wide`: everything that a record says, one line each.
 
 use anstyle::Style;
-use cofferdam_api::{FlowEnd, FlowView, Flows};
+use cofferdam_api::{FlowEnd, FlowView, Flows, Totals};
 use jiff::Zoned;
 
-use super::{verdict, who, without_port_zero};
+use super::{bytes, verdict, who, without_port_zero};
 use crate::output::{labels, table};
 use crate::when;
 
-const COLUMNS: [&str; 22] = [
+const COLUMNS: [&str; 29] = [
     "TIME",
     "VERDICT",
     "FROM",
@@ -30,6 +30,13 @@ const COLUMNS: [&str; 22] = [
     "RULE",
     "WRITTEN IN",
     "TIMES",
+    "ENDED",
+    "DURATION",
+    "SENT",
+    "RECEIVED",
+    "PACKETS",
+    "RETRANSMITS",
+    "RTT",
     "ALLOW WITH",
 ];
 
@@ -76,9 +83,26 @@ fn cells(flow: &FlowView, now: &Zoned) -> Vec<String> {
         rule.map_or_else(|| flow.reason.clone(), |rule| rule.name.clone()),
         rule.map_or_else(none, |rule| rule.source.clone()),
         flow.repeats.to_string(),
-        flow.allow_with.clone().unwrap_or_else(none),
     ]);
+    all.extend(carried(flow.totals.as_ref()));
+    all.push(flow.allow_with.clone().unwrap_or_else(none));
     all
+}
+
+/// What its connections carried.
+fn carried(totals: Option<&Totals>) -> [String; 7] {
+    let Some(totals) = totals else {
+        return std::array::from_fn(|_| "-".to_owned());
+    };
+    [
+        totals.connections.to_string(),
+        format!("{}.{:03} s", totals.duration_ms / 1000, totals.duration_ms % 1000),
+        bytes(totals.bytes_sent),
+        bytes(totals.bytes_received),
+        format!("{}/{}", totals.packets_sent, totals.packets_received),
+        totals.retransmits.to_string(),
+        format!("{}.{:03} ms", totals.rtt_us / 1000, totals.rtt_us % 1000),
+    ]
 }
 
 fn end(end: &FlowEnd) -> [String; 4] {

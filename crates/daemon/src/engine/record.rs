@@ -5,14 +5,14 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use cofferdam_api::Timestamp;
+use cofferdam_api::{Timestamp, Totals};
 use cofferdam_policy::{Action, Adviser, Attempt, End, RuleText};
 use nix::time::{ClockId, clock_gettime};
 
 use super::Engine;
-use crate::enforcer::{EndPoint, Enforcer, Event, FlowEvent};
+use crate::enforcer::{Closed, EndPoint, Enforcer, Event, FlowEvent};
 use crate::error::chain;
-use crate::flows::{FILE, FlowStore, Key, Record};
+use crate::flows::{FILE, FlowStore, Key, Record, Way};
 use crate::names::{self, Names};
 use crate::resolve::Resolved;
 
@@ -43,9 +43,33 @@ impl Engine {
 
     /// What waits in silence, and what of it is due in its file.
     pub(super) fn look(&mut self) {
-        self.record_events();
+        // Before the records: that of a connection which has ended is in the ring by now.
+        let closed = self.enforcer.closed().unwrap_or_else(|error| {
+            self.complain(format!(
+                "what connections carried cannot be read: {}",
+                chain(&error)
+            ));
+            Vec::new()
+        });
+        self.closed.extend(closed);
+        let more = self.record_events();
         self.record_repeats();
+        if !more {
+            self.record_ends();
+        }
         self.flows.hand_over();
+    }
+
+    fn record_ends(&mut self) {
+        let booted = boot_time();
+        for one in std::mem::take(&mut self.closed) {
+            let way = Way {
+                cgroup: one.cgroup,
+                accepted: one.from.is_some(),
+                destination: one.destination,
+            };
+            self.flows.ended(&way, &totals(&one, booted));
+        }
     }
 
     /// Takes the counts of connects that the kernel did not record again.
@@ -110,8 +134,7 @@ struct Advice<'e> {
 
 impl Recorder<'_> {
     fn record(&mut self, flow: &FlowEvent, times: u64) {
-        let time = Timestamp::from_nanosecond(self.booted + i128::from(flow.time_ns))
-            .unwrap_or_else(|_| Timestamp::now());
+        let time = time_of(flow.time_ns, self.booted);
         let key = Key::of(flow);
         if self.flows.fold(&key, times, time, flow.pid, &flow.comm) {
             return;
@@ -180,6 +203,32 @@ impl<'e> Advice<'e> {
             None => End::Address(address.ip()),
         }
     }
+}
+
+/// From the view of who started.
+fn totals(one: &Closed, booted: i128) -> Totals {
+    let ours = (one.bytes_out, one.packets_out);
+    let theirs = (one.bytes_in, one.packets_in);
+    let (sent, received) = if one.from.is_some() {
+        (theirs, ours)
+    } else {
+        (ours, theirs)
+    };
+    Totals {
+        connections: one.connections,
+        bytes_sent: sent.0,
+        bytes_received: received.0,
+        packets_sent: sent.1,
+        packets_received: received.1,
+        retransmits: one.retransmits,
+        rtt_us: one.rtt_us.checked_div(one.connections).unwrap_or(0),
+        end: time_of(one.last_ns, booted),
+        duration_ms: 0,
+    }
+}
+
+fn time_of(since_boot: u64, booted: i128) -> Timestamp {
+    Timestamp::from_nanosecond(booted + i128::from(since_boot)).unwrap_or_else(|_| Timestamp::now())
 }
 
 /// Nanoseconds of the wall clock at which the machine's boot clock was 0.

@@ -6,7 +6,9 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
-use cofferdam_api::{Class, Direction, FlowEnd, FlowQuery, FlowView, Mode, RuleView, Timestamp, Verdict};
+use cofferdam_api::{
+    Class, Direction, FlowEnd, FlowQuery, FlowView, Mode, RuleView, Timestamp, Totals, Verdict,
+};
 use serde::{Deserialize, Serialize};
 
 #[cfg(test)]
@@ -69,6 +71,18 @@ struct Row {
     comm: Option<u32>,
     repeats: u64,
     allow_with: Option<u32>,
+    totals: Option<Sums>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Sums {
+    connections: u64,
+    bytes: (u64, u64),
+    packets: (u64, u64),
+    retransmits: u64,
+    rtt_us: u64,
+    end: i64,
+    duration_ms: u64,
 }
 
 /// The bytes of records in the order of their numbers.
@@ -211,6 +225,15 @@ impl Writer {
             comm: flow.comm.as_deref().map(|text| self.word(text)),
             repeats: flow.repeats,
             allow_with: flow.allow_with.as_deref().map(|text| self.word(text)),
+            totals: flow.totals.as_ref().map(|totals| Sums {
+                connections: totals.connections,
+                bytes: (totals.bytes_sent, totals.bytes_received),
+                packets: (totals.packets_sent, totals.packets_received),
+                retransmits: totals.retransmits,
+                rtt_us: totals.rtt_us,
+                end: after(totals.end),
+                duration_ms: totals.duration_ms,
+            }),
         }
     }
 }
@@ -274,6 +297,19 @@ impl Body {
             comm: self.said(row.comm)?,
             repeats: row.repeats,
             allow_with: self.said(row.allow_with)?,
+            totals: row.totals.as_ref().and_then(|sums| {
+                Some(Totals {
+                    connections: sums.connections,
+                    bytes_sent: sums.bytes.0,
+                    bytes_received: sums.bytes.1,
+                    packets_sent: sums.packets.0,
+                    packets_received: sums.packets.1,
+                    retransmits: sums.retransmits,
+                    rtt_us: sums.rtt_us,
+                    end: time(sums.end)?,
+                    duration_ms: sums.duration_ms,
+                })
+            }),
         })
     }
 }

@@ -9,11 +9,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use cofferdam_api::Records;
+use cofferdam_api::{Records, Totals};
 use redb::Database;
 
 use super::past::Past;
-use super::store::{Held, Limits, Store};
+use super::store::{Change, Held, Limits, Store};
 use super::{Slot, view};
 
 #[cfg(test)]
@@ -33,10 +33,19 @@ const PRIORITY: i32 = 5;
 pub(super) struct Sent {
     /// Its number in this run.
     pub(super) number: u64,
-    /// The record.
-    pub(super) slot: Slot,
+    /// The record, or what more is known of it.
+    pub(super) what: What,
     /// It was not sent before.
     pub(super) new: bool,
+}
+
+/// What is told of a record.
+#[derive(Debug)]
+pub(super) enum What {
+    /// All.
+    Slot(Box<Slot>),
+    /// What connections of it carried that have ended, for it is not in memory any more.
+    Ended(Totals),
 }
 
 enum Job {
@@ -209,6 +218,17 @@ impl Shared {
     }
 }
 
+// === impl What ===
+
+impl From<What> for Change {
+    fn from(what: What) -> Self {
+        match what {
+            What::Slot(slot) => Self::Record(view(&slot)),
+            What::Ended(totals) => Self::Ended(totals),
+        }
+    }
+}
+
 // === the thread ===
 
 struct Writer {
@@ -267,7 +287,7 @@ impl Writer {
         if let Some(store) = &mut self.store {
             let mut numbered: Vec<_> = records
                 .into_iter()
-                .map(|sent| (sent.number, view(&sent.slot)))
+                .map(|sent| (sent.number, sent.what.into()))
                 .collect();
             // A record that was sent again is there twice: the later one counts.
             numbered.sort_by_key(|(number, _)| *number);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam_api::{FlowQuery, Timestamp};
+use cofferdam_api::{FlowQuery, FlowView, Timestamp, Totals};
 use redb::{Database, ReadableDatabase, ReadableTable, StorageError, TableDefinition};
 
 use super::block::{self, Header, Numbered};
@@ -29,6 +29,15 @@ const BLOCK: usize = 256;
 const OVERHEAD: u64 = 64;
 /// The file's unit.
 const PAGE: u64 = 4096;
+
+/// What becomes of a record.
+#[derive(Clone, Debug)]
+pub(super) enum Change {
+    /// It is new, or another one.
+    Record(FlowView),
+    /// Some of its connections have ended since.
+    Ended(Totals),
+}
 
 /// What is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,7 +146,7 @@ impl Store {
 
     /// Adds records, or replaces those that have the same numbers, in the order of these; then drops what is too old or
     /// too much. All of it or, with an error, nothing.
-    pub(super) fn write(&mut self, records: Vec<Numbered>, limits: Limits) -> Result<(), StoreError> {
+    pub(super) fn write(&mut self, records: Vec<(u64, Change)>, limits: Limits) -> Result<(), StoreError> {
         let (mut held, mut tail) = (self.held, self.tail.clone());
         let path = self.path.clone();
         let failed = failed(&path);
@@ -177,18 +186,20 @@ enum Adding {
 }
 
 impl Blocks<'_, '_> {
-    fn add(&mut self, tail: &mut Vec<Numbered>, records: Vec<Numbered>) -> Result<(), Adding> {
+    fn add(&mut self, tail: &mut Vec<Numbered>, records: Vec<(u64, Change)>) -> Result<(), Adding> {
         let mut tail_changed = false;
-        let mut older: Vec<Numbered> = Vec::new();
-        for (number, flow) in records {
+        let mut older: Vec<(u64, Change)> = Vec::new();
+        for (number, change) in records {
             let first = tail.first().map(|(first, _)| *first);
             match tail.binary_search_by_key(&number, |(number, _)| *number) {
-                Ok(index) => tail[index].1 = flow,
+                Ok(index) => change.make(&mut tail[index].1),
                 Err(_) if first.is_some_and(|first| number < first) => {
-                    older.push((number, flow));
+                    older.push((number, change));
                     continue;
                 }
                 Err(index) => {
+                    // Of a record that was lost nothing more is kept.
+                    let Change::Record(flow) = change else { continue };
                     if index == tail.len() && index >= BLOCK {
                         self.put(tail)?;
                         tail.clear();
@@ -205,7 +216,7 @@ impl Blocks<'_, '_> {
     }
 
     /// Records of blocks that are full: each of those blocks is read and written once.
-    fn replace(&mut self, records: Vec<Numbered>) -> Result<(), Adding> {
+    fn replace(&mut self, records: Vec<(u64, Change)>) -> Result<(), Adding> {
         let mut records = records.into_iter().peekable();
         while let Some((number, _)) = records.peek() {
             let found = {
@@ -220,9 +231,9 @@ impl Blocks<'_, '_> {
                 continue;
             };
             let last = block.last().map_or(0, |(last, _)| *last).max(*number);
-            while let Some((number, flow)) = records.next_if(|(number, _)| *number <= last) {
+            while let Some((number, change)) = records.next_if(|(number, _)| *number <= last) {
                 if let Ok(index) = block.binary_search_by_key(&number, |(number, _)| *number) {
-                    block[index].1 = flow;
+                    change.make(&mut block[index].1);
                 }
             }
             self.put(&block)?;
@@ -262,6 +273,18 @@ impl Blocks<'_, '_> {
             }
             if let Some((_, bytes)) = self.table.pop_first()? {
                 self.held.leave(bytes.value());
+            }
+        }
+    }
+}
+
+impl Change {
+    fn make(self, flow: &mut FlowView) {
+        match self {
+            Self::Record(new) => *flow = new,
+            Self::Ended(more) => {
+                let before = flow.totals.unwrap_or_default();
+                flow.totals = Some(before.and(&more, flow.start.unwrap_or(flow.time)));
             }
         }
     }

@@ -27,6 +27,7 @@ pub(crate) struct Sums {
 struct Sum {
     flows: u64,
     denials: u64,
+    bytes: u64,
     first: cofferdam_api::Timestamp,
     last: cofferdam_api::Timestamp,
     allow_with: Option<String>,
@@ -66,12 +67,17 @@ impl Sums {
         let sum = self.rows.entry(key).or_insert(Sum {
             flows: 0,
             denials: 0,
+            bytes: 0,
             first: start,
             last: flow.time,
             allow_with: None,
         });
         sum.flows += flow.repeats;
         sum.denials += if denied { flow.repeats } else { 0 };
+        let carried = flow
+            .totals
+            .map_or(0, |totals| totals.bytes_sent + totals.bytes_received);
+        sum.bytes += carried;
         sum.first = sum.first.min(start);
         if flow.time >= sum.last {
             sum.last = flow.time;
@@ -86,11 +92,16 @@ impl Sums {
         // Equal ones in an order that does not change from one answer to the next.
         rows.sort_by(|a, b| {
             let names = |row: &TopRow| (row.from.name.clone(), row.to.name.clone(), row.address, row.port);
-            (Reverse(size(by, a.flows, a.denials)), Reverse(a.last), names(a)).cmp(&(
-                Reverse(size(by, b.flows, b.denials)),
-                Reverse(b.last),
-                names(b),
-            ))
+            (
+                Reverse(size(by, a.flows, a.denials, a.bytes)),
+                Reverse(a.last),
+                names(a),
+            )
+                .cmp(&(
+                    Reverse(size(by, b.flows, b.denials, b.bytes)),
+                    Reverse(b.last),
+                    names(b),
+                ))
         });
         let kept = limit.unwrap_or(usize::MAX).min(rows.len());
         let left_out = self.left_out + (rows.len() - kept) as u64;
@@ -106,21 +117,22 @@ impl Sums {
         let mut sizes: Vec<_> = self
             .rows
             .values()
-            .map(|sum| (size(by, sum.flows, sum.denials), sum.last))
+            .map(|sum| (size(by, sum.flows, sum.denials, sum.bytes), sum.last))
             .collect();
         sizes.sort_unstable();
         let middle = sizes[sizes.len() / 2];
         let before = self.rows.len();
         self.rows
-            .retain(|_, sum| (size(by, sum.flows, sum.denials), sum.last) > middle);
+            .retain(|_, sum| (size(by, sum.flows, sum.denials, sum.bytes), sum.last) > middle);
         self.left_out += (before - self.rows.len()) as u64;
     }
 }
 
-fn size(by: TopBy, flows: u64, denials: u64) -> u64 {
+fn size(by: TopBy, flows: u64, denials: u64, bytes: u64) -> u64 {
     match by {
         TopBy::Denials => denials,
         TopBy::Flows => flows,
+        TopBy::Bytes => bytes,
     }
 }
 
@@ -133,6 +145,7 @@ fn row(((from, to, address, protocol, port), sum): (Key, Sum)) -> TopRow {
         port,
         flows: sum.flows,
         denials: sum.denials,
+        bytes: sum.bytes,
         first: sum.first,
         last: sum.last,
         allow_with: sum.allow_with,

@@ -41,6 +41,17 @@ fn flow(port: u16) -> FlowView {
         comm: port.is_multiple_of(2).then(|| "curl".into()),
         repeats: u64::from(port) + 1,
         allow_with: Some(format!("label on app=web: cofferdam.egress=lan:{port}")),
+        totals: port.is_multiple_of(4).then(|| Totals {
+            connections: 3,
+            bytes_sent: u64::from(port),
+            bytes_received: 7,
+            packets_sent: 8,
+            packets_received: 9,
+            retransmits: 1,
+            rtt_us: 120,
+            end: Timestamp::from_second(1_700_000_100).unwrap(),
+            duration_ms: 100_000,
+        }),
     }
 }
 

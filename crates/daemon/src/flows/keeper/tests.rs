@@ -7,7 +7,7 @@ use std::time::Duration;
 use cofferdam_api::{FlowQuery, FlowView, Timestamp};
 
 use super::*;
-use crate::flows::tests::add;
+use crate::flows::tests::{add, allow, carried, way};
 use crate::flows::{FlowStore, Limits};
 
 const LIMITS: Limits = Limits {
@@ -84,6 +84,30 @@ fn repeats_that_come_later_are_kept_too() {
     let flows = past(&mut store, &FlowQuery::default(), None);
     assert_eq!((flows.len(), flows[0].repeats), (1, 10));
     assert!(flows[0].start < Some(flows[0].time));
+}
+
+#[test]
+fn a_connection_that_ends_late_completes_its_record_in_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = FlowStore::new(100);
+    store.keep_in(folder.path().join("flows.redb"), LIMITS).unwrap();
+    allow(&mut store, 7, 443);
+    for port in 1..=1000 {
+        add(&mut store, 0, port);
+    }
+    store.ended(&way(70, false, 443), &carried(1, 100));
+    store.hand_over_now();
+    store.ended(&way(70, false, 443), &carried(2, 50));
+    add(&mut store, 0, 1001);
+    let query = FlowQuery {
+        allowed: true,
+        ..FlowQuery::default()
+    };
+    let flows = past(&mut store, &query, None);
+    let totals = flows[0].totals.unwrap();
+    assert_eq!((flows.len(), totals.connections, totals.bytes_sent), (1, 3, 150));
+    assert_eq!(totals.duration_ms, 100);
+    assert_eq!(store.lost(), 0);
 }
 
 #[test]

@@ -9,7 +9,7 @@ const LIMITS: Limits = Limits {
     size: 64 << 20,
 };
 
-fn flow(number: u64, ago: i64) -> Numbered {
+fn flow(number: u64, ago: i64) -> (u64, Change) {
     let flow = FlowView {
         time: Timestamp::from_second(Timestamp::now().as_second() - ago).unwrap(),
         start: None,
@@ -32,11 +32,12 @@ fn flow(number: u64, ago: i64) -> Numbered {
             "label on app=x: cofferdam.egress=lan:{number}{}",
             "0".repeat(40)
         )),
+        totals: None,
     };
-    (number, flow)
+    (number, Change::Record(flow))
 }
 
-fn flows(range: std::ops::Range<u64>) -> Vec<Numbered> {
+fn flows(range: std::ops::Range<u64>) -> Vec<(u64, Change)> {
     range.map(|number| flow(number, 0)).collect()
 }
 
@@ -94,9 +95,10 @@ fn a_record_is_replaced_wherever_it_is() {
     store
         .write([flows(0..500), flows(502..1000)].concat(), LIMITS)
         .unwrap();
-    let again = |numbers: &[u64]| -> Vec<Numbered> {
+    let again = |numbers: &[u64]| -> Vec<(u64, Change)> {
         let mut records: Vec<_> = numbers.iter().map(|number| flow(*number, 0)).collect();
-        for (_, flow) in &mut records {
+        for (_, change) in &mut records {
+            let Change::Record(flow) = change else { continue };
             flow.repeats = 9;
         }
         records

@@ -26,6 +26,7 @@ fn flow(from: &str, port: u16, verdict: Verdict, second: i64) -> FlowView {
         comm: None,
         repeats: 3,
         allow_with: (verdict == Verdict::Deny).then(|| format!("line {second}")),
+        totals: None,
     }
 }
 
