@@ -450,7 +450,7 @@ _cofferdam() {
             return 0
             ;;
         cofferdam__subcmd__flows)
-            opts="-f -h --follow --from --to --denied --allowed --since --port --protocol --limit --socket --json --help"
+            opts="-f -o -h --follow --from --to --denied --allowed --since --port --protocol --top --output --limit --socket --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -474,6 +474,18 @@ _cofferdam() {
                     ;;
                 --protocol)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --top)
+                    COMPREPLY=($(compgen -W "denials flows" -- "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "wide" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "wide" -- "${cur}"))
                     return 0
                     ;;
                 --limit)

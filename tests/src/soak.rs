@@ -9,6 +9,7 @@ mod daemons;
 mod first_act;
 mod load;
 mod policies;
+mod records;
 mod ring;
 mod servers;
 mod swap;
@@ -53,6 +54,13 @@ pub const RUNS: &[Run] = &[
         unit: "kills",
         full: 200,
         play: daemons::kill,
+    },
+    Run {
+        name: "records",
+        about: "kill -9 of the daemon while it writes flow records",
+        unit: "kills",
+        full: 100,
+        play: records::kill,
     },
     Run {
         name: "upgrade",

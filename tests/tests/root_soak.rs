@@ -23,6 +23,12 @@ fn root_restarts_change_no_verdict() {
     share("kill", 8);
 }
 
+/// G-RECORDS: a kill loses the last second of flow records, and nothing else.
+#[test]
+fn root_a_kill_loses_a_second_of_records() {
+    share("records", 5);
+}
+
 /// G-UPGRADE: a daemon with other programs opens nothing, closes nothing and cuts nothing.
 #[test]
 fn root_upgrades_change_no_verdict() {

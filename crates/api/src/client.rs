@@ -16,7 +16,7 @@ use tokio::net::UnixStream;
 use crate::{
     ChangeRequest, Changed, EnforceRequest, ExplainRequest, ExplainResponse, FlowQuery, FlowView, Flows,
     KeyAnswer, Policies, PolicyText, Problem, ProtectRequest, ReloadRequest, RunRequest, RunResponse,
-    SOCKET_GROUP, Status, StopRequest, Stopped, Switched, UnprotectRequest, Workloads, routes,
+    SOCKET_GROUP, Status, StopRequest, Stopped, Switched, Top, TopQuery, UnprotectRequest, Workloads, routes,
 };
 
 #[cfg(test)]
@@ -107,6 +107,18 @@ impl Client {
             ..query.clone()
         })?)
         .await
+    }
+
+    /// Past flows in sums; `query.limit` is of rows.
+    pub async fn top(&self, query: &FlowQuery, by: &TopQuery) -> Result<Top, ClientError> {
+        let query = FlowQuery {
+            follow: false,
+            ..query.clone()
+        };
+        let parts = [encoded(&query)?, encoded(by)?];
+        let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        self.get(&format!("{}?{}", routes::FLOWS_TOP, parts.join("&")))
+            .await
     }
 
     /// Past flows, then what happens, until the stream is dropped.
@@ -258,13 +270,16 @@ impl Client {
 }
 
 fn flows_path(query: &FlowQuery) -> Result<String, ClientError> {
-    let query =
-        serde_urlencoded::to_string(query).map_err(|error| ClientError::Unreadable(error.to_string()))?;
+    let query = encoded(query)?;
     Ok(if query.is_empty() {
         routes::FLOWS.to_owned()
     } else {
         format!("{}?{query}", routes::FLOWS)
     })
+}
+
+fn encoded(query: &impl Serialize) -> Result<String, ClientError> {
+    serde_urlencoded::to_string(query).map_err(|error| ClientError::Unreadable(error.to_string()))
 }
 
 async fn patient<F: Future>(answer: F) -> Result<F::Output, ClientError> {

@@ -6,7 +6,7 @@ use utoipa::OpenApi;
 use crate::{
     ChangeRequest, Changed, EnforceRequest, ExplainRequest, ExplainResponse, FlowQuery, FlowView, Flows,
     KeyAnswer, Policies, PolicyText, Problem, ProtectRequest, ReloadRequest, RunRequest, RunResponse, Status,
-    StopRequest, Stopped, Switched, UnprotectRequest, Workloads,
+    StopRequest, Stopped, Switched, Top, TopBy, TopQuery, UnprotectRequest, Workloads,
 };
 
 #[cfg(test)]
@@ -29,6 +29,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         paths::status,
         paths::workloads,
         paths::flows,
+        paths::flows_top,
         paths::run,
         paths::enforce,
         paths::observe,
@@ -46,7 +47,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         paths::stop,
         paths::document,
     ),
-    components(schemas(FlowView))
+    components(schemas(FlowView, TopBy))
 )]
 struct Document;
 
@@ -74,6 +75,11 @@ mod paths {
         responses((status = 200, content((Flows = "application/json"), (FlowView = "application/x-ndjson"))),
             (status = "default", body = Problem)))]
     fn flows() {}
+
+    /// The same flows in sums: one row for each pair of ends, protocol and port. `limit` is of rows, `follow` is ignored.
+    #[utoipa::path(get, path = crate::routes::FLOWS_TOP, tag = "flows", params(FlowQuery, TopQuery),
+        responses((status = 200, body = Top), (status = "default", body = Problem)))]
+    fn flows_top() {}
 
     /// Move the caller into a cgroup of its own; the answer comes once that has its policy.
     #[utoipa::path(post, path = crate::routes::RUN, tag = "workloads", request_body = RunRequest,

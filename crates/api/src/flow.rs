@@ -20,6 +20,10 @@ pub const HOOK_END: &str = "end";
 pub struct Flows {
     /// Version of the wire.
     pub version: u32,
+    /// Records that are in no answer: the kernel, the daemon or its store had no room for them. Since the data plane was
+    /// loaded.
+    #[serde(default)]
+    pub lost: u64,
     /// Oldest first.
     pub flows: Vec<FlowView>,
 }
@@ -29,6 +33,9 @@ pub struct Flows {
 pub struct FlowView {
     /// When it fell (the last time, where it repeated); RFC 3339, UTC.
     pub time: Timestamp,
+    /// When it fell first, where it repeated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Timestamp>,
     /// Allow or deny.
     pub verdict: Verdict,
     /// Why: `rule`, `same-workload`, `loopback`, `reply`, `unprotected`, `pending`, `no-policy`, `protocol`,
@@ -68,10 +75,36 @@ pub struct FlowView {
     /// The line that would allow it, where one exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_with: Option<String>,
+    /// What its TCP connections carried; absent until one of them has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub totals: Option<Totals>,
+}
+
+/// What connections carried, by the sockets of a protected end: of who started, if that one is protected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Totals {
+    /// How many have ended.
+    pub connections: u64,
+    /// Bytes from who started.
+    pub bytes_sent: u64,
+    /// Bytes to who started.
+    pub bytes_received: u64,
+    /// Segments from who started.
+    pub packets_sent: u64,
+    /// Segments to who started.
+    pub packets_received: u64,
+    /// Segments that the end which tells this sent again.
+    pub retransmits: u64,
+    /// The mean of their round trip times, as they were at the end, in microseconds; 0: none was measured.
+    pub rtt_us: u64,
+    /// When the last of them ended.
+    pub end: Timestamp,
+    /// From the first verdict to that end.
+    pub duration_ms: u64,
 }
 
 /// One end of a flow.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 pub struct FlowEnd {
     /// What it is.
     pub class: Class,
@@ -84,6 +117,12 @@ pub struct FlowEnd {
     /// Its labels.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// The number of its identity, where it is protected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<u32>,
+    /// Its network, as `ps` shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_mode: Option<String>,
 }
 
 /// The rule that gave a verdict.
@@ -141,7 +180,31 @@ impl Flows {
     pub fn new(flows: Vec<FlowView>) -> Self {
         Self {
             version: VERSION,
+            lost: 0,
             flows,
+        }
+    }
+}
+
+// === impl Totals ===
+
+impl Totals {
+    /// These and `more`, which ended later; `start` is the first verdict's.
+    #[must_use]
+    pub fn and(self, more: &Self, start: Timestamp) -> Self {
+        let connections = self.connections + more.connections;
+        let rtts = self.rtt_us * self.connections + more.rtt_us * more.connections;
+        let end = self.end.max(more.end);
+        Self {
+            connections,
+            bytes_sent: self.bytes_sent + more.bytes_sent,
+            bytes_received: self.bytes_received + more.bytes_received,
+            packets_sent: self.packets_sent + more.packets_sent,
+            packets_received: self.packets_received + more.packets_received,
+            retransmits: self.retransmits + more.retransmits,
+            rtt_us: rtts.checked_div(connections).unwrap_or(0),
+            end,
+            duration_ms: u64::try_from(end.duration_since(start).as_millis()).unwrap_or(0),
         }
     }
 }
@@ -157,6 +220,8 @@ impl FlowEnd {
             name: None,
             namespace: None,
             labels: BTreeMap::new(),
+            identity: None,
+            network_mode: None,
         }
     }
 
@@ -181,25 +246,37 @@ impl FlowQuery {
     /// Whether `flow` passes every filter but `follow` and `limit`.
     #[must_use]
     pub fn matches(&self, flow: &FlowView) -> bool {
-        let verdict = match (self.denied, self.allowed) {
-            (true, false) => flow.verdict == Verdict::Deny,
-            (false, true) => flow.verdict == Verdict::Allow,
+        self.passes(flow.verdict, flow.time, flow.destination.port(), &flow.protocol)
+            && self.is_from(&flow.from)
+            && self.is_to(&flow.to)
+    }
+
+    /// The filters that are not about the ends.
+    #[must_use]
+    pub fn passes(&self, verdict: Verdict, time: Timestamp, port: u16, protocol: &str) -> bool {
+        let wanted = match (self.denied, self.allowed) {
+            (true, false) => verdict == Verdict::Deny,
+            (false, true) => verdict == Verdict::Allow,
             _ => true,
         };
-        verdict
-            && self
-                .from
-                .as_deref()
-                .is_none_or(|selector| flow.from.matches(selector))
-            && self
-                .to
-                .as_deref()
-                .is_none_or(|selector| flow.to.matches(selector))
-            && self.since.is_none_or(|since| flow.time >= since)
-            && self.port.is_none_or(|port| flow.destination.port() == port)
+        wanted
+            && self.since.is_none_or(|since| time >= since)
+            && self.port.is_none_or(|wanted| wanted == port)
             && self
                 .protocol
                 .as_deref()
-                .is_none_or(|name| flow.protocol.eq_ignore_ascii_case(name))
+                .is_none_or(|wanted| wanted.eq_ignore_ascii_case(protocol))
+    }
+
+    /// Whether who started is who was asked for.
+    #[must_use]
+    pub fn is_from(&self, end: &FlowEnd) -> bool {
+        self.from.as_deref().is_none_or(|selector| end.matches(selector))
+    }
+
+    /// Whether who was to be reached is who was asked for.
+    #[must_use]
+    pub fn is_to(&self, end: &FlowEnd) -> bool {
+        self.to.as_deref().is_none_or(|selector| end.matches(selector))
     }
 }

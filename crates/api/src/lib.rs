@@ -14,6 +14,7 @@ mod policies;
 mod problem;
 mod run;
 mod status;
+mod top;
 mod word;
 mod workload;
 
@@ -24,13 +25,14 @@ pub use change::{ChangeRequest, Changed, EnforceRequest, ProtectRequest, StopReq
 pub use client::{Client, ClientError, FlowStream};
 pub use document::openapi;
 pub use explain::{ExplainRequest, ExplainResponse, PolicyText};
-pub use flow::{FlowEnd, FlowQuery, FlowView, Flows, HOOK_END, RuleView};
+pub use flow::{FlowEnd, FlowQuery, FlowView, Flows, HOOK_END, RuleView, Totals};
 pub use jiff::Timestamp;
 pub use key::{Key, KeyAnswer};
 pub use policies::{Mistake, Policies, PolicyFile, PolicyView, ReloadRequest};
 pub use problem::{Code, Problem};
 pub use run::{RunRequest, RunResponse};
-pub use status::{Counts, Docker, DockerState, Feature, Losses, PolicyCounts, Status};
+pub use status::{Counts, Docker, DockerState, Feature, Losses, PolicyCounts, Records, Status};
+pub use top::{Top, TopBy, TopQuery, TopRow};
 pub use word::{Class, Direction, Mode, Profile, Verdict};
 pub use workload::{ListeningPort, WorkloadKind, WorkloadView, Workloads};
 

@@ -7,6 +7,9 @@ pub const WORKLOADS: &str = "/v1/workloads";
 /// `GET`, query [`FlowQuery`](crate::FlowQuery) → [`Flows`](crate::Flows); with `follow=true` one
 /// [`FlowView`](crate::FlowView) a line, without end.
 pub const FLOWS: &str = "/v1/flows";
+/// `GET`, query [`FlowQuery`](crate::FlowQuery), whose `limit` is of rows, and [`TopQuery`](crate::TopQuery) →
+/// [`Top`](crate::Top).
+pub const FLOWS_TOP: &str = "/v1/flows/top";
 /// `POST` [`RunRequest`](crate::RunRequest) → [`RunResponse`](crate::RunResponse).
 pub const RUN: &str = "/v1/run";
 /// `POST` [`EnforceRequest`](crate::EnforceRequest) → [`Changed`](crate::Changed).

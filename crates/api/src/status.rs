@@ -46,6 +46,9 @@ pub struct Status {
     pub flows_ended: u64,
     /// What was lost; all zero on a healthy host.
     pub losses: Losses,
+    /// The store of flow records.
+    #[serde(default)]
+    pub records: Records,
     /// Milliseconds since the daemon last told the data plane that it lives.
     pub heartbeat_age_ms: u64,
     /// Seconds since the daemon started.
@@ -133,10 +136,31 @@ pub struct PolicyCounts {
 pub struct Losses {
     /// Flow records that did not fit the ring.
     pub flows: u64,
+    /// Flow records that did not reach the store since the daemon started: they came faster than it writes, or it
+    /// cannot be written.
+    #[serde(default)]
+    pub unkept: u64,
     /// Inserts that found a map full.
     pub map_full: u64,
     /// Kernel functions that failed.
     pub kernel_errors: u64,
+}
+
+/// The store of flow records.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Records {
+    /// The file.
+    pub file: String,
+    /// How many are in it.
+    pub kept: u64,
+    /// How long it is.
+    pub bytes: u64,
+    /// When the oldest of them was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest: Option<crate::Timestamp>,
+    /// Why nothing is kept at present.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 // === impl Losses ===

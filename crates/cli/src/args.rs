@@ -146,6 +146,8 @@ pub(crate) enum Format {
 ///
 /// FROM and TO are labels (`app=web`, several with commas), a workload's name, or a class: workload, host, lan,
 /// metadata, multicast, world, pending.
+///
+/// Workloads that are gone keep their names. How long records are kept says `[flows]` of the configuration.
 #[derive(Debug, Args)]
 pub(crate) struct FlowsArgs {
     /// Go on with what happens; with `--json` one object a line
@@ -172,9 +174,26 @@ pub(crate) struct FlowsArgs {
     /// `tcp`, `udp`, …
     #[arg(long)]
     pub(crate) protocol: Option<String>,
-    /// The newest so many of the past; 0 is all. 100 by default, 10 with `-f`
+    /// Sum up: one line for each pair of ends and port, the most first
+    #[arg(long, value_enum, value_name = "BY", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "denials", conflicts_with = "follow")]
+    pub(crate) top: Option<TopArg>,
+    /// `wide`: every column, nothing cut
+    #[arg(short, long, value_enum, value_name = "FORMAT")]
+    pub(crate) output: Option<Format>,
+    /// The newest so many of the past; 0 is all. 100 by default, 10 with `-f`, the first 20 lines with `--top`
     #[arg(long, value_name = "NUMBER")]
     pub(crate) limit: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TopArg {
+    /// By how many were denied; who was never denied is left out
+    Denials,
+    /// By how many there were
+    Flows,
+    /// By what their TCP connections carried, once they have ended
+    Bytes,
 }
 
 #[derive(Debug, Args)]

@@ -3,16 +3,19 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
+use anstyle::Style;
 use cofferdam_api::{Class, ClientError, FlowEnd, FlowQuery, FlowView, Flows, HOOK_END, Mode, Verdict};
 use jiff::Zoned;
 
-use crate::args::FlowsArgs;
+use crate::args::{FlowsArgs, Format};
 use crate::failure::Failure;
-use crate::output::{BAD, Call, FAINT, GOOD, ODD, labels, print, runtime, styled, warning};
+use crate::output::{BAD, Call, FAINT, GOOD, ODD, labels, note, print, runtime, styled, warning};
 use crate::when;
 
 #[cfg(test)]
 mod tests;
+mod top;
+mod wide;
 
 /// Columns of a line that is not cut: names are never lost, a long line continues below.
 const WIDTH: usize = 80;
@@ -21,17 +24,36 @@ const ENDS: usize = 38;
 /// Past flows without and with `-f`.
 const PAST: usize = 100;
 const PAST_FOLLOWED: usize = 10;
+/// Lines of `--top`.
+const ROWS: usize = 20;
 
 /// Prints flows; with `-f` for ever.
 pub(crate) fn flows(call: &Call, args: &FlowsArgs) -> Result<u8, Failure> {
     let now = when::now();
     let query = query(args, &now)?;
+    let wide = args.output == Some(Format::Wide);
+    if let Some(by) = args.top {
+        return top::top(call, &query, by, wide);
+    }
     if args.follow {
-        return follow(call, &query);
+        return follow(call, &query, wide);
     }
     let answer = call.wait(call.client.flows(&query))?;
-    call.print(&answer, |answer| text(answer, &now))?;
+    call.print(&answer, |answer| match wide {
+        true => wide::text(answer, &now),
+        false => text(answer, &now),
+    })?;
+    say_lost(call, answer.lost);
     Ok(crate::OK)
+}
+
+/// What no answer can hold.
+fn say_lost(call: &Call, lost: u64) {
+    if lost > 0 && !call.json {
+        note(&format!(
+            "{lost} records were lost and are in no answer; `cofferdam status` says where"
+        ));
+    }
 }
 
 fn query(args: &FlowsArgs, now: &Zoned) -> Result<FlowQuery, Failure> {
@@ -43,6 +65,7 @@ fn query(args: &FlowsArgs, now: &Zoned) -> Result<FlowQuery, Failure> {
     let limit = match args.limit {
         Some(0) => None,
         Some(limit) => Some(limit),
+        None if args.top.is_some() => Some(ROWS),
         None if since.is_some() => None,
         None => Some(if args.follow { PAST_FOLLOWED } else { PAST }),
     };
@@ -59,12 +82,16 @@ fn query(args: &FlowsArgs, now: &Zoned) -> Result<FlowQuery, Failure> {
     })
 }
 
-fn follow(call: &Call, query: &FlowQuery) -> Result<u8, Failure> {
+fn follow(call: &Call, query: &FlowQuery, wide: bool) -> Result<u8, Failure> {
     let runtime = runtime()?;
     let mut stream = runtime.block_on(call.client.follow(query))?;
+    if wide && !call.json {
+        print(&wide::header())?;
+    }
     loop {
         match runtime.block_on(stream.next()) {
             Ok(Some(flow)) if call.json => print(&compact(&flow)?)?,
+            Ok(Some(flow)) if wide => print(&wide::line(&flow, &when::now()))?,
             Ok(Some(flow)) => print(&lines(&flow, &when::now()))?,
             // A daemon that stops ends the answer, one that is killed breaks it off.
             Ok(None) | Err(ClientError::Broken(_)) => {
@@ -93,12 +120,7 @@ fn text(answer: &Flows, now: &Zoned) -> String {
 /// `TIME VERDICT FROM → TO  RULE`, and below a denial the line that would allow it.
 fn lines(flow: &FlowView, now: &Zoned) -> String {
     let time = when::clock(flow.time, now);
-    let (style, verdict) = match (flow.verdict, flow.mode) {
-        (Verdict::Deny, Mode::Enforce) if flow.hook == HOOK_END => (BAD, "ended"),
-        (Verdict::Allow, _) => (GOOD, "allow"),
-        (Verdict::Deny, Mode::Enforce) => (BAD, "deny"),
-        (Verdict::Deny, Mode::Observe) => (ODD, "would deny"),
-    };
+    let (style, verdict) = verdict(flow);
     let ends = format!("{} → {}", from(flow), to(flow));
     let mut rule = flow
         .rule
@@ -132,6 +154,15 @@ fn lines(flow: &FlowView, now: &Zoned) -> String {
     text
 }
 
+fn verdict(flow: &FlowView) -> (Style, &'static str) {
+    match (flow.verdict, flow.mode) {
+        (Verdict::Deny, Mode::Enforce) if flow.hook == HOOK_END => (BAD, "ended"),
+        (Verdict::Allow, _) => (GOOD, "allow"),
+        (Verdict::Deny, Mode::Enforce) => (BAD, "deny"),
+        (Verdict::Deny, Mode::Observe) => (ODD, "would deny"),
+    }
+}
+
 fn from(flow: &FlowView) -> String {
     let who = who(&flow.from);
     // The process that acted is at this end: no program can name the receiving one.
@@ -156,6 +187,19 @@ fn to(flow: &FlowView) -> String {
     } else {
         format!("{who} {}{protocol}", without_port_zero(flow.destination))
     }
+}
+
+/// `512 B`, `3.4 KiB`, `12.0 MiB`.
+fn bytes(count: u64) -> String {
+    let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    let unit = units.into_iter().find(|(_, shift)| count >> shift > 0);
+    unit.map_or_else(
+        || format!("{count} B"),
+        |(unit, shift)| {
+            let tenths = u128::from(count) * 10 >> shift;
+            format!("{}.{} {unit}", tenths / 10, tenths % 10)
+        },
+    )
 }
 
 /// An address with its port, or alone where the protocol has none.

@@ -49,10 +49,16 @@ fn text(status: &Status) -> String {
     line("memory", mebibytes(status.rss_bytes));
     line("heartbeat", format!("{} ms ago", status.heartbeat_age_ms));
     line("ended", ended(status));
+    line("records", records(status));
     line("losses", losses(status));
     line("kernel", status.kernel.clone());
     line("cgroup root", status.cgroup_root.clone());
     line("pins", status.bpffs.clone());
+    line("features", features(status));
+    text
+}
+
+fn features(status: &Status) -> String {
     let absent: Vec<&str> = status
         .features
         .iter()
@@ -65,11 +71,7 @@ fn text(status: &Status) -> String {
     } else {
         format!("; absent: {}", absent.join(", "))
     };
-    line(
-        "features",
-        format!("{present} of {}{without}", status.features.len()),
-    );
-    text
+    format!("{present} of {}{without}", status.features.len())
 }
 
 fn enforcement(status: &Status) -> String {
@@ -143,14 +145,31 @@ fn ended(status: &Status) -> String {
     }
 }
 
+fn records(status: &Status) -> String {
+    let records = &status.records;
+    if let Some(error) = &records.error {
+        return format!("{}: {error}", styled(BAD, "not kept"));
+    }
+    let since = records
+        .oldest
+        .map(|time| format!(" since {}", when::clock(time, &when::now())))
+        .unwrap_or_default();
+    format!(
+        "{}{since}, {} in {}",
+        records.kept,
+        mebibytes(records.bytes),
+        records.file
+    )
+}
+
 fn losses(status: &Status) -> String {
     let losses = status.losses;
     if losses.none() {
         return "none".to_owned();
     }
     let text = format!(
-        "{} flow records, {} full maps, {} kernel errors",
-        losses.flows, losses.map_full, losses.kernel_errors
+        "{} flow records, {} not kept, {} full maps, {} kernel errors",
+        losses.flows, losses.unkept, losses.map_full, losses.kernel_errors
     );
     styled(ODD, text)
 }

@@ -10,6 +10,8 @@ use cofferdam_api::{
 };
 use tokio::sync::{broadcast, oneshot};
 
+use crate::flows::Past;
+
 /// Where the answer goes. A dropped receiver is a client that went away.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, Problem>>;
 
@@ -53,8 +55,12 @@ pub(crate) enum Command {
 
 /// The past, and the feed.
 pub(crate) struct Followed {
-    /// What was.
+    /// What was before that, for a thread that may wait.
+    pub(crate) older: Option<Past>,
+    /// What was, as far as it is in memory.
     pub(crate) past: Vec<FlowView>,
+    /// Records that were lost.
+    pub(crate) lost: u64,
     /// What comes; it holds everything, the query is applied by whoever reads.
     pub(crate) feed: Option<broadcast::Receiver<FlowView>>,
 }

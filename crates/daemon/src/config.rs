@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use cofferdam_policy::{DefaultProfile, Labels, Mode};
 use serde::Deserialize;
 
+mod flows;
 mod keys;
 mod policy;
 #[cfg(test)]
 mod tests;
 
+pub use flows::Flows;
 pub use keys::Keys;
 pub use policy::{Established, Policy};
 
@@ -71,14 +73,6 @@ pub struct Docker {
 pub struct Socket {
     /// The group that may read; root alone where it does not exist.
     pub group: String,
-}
-
-/// `[flows]`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Flows {
-    /// Records kept in memory, 100 to 1,000,000.
-    pub keep: usize,
 }
 
 /// `[[allow]]`: these users or this group may give these labels to what they `run`.
@@ -274,14 +268,6 @@ impl Default for Socket {
         Self {
             group: "cofferdam".to_owned(),
         }
-    }
-}
-
-// === impl Flows ===
-
-impl Default for Flows {
-    fn default() -> Self {
-        Self { keep: 10_000 }
     }
 }
 

@@ -35,8 +35,8 @@ pub(crate) use rows::Prepared;
 pub(crate) use verify::Verified;
 
 pub(crate) use datapath::{
-    EndPoint, Entry, Error as KernelError, Event, FlowEvent, Global, Hook, Published, Settings, netns_cookie,
-    set_off,
+    Closed, EndPoint, Entry, Error as KernelError, Event, FlowEvent, Global, Hook, Published, Settings,
+    netns_cookie, set_off,
 };
 
 /// What the kernel is to hold.
@@ -174,6 +174,11 @@ impl Enforcer {
     /// Allowed connects that equal an earlier record, and how many there were since the last call.
     pub(crate) fn repeated(&mut self) -> Result<Vec<(FlowEvent, u64)>, datapath::Error> {
         self.datapath.repeated()
+    }
+
+    /// What connections carried that have ended since the last call.
+    pub(crate) fn closed(&mut self) -> Result<Vec<Closed>, datapath::Error> {
+        self.datapath.closed()
     }
 
     /// The largest workload, identity and subject numbers that the kernel holds: no number may mean two things.

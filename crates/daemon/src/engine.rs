@@ -16,7 +16,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::command::{Command, Reply};
 use crate::config::{Config, Established};
-use crate::enforcer::{Enforcer, Global};
+use crate::enforcer::{Closed, Enforcer, Global};
 use crate::error::chain;
 use crate::flows::FlowStore;
 use crate::names::Names;
@@ -96,6 +96,8 @@ pub(crate) struct Engine {
     /// Since when the policy names runs that have ended.
     leftover: Option<Instant>,
     flows: FlowStore,
+    /// Connections that have ended, and whose records may not have been read yet.
+    closed: Vec<Closed>,
     names: Names,
     /// Whether anything changed since all names were looked up.
     names_due: bool,
@@ -193,6 +195,7 @@ impl Engine {
             resolved: Resolved::default(),
             leftover: None,
             flows: FlowStore::new(keep),
+            closed: Vec::new(),
             names: Names::default(),
             names_due: false,
             docker: DockerSeen::default(),
@@ -261,7 +264,7 @@ impl Engine {
                         ready.clear_ready();
                     }
                 }
-                _ = look.tick() => self.record_all(),
+                _ = look.tick() => self.look(),
             }
         }
     }

@@ -1,26 +1,46 @@
-//! The flow store: a bounded ring of what was judged, repeats folded, and a feed for those who follow.
+//! The flow store: a bounded ring of what was judged, repeats folded, a feed for those who follow, and below the state
+//! folder a file that keeps what the ring lets go and what a restart would lose (`keeper`, `store`, `block`, `past`).
 //!
-//! In memory only: a daemon that restarts begins anew. Names and rules are settled when a record comes in, so that
-//! it reads the same after its workloads are gone.
+//! Names and rules are settled when a record comes in, so that it reads the same after its workloads are gone.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use cofferdam_api::{self as api, FlowQuery, FlowView, Mode, RuleView, Timestamp};
+use cofferdam_api::{self as api, FlowQuery, FlowView, Mode, Records, RuleView, Timestamp, Totals};
 use cofferdam_policy::{Action, Peer, Protocol, RuleText, Verdict};
 use tokio::sync::broadcast;
 
 use crate::enforcer::{EndPoint, FlowEvent, Hook};
 use crate::names::End;
+use keeper::{Keeper, Sent, What};
 
+mod block;
+mod keeper;
+mod past;
+mod store;
+mod sums;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use past::Past;
+pub(crate) use store::Limits;
+pub(crate) use sums::Sums;
 
 /// Equal records within this time are one record with a count.
 const FOLD_MILLISECONDS: i64 = 1000;
 /// Records that a slow follower may lag behind before it loses some (and is told how many).
 const FEED: usize = 1024;
+/// How long records wait for others that are written with them. What a kill loses is that, and the writing.
+const BATCH: Duration = Duration::from_millis(250);
+/// So many do not wait.
+const MANY: usize = 4096;
+/// Ways whose records are remembered after those have left the ring.
+const OPEN: usize = 65_536;
+/// The file, in the state folder.
+pub(crate) const FILE: &str = "flows.redb";
 
 /// One verdict, settled.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +73,17 @@ pub(crate) struct Record {
     pub(crate) allow_with: Option<Arc<str>>,
 }
 
+/// Where connections lead, as the sockets of one end know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Way {
+    /// Whose sockets.
+    pub(crate) cgroup: u64,
+    /// It was reached; else it reached somebody.
+    pub(crate) accepted: bool,
+    /// What was to be reached.
+    pub(crate) destination: SocketAddr,
+}
+
 /// What makes two records the same: numbers only, so that a repeat costs no more than a look-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
@@ -65,12 +96,16 @@ pub(crate) struct Key {
     ended: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Slot {
     key: Key,
     record: Record,
     first: Timestamp,
     repeats: u64,
+    /// What its connections carried that have ended.
+    totals: Option<Totals>,
+    /// The keeper was given it, if perhaps with fewer repeats.
+    sent: bool,
 }
 
 /// The ring.
@@ -80,8 +115,18 @@ pub(crate) struct FlowStore {
     /// Sequence number of `slots[0]`; the newest record of a key is found by its sequence number.
     base: u64,
     newest: HashMap<Key, u64>,
+    /// The newest record of connections from or to a cgroup, which has its totals when they end.
+    open: HashMap<Way, u64>,
+    /// What protected workloads reach: its own sockets do not tell their connections from those of strangers.
+    mixed: HashSet<(u64, SocketAddr)>,
     keep: usize,
     feed: broadcast::Sender<FlowView>,
+    keeper: Option<Keeper>,
+    /// Numbers of records that are new or have changed since they were given to the keeper.
+    changed: BTreeSet<u64>,
+    /// What the ring let go before the keeper was given it.
+    leaving: Vec<Sent>,
+    handed_over: Instant,
 }
 
 // === impl FlowStore ===
@@ -94,15 +139,79 @@ impl FlowStore {
             slots: VecDeque::new(),
             base: 0,
             newest: HashMap::new(),
+            open: HashMap::new(),
+            mixed: HashSet::new(),
             keep,
             feed,
+            keeper: None,
+            changed: BTreeSet::new(),
+            leaving: Vec::new(),
+            handed_over: Instant::now(),
         }
     }
 
-    /// Another bound; the oldest records go.
-    pub(crate) fn resize(&mut self, keep: usize) {
+    /// From now on records are kept in this file, too; those that are there already are given to it.
+    pub(crate) fn keep_in(&mut self, file: PathBuf, limits: Limits) -> std::io::Result<()> {
+        self.keeper = Some(Keeper::start(file, limits)?);
+        Ok(())
+    }
+
+    /// Other bounds; the oldest records go.
+    pub(crate) fn resize(&mut self, keep: usize, limits: Limits) {
         self.keep = keep;
         self.trim();
+        if let Some(keeper) = &self.keeper {
+            keeper.set_limits(limits);
+        }
+    }
+
+    /// Gives what is new to the keeper, if it is time.
+    pub(crate) fn hand_over(&mut self) {
+        let many = self.changed.len() + self.leaving.len() >= MANY;
+        if many || self.handed_over.elapsed() >= BATCH {
+            self.hand_over_now();
+        }
+    }
+
+    fn hand_over_now(&mut self) {
+        self.handed_over = Instant::now();
+        let Some(keeper) = &self.keeper else {
+            return;
+        };
+        let mut sent = std::mem::take(&mut self.leaving);
+        for number in std::mem::take(&mut self.changed) {
+            let index = usize::try_from(number - self.base).ok();
+            if let Some(slot) = index.and_then(|index| self.slots.get_mut(index)) {
+                let new = !std::mem::replace(&mut slot.sent, true);
+                sent.push(Sent {
+                    number,
+                    what: What::Slot(Box::new(slot.clone())),
+                    new,
+                });
+            }
+        }
+        if !sent.is_empty() {
+            keeper.send(sent);
+        }
+    }
+
+    /// What the store holds that [`query`](Self::query) does not see.
+    pub(crate) fn past(&mut self) -> Option<Past> {
+        // What the ring let go is in neither, until the keeper has it.
+        if !self.leaving.is_empty() {
+            self.hand_over_now();
+        }
+        self.keeper.as_ref().map(|keeper| keeper.past(self.base))
+    }
+
+    /// How the file is.
+    pub(crate) fn records(&self) -> Records {
+        self.keeper.as_ref().map(Keeper::records).unwrap_or_default()
+    }
+
+    /// Records that did not reach it.
+    pub(crate) fn lost(&self) -> u64 {
+        self.keeper.as_ref().map_or(0, Keeper::lost)
     }
 
     /// Folds `times` repeats into its record of the last second; `false`: it is new, `push` it.
@@ -121,6 +230,7 @@ impl FlowStore {
         }
         slot.repeats += times;
         slot.record.time = time;
+        self.changed.insert(*sequence);
         // The socket hook knows the process, the packet hook does not.
         if slot.record.pid == 0 && pid != 0 {
             slot.record.pid = pid;
@@ -131,18 +241,76 @@ impl FlowStore {
 
     /// Takes a new record; whoever follows gets it at once.
     pub(crate) fn push(&mut self, key: Key, times: u64, record: Record) {
-        self.newest.insert(key, self.base + self.slots.len() as u64);
+        let number = self.base + self.slots.len() as u64;
+        self.newest.insert(key, number);
+        self.changed.insert(number);
+        self.opened(&key, number);
         let slot = Slot {
             key,
             first: record.time,
             record,
             repeats: times,
+            totals: None,
+            sent: false,
         };
         if self.feed.receiver_count() > 0 {
-            let _ = self.feed.send(slot.view());
+            let _ = self.feed.send(view(&slot));
         }
         self.slots.push_back(slot);
         self.trim();
+    }
+
+    /// Connections have ended: what they carried is their record's, wherever that is by now.
+    pub(crate) fn ended(&mut self, way: &Way, totals: &Totals) {
+        if way.accepted && self.mixed.contains(&(way.cgroup, way.destination)) {
+            return;
+        }
+        let Some(number) = self.open.get(way).copied() else {
+            return;
+        };
+        if number < self.base {
+            if self.keeper.is_some() {
+                let (what, new) = (What::Ended(*totals), false);
+                self.leaving.push(Sent { number, what, new });
+            }
+            return;
+        }
+        let index = usize::try_from(number - self.base).ok();
+        if let Some(slot) = index.and_then(|index| self.slots.get_mut(index)) {
+            slot.totals = Some(slot.totals.unwrap_or_default().and(totals, slot.first));
+            self.changed.insert(number);
+        }
+    }
+
+    fn opened(&mut self, key: &Key, number: u64) {
+        if key.protocol != Protocol::TCP || key.action != Action::Allow {
+            return;
+        }
+        // The end that started tells, if its sockets are seen.
+        let (cgroup, accepted) = if key.from.1 == 0 {
+            (key.to.2, true)
+        } else {
+            (key.from.2, false)
+        };
+        let destination = key.destination;
+        if !accepted && key.to.2 != 0 {
+            self.mixed.insert((key.to.2, destination));
+            if self.mixed.len() > OPEN {
+                self.mixed.clear();
+            }
+        }
+        self.open.insert(
+            Way {
+                cgroup,
+                accepted,
+                destination,
+            },
+            number,
+        );
+        if self.open.len() > OPEN {
+            let base = self.base;
+            self.open.retain(|_, number| *number >= base);
+        }
     }
 
     /// The past, the oldest first; with `limit`, the newest of them.
@@ -151,7 +319,7 @@ impl FlowStore {
             .slots
             .iter()
             .rev()
-            .map(Slot::view)
+            .map(view)
             .filter(|view| query.matches(view));
         let mut found: Vec<_> = newest_first.take(query.limit.unwrap_or(usize::MAX)).collect();
         found.reverse();
@@ -168,6 +336,11 @@ impl FlowStore {
             if let Some(slot) = self.slots.pop_front() {
                 if self.newest.get(&slot.key) == Some(&self.base) {
                     self.newest.remove(&slot.key);
+                }
+                if self.changed.remove(&self.base) && self.keeper.is_some() {
+                    let (number, new) = (self.base, !slot.sent);
+                    let what = What::Slot(Box::new(slot));
+                    self.leaving.push(Sent { number, what, new });
                 }
                 self.base += 1;
             }
@@ -192,37 +365,43 @@ impl Key {
     }
 }
 
-// === impl Slot ===
+impl Drop for FlowStore {
+    /// The keeper writes what it has before it ends.
+    fn drop(&mut self) {
+        self.hand_over_now();
+    }
+}
 
-impl Slot {
-    fn view(&self) -> FlowView {
-        let record = &self.record;
-        let known = record.source.port() != 0 || !record.source.ip().is_unspecified();
-        FlowView {
-            time: record.time,
-            verdict: record.verdict.action.into(),
-            reason: reason_name(record.verdict.reason),
-            rule: record.rule.as_ref().map(|rule| RuleView {
-                name: rule.name.clone(),
-                source: rule.source.clone(),
-            }),
-            hook: hook_name(record.hook, record.destination.is_ipv6()).to_owned(),
-            mode: if record.observed {
-                Mode::Observe
-            } else {
-                Mode::Enforce
-            },
-            from: (&record.from).into(),
-            to: (&record.to).into(),
-            direction: record.verdict.direction.map(Into::into),
-            protocol: protocol_name(record.protocol),
-            source: known.then_some(record.source),
-            destination: record.destination,
-            pid: (record.pid != 0).then_some(record.pid),
-            comm: (!record.comm.is_empty()).then(|| record.comm.to_string()),
-            repeats: self.repeats,
-            allow_with: record.allow_with.as_deref().map(str::to_owned),
-        }
+/// A record as the wire has it.
+fn view(slot: &Slot) -> FlowView {
+    let record = &slot.record;
+    let known = record.source.port() != 0 || !record.source.ip().is_unspecified();
+    FlowView {
+        time: record.time,
+        start: (slot.first != record.time).then_some(slot.first),
+        verdict: record.verdict.action.into(),
+        reason: reason_name(record.verdict.reason),
+        rule: record.rule.as_ref().map(|rule| RuleView {
+            name: rule.name.clone(),
+            source: rule.source.clone(),
+        }),
+        hook: hook_name(record.hook, record.destination.is_ipv6()).to_owned(),
+        mode: if record.observed {
+            Mode::Observe
+        } else {
+            Mode::Enforce
+        },
+        from: (&record.from).into(),
+        to: (&record.to).into(),
+        direction: record.verdict.direction.map(Into::into),
+        protocol: protocol_name(record.protocol),
+        source: known.then_some(record.source),
+        destination: record.destination,
+        pid: (record.pid != 0).then_some(record.pid),
+        comm: (!record.comm.is_empty()).then(|| record.comm.to_string()),
+        repeats: slot.repeats,
+        allow_with: record.allow_with.as_deref().map(str::to_owned),
+        totals: slot.totals,
     }
 }
 

@@ -3,38 +3,34 @@
 //! Decides who may ask (peer credentials, per request); what the answer is, the engine decides. Reading is for everyone
 //! who may open the socket (root and its group), changing for root, `run` for whom the configuration allows.
 
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::connect_info::{ConnectInfo, Connected};
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Query, State};
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::serve::IncomingStream;
 use axum::{Json, Router};
-use cofferdam_api::{Code, FlowQuery, FlowView, Problem, StopRequest, openapi, routes};
-use futures_util::stream;
+use cofferdam_api::{Code, FlowQuery, Problem, StopRequest, TopQuery, openapi, routes};
 use nix::sys::socket::{getsockopt, sockopt};
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixListener;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::access::may_change;
-use crate::command::{Caller, Command, Followed, Reply};
+use crate::command::{Caller, Command, Reply};
 
+mod flows;
 #[cfg(test)]
 mod tests;
 
 /// Longest request body; labels of a `run` are the longest there is.
 const BODY_LIMIT: usize = 64 << 10;
-/// How often a follower that hears nothing gets an empty line: writing is how a gone reader is noticed.
-const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 type Commands = mpsc::Sender<Command>;
 
@@ -69,6 +65,7 @@ fn router(commands: Commands) -> Router {
         .route(routes::STATUS, get(status))
         .route(routes::WORKLOADS, get(workloads))
         .route(routes::FLOWS, get(flows))
+        .route(routes::FLOWS_TOP, get(flows_top))
         .route(routes::RUN, post(run))
         .route(routes::ENFORCE, post(enforce))
         .route(routes::OBSERVE, post(observe))
@@ -127,54 +124,31 @@ async fn flows(
     State(engine): State<Commands>,
     query: Result<Query<FlowQuery>, QueryRejection>,
 ) -> Result<Response, Refusal> {
-    let Query(query) =
-        query.map_err(|error| Refusal(Problem::new(Code::Invalid, one_line(&error.body_text()))))?;
+    let query = queried(query)?;
     let asked = query.clone();
-    let Json(found) = ask_raw(&engine, |reply| Command::Flows(asked, reply))
-        .await
-        .map(Json)?;
-    match found.feed {
-        None => Ok(Json(cofferdam_api::Flows::new(found.past)).into_response()),
-        Some(_) => Ok(followed(found, query)),
-    }
+    let found = ask_raw(&engine, |reply| Command::Flows(asked, reply)).await?;
+    Ok(flows::answer(found, query))
 }
 
-/// The past, then what comes, one object a line. It ends cleanly when the daemon does.
-fn followed(found: Followed, query: FlowQuery) -> Response {
-    let past: String = found.past.iter().map(line).collect();
-    let first = stream::iter([Ok::<_, Infallible>(Bytes::from(past))]);
-    let rest = stream::unfold((found.feed, query), |(feed, query)| async move {
-        let mut feed = feed?;
-        let text = next_line(&mut feed, &query).await?;
-        Some((Ok(Bytes::from(text)), (Some(feed), query)))
-    });
-    let body = Body::from_stream(stream::StreamExt::chain(first, rest));
-    ([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response()
+async fn flows_top(
+    State(engine): State<Commands>,
+    query: Result<Query<FlowQuery>, QueryRejection>,
+    by: Result<Query<TopQuery>, QueryRejection>,
+) -> Answer<cofferdam_api::Top> {
+    let (query, by) = (queried(query)?, queried(by)?);
+    // The limit is of rows.
+    let asked = FlowQuery {
+        limit: None,
+        follow: false,
+        ..query.clone()
+    };
+    let found = ask_raw(&engine, |reply| Command::Flows(asked, reply)).await?;
+    flows::top(found, query, by.by).await.map(Json).map_err(Refusal)
 }
 
-async fn next_line(feed: &mut broadcast::Receiver<FlowView>, query: &FlowQuery) -> Option<String> {
-    loop {
-        match tokio::time::timeout(KEEP_ALIVE, feed.recv()).await {
-            Err(_) => return Some("\n".to_owned()),
-            Ok(Ok(flow)) if query.matches(&flow) => return Some(line(&flow)),
-            Ok(Ok(_)) => {}
-            // A `Problem` in a line of its own is a remark; the stream goes on.
-            Ok(Err(broadcast::error::RecvError::Lagged(lost))) => {
-                let remark = Problem::new(
-                    Code::Unavailable,
-                    format!("{lost} records were lost: the reader is too slow"),
-                );
-                return Some(serde_json::to_string(&remark).unwrap_or_default() + "\n");
-            }
-            Ok(Err(broadcast::error::RecvError::Closed)) => return None,
-        }
-    }
-}
-
-fn line(flow: &FlowView) -> String {
-    serde_json::to_string(flow)
-        .map(|text| text + "\n")
-        .unwrap_or_default()
+fn queried<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Refusal> {
+    let refused = |error: QueryRejection| Refusal(Problem::new(Code::Invalid, one_line(&error.body_text())));
+    query.map(|Query(query)| query).map_err(refused)
 }
 
 // === changing ===

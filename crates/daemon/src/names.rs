@@ -18,6 +18,10 @@ pub(crate) struct Named {
     pub(crate) namespace: String,
     /// Its labels.
     pub(crate) labels: Arc<Labels>,
+    /// The number of its identity, where it is protected.
+    pub(crate) identity: Option<u32>,
+    /// Its network, as `ps` shows it.
+    pub(crate) network: String,
 }
 
 /// The directory of names.
@@ -44,23 +48,10 @@ pub(crate) struct End {
 
 impl Names {
     /// The workload of this key is there: by number where it is protected (not 0), by cgroup where it has one (not 0).
-    pub(crate) fn learn(
-        &mut self,
-        key: &str,
-        (number, cgroup): (u32, u64),
-        named: (&str, &str, &Arc<Labels>),
-    ) {
-        let (name, namespace, labels) = named;
-        let same = |known: &&Arc<Named>| {
-            (known.name.as_str(), known.namespace.as_str(), &known.labels) == (name, namespace, labels)
-        };
-        let shared = match self.workloads.get(&number).filter(same) {
+    pub(crate) fn learn(&mut self, key: &str, (number, cgroup): (u32, u64), named: Named) {
+        let shared = match self.workloads.get(&number).filter(|known| ***known == named) {
             Some(known) => Arc::clone(known),
-            None => Arc::new(Named {
-                name: name.to_owned(),
-                namespace: namespace.to_owned(),
-                labels: Arc::clone(labels),
-            }),
+            None => Arc::new(named),
         };
         if cgroup != 0 {
             self.cgroups.insert(cgroup, Arc::clone(&shared));
@@ -144,6 +135,8 @@ impl From<&End> for FlowEnd {
             view.name = Some(named.name.clone());
             view.namespace = Some(named.namespace.clone());
             view.labels = Labels::clone(&named.labels);
+            view.identity = named.identity;
+            view.network_mode = (!named.network.is_empty()).then(|| named.network.clone());
         }
         view
     }

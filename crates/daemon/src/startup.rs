@@ -147,6 +147,7 @@ async fn live(ready: Ready) -> Result<(), Error> {
     let server = tokio::spawn(http::serve(listener, commands, stopped));
     engine.first_look(&mut inbox.docker, patience).await;
     engine.settle();
+    engine.keep_flows();
     let line = engine.start_line("ready");
     println!("{line}");
     let _ = sd_notify::notify(&[NotifyState::Ready, NotifyState::Status(&line)]);

@@ -79,4 +79,26 @@ struct judged {
 	__u8 pad2[2];
 };
 
+/* TCP connections of one cgroup that have ended: to one address and port, or from one address to one of its own. */
+struct totals_key {
+	__u64 cgroup;
+	struct address addr; /* that was to be reached */
+	struct address peer; /* who reached it; all zero where the cgroup did itself */
+	__u16 port;
+	__u16 accepted; /* 1: the cgroup was reached */
+	__u32 pad;
+};
+
+/* Their sums, as the cgroup's own sockets have them. They only grow. */
+struct totals {
+	__u64 connections;
+	__u64 bytes_out;
+	__u64 bytes_in;
+	__u64 packets_out;
+	__u64 packets_in;
+	__u64 retransmits; /* segments that the cgroup sent again */
+	__u64 rtt_us;      /* of all together */
+	__u64 last;        /* when the last one ended */
+};
+
 #endif

@@ -4,6 +4,7 @@
 #define COFFERDAM_DIRECTORY_H
 
 #include "record.h"
+#include "totals.h"
 
 static __always_inline void add_to_port(const struct listener_key *key, __u32 n)
 {
@@ -73,12 +74,15 @@ static __always_inline void remove_listener(__u64 cookie)
 	add_to_port(&key, -1);
 }
 
-/* Every close comes through here: a connection, the usual case, is in no directory and leaves at once. A TCP socket
+/* Every close comes through here: a connection, the usual case, is summed up and in no directory. A TCP socket
  * that is bound is in state CLOSE until it listens, and leaves the directory when it connects instead. */
 static __always_inline void released(struct bpf_sock *ctx)
 {
-	if (ctx->protocol == IPPROTO_TCP && ctx->state != TCP_LISTEN && ctx->state != TCP_CLOSE)
-		return;
+	if (ctx->protocol == IPPROTO_TCP && ctx->state != TCP_LISTEN) {
+		add_to_totals((struct tcp_sock *)ctx);
+		if (ctx->state != TCP_CLOSE)
+			return;
+	}
 	if (has_cookie(ctx))
 		remove_listener(bpf_get_socket_cookie(ctx));
 }

@@ -69,6 +69,7 @@ struct sock_common {
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
+	unsigned long skc_flags;
 	atomic64_t skc_cookie;
 };
 
@@ -100,6 +101,14 @@ struct tcp_options_received {
 struct tcp_sock {
 	__u32 rcv_nxt;
 	__u32 snd_una;
+	__u32 segs_in;
+	__u32 segs_out;
+	__u32 write_seq;
+	__u32 snd_nxt;
+	__u32 srtt_us;
+	__u32 total_retrans;
+	__u64 bytes_sent;
+	__u64 bytes_retrans;
 	__u64 bytes_received;
 	__u64 bytes_acked;
 	struct tcp_options_received rx_opt;
@@ -172,5 +181,7 @@ struct bpf_iter__udp {
 #define TCP_FASTOPEN_CONNECT 30
 #define EOPNOTSUPP           95
 #define SOCK_BINDPORT_LOCK   8
+/* In skc_flags: the other end has closed. */
+#define SOCK_DONE            2
 
 #endif

@@ -43,6 +43,8 @@ plain!(
     flow_event,
     judged_key,
     judged,
+    totals_key,
+    totals,
     secret,
     cgroup_event,
     decide_args,

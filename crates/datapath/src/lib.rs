@@ -6,6 +6,7 @@
 mod abi;
 mod batch;
 mod cgroups;
+mod closed;
 mod decider;
 mod empty;
 mod ending;
@@ -25,6 +26,7 @@ mod succession;
 mod switches;
 
 pub use cgroups::Entry;
+pub use closed::Closed;
 pub use decider::{Answer, Decider};
 pub use empty::{Empty, Handshake};
 pub use ending::{EndBy, Ended, Ender};

@@ -16,6 +16,7 @@ use libbpf_rs::{Link, MapCore, MapFlags, MapHandle, OpenMapMut, ProgramMut};
 
 use crate::abi::{bytes, read, types};
 use crate::cgroups::Hooked;
+use crate::closed::Told;
 use crate::events::Ring;
 use crate::keys::Times;
 use crate::repeats::Repeats;
@@ -49,6 +50,7 @@ pub struct Datapath {
     /// never given again, so none is taken out.
     pub(crate) by_address: HashSet<u32>,
     pub(crate) repeats: Repeats,
+    pub(crate) closed: Told,
     pub(crate) keys: Times,
     generation: String,
     adopted: bool,
@@ -84,6 +86,7 @@ impl Datapath {
             published_indexes: BTreeSet::new(),
             by_address: HashSet::new(),
             repeats: Repeats::default(),
+            closed: Told::new(),
             keys: Times::default(),
             generation,
             adopted,
@@ -107,6 +110,8 @@ impl Datapath {
         datapath.finish_succession()?;
         datapath.ensure_key()?;
         datapath.forget_repeats()?;
+        // What was summed up for an earlier daemon was its to tell.
+        datapath.closed()?;
         datapath.attach_root()?;
         Ok(datapath)
     }

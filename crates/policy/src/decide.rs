@@ -139,6 +139,13 @@ impl Judged<'_> {
             |outcome: &Outcome<ClauseRef<'_>>| outcome.decided.effect == Effect::Deny && !outcome.observed;
         self.outcome.as_ref().is_none_or(denied)
     }
+
+    /// Whether a policy that is only observed would end it.
+    pub(crate) fn would_deny(&self) -> bool {
+        let denied =
+            |outcome: &Outcome<ClauseRef<'_>>| outcome.decided.effect == Effect::Deny && outcome.observed;
+        self.outcome.as_ref().is_some_and(denied)
+    }
 }
 
 /// The verdicts that come before rules.

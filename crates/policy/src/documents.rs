@@ -28,7 +28,9 @@ mod time;
 pub use diagnostic::Diagnostic;
 pub use selector::{Expression, LabelSelector, Operator};
 
+pub(crate) use cluster::API_VERSION as CLUSTER_VERSION;
 pub(crate) use fields::{Fields, Report};
+pub(crate) use network::API_VERSION as NETWORK_VERSION;
 pub(crate) use selector::read as read_selector;
 
 /// One policy.

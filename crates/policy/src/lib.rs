@@ -35,5 +35,5 @@ pub use explain::{EndExplanation, Explanation, RuleExplanation, explain};
 pub use lookup::Question;
 pub use plan::plan;
 pub use postures::{POSTURES, default_profile_text};
-pub use suggest::{Suggestion, suggest, suggestions};
+pub use suggest::{Adviser, Remedy, Suggestion, suggest, suggestions};
 pub use types::*;

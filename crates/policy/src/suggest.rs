@@ -1,4 +1,4 @@
-//! The label that would allow what was denied.
+//! The label that would allow what was denied, or the line of a policy where no label can.
 
 use std::fmt;
 
@@ -8,54 +8,118 @@ use crate::clauses::{Index, Stage};
 use crate::decide::{Judged, ends, structural};
 use crate::{Attempt, Direction, End, Identity, PeerClass, PortRange, Protocol, World};
 
+mod lines;
 #[cfg(test)]
 mod tests;
 
-/// A label that one subject's user would add.
+/// What one subject's user would add.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Suggestion {
-    /// The subject that needs the label.
+    /// The subject that needs it.
     pub subject: u32,
     /// Its identity in words: `app=web`.
     pub who: String,
-    /// Which of the two labels.
+    /// Whether to be reached or to reach.
     pub direction: Direction,
-    /// The label's item, e.g. `app=other:80/tcp`; append it with a comma if the label exists.
-    pub item: String,
+    /// What to add.
+    pub remedy: Remedy,
 }
 
-/// The labels that together would allow a denied attempt; empty if it is allowed, or if no label can allow it.
+/// What would allow what one end denies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Remedy {
+    /// An item of the label of that direction, e.g. `app=other:80/tcp`; append it with a comma if the label exists.
+    Label(String),
+    /// A rule in a policy that is there.
+    Rule {
+        /// Where it belongs.
+        place: String,
+        /// The rule, one line of YAML.
+        line: String,
+    },
+    /// A policy of its own, one line of YAML.
+    Document(String),
+}
+
+/// A world, ready to say for many attempts what would allow them.
+pub struct Adviser<'w> {
+    index: Index<'w>,
+}
+
+/// What together would allow a denied attempt, or one whose denial is only observed; empty if nobody denies it, or if
+/// nothing can allow it.
 #[must_use]
 pub fn suggestions(world: &World, attempt: &Attempt) -> Vec<Suggestion> {
-    let index = Index::new(world);
-    if structural(attempt).is_some() {
-        return Vec::new();
-    }
-    let denied = ends(&index, attempt).into_iter().filter(Judged::denies);
-    // All or nothing: half of what is needed would only move the denial to the other end.
-    denied
-        .map(|end| suggestion(&index, &end, attempt))
-        .collect::<Option<Vec<_>>>()
-        .unwrap_or_default()
+    Adviser::new(world).suggestions(attempt)
 }
 
 /// [`suggestions`] as one line: `label on app=nginx: cofferdam.ingress=app=other:80/tcp`, several joined by `; `.
 #[must_use]
 pub fn suggest(world: &World, attempt: &Attempt) -> Option<String> {
-    let lines: Vec<String> = suggestions(world, attempt)
-        .iter()
-        .map(ToString::to_string)
-        .collect();
-    (!lines.is_empty()).then(|| lines.join("; "))
+    Adviser::new(world).suggest(attempt)
+}
+
+// === impl Adviser ===
+
+impl<'w> Adviser<'w> {
+    /// Looks at a world.
+    #[must_use]
+    pub fn new(world: &'w World) -> Self {
+        Self {
+            index: Index::new(world),
+        }
+    }
+
+    /// As [`suggestions`].
+    #[must_use]
+    pub fn suggestions(&self, attempt: &Attempt) -> Vec<Suggestion> {
+        if structural(attempt).is_some() {
+            return Vec::new();
+        }
+        let judged = ends(&self.index, attempt);
+        // What is only observed is told where nothing else denies.
+        let denies = if judged.iter().any(Judged::denies) {
+            Judged::denies
+        } else {
+            Judged::would_deny
+        };
+        let denied = judged.into_iter().filter(denies);
+        // All or nothing: half of what is needed would only move the denial to the other end.
+        denied
+            .map(|end| suggestion(&self.index, &end, attempt))
+            .collect::<Option<Vec<_>>>()
+            .unwrap_or_default()
+    }
+
+    /// As [`suggest`].
+    #[must_use]
+    pub fn suggest(&self, attempt: &Attempt) -> Option<String> {
+        let lines: Vec<String> = self
+            .suggestions(attempt)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        (!lines.is_empty()).then(|| lines.join("; "))
+    }
+}
+
+fn suggestion(index: &Index<'_>, end: &Judged<'_>, attempt: &Attempt) -> Option<Suggestion> {
+    let (_, own) = index.subject(end.subject)?;
+    let label = item(index, end, own, attempt).map(Remedy::Label);
+    Some(Suggestion {
+        subject: end.subject,
+        who: who(own),
+        direction: end.direction,
+        remedy: label.or_else(|| lines::remedy(index, end, attempt))?,
+    })
 }
 
 /// `None` if the grammar cannot say it, or if a policy of the user denies: a label opens nothing against that.
-fn suggestion(index: &Index<'_>, end: &Judged<'_>, attempt: &Attempt) -> Option<Suggestion> {
-    let outcome = end.outcome.as_ref()?;
-    if outcome.decided.stage != Stage::Default {
+fn item(index: &Index<'_>, end: &Judged<'_>, own: &Identity, attempt: &Attempt) -> Option<String> {
+    if end.outcome.as_ref()?.decided.stage != Stage::Default {
         return None;
     }
-    let (_, own) = index.subject(end.subject)?;
     let peer = match end.peer {
         End::Subject(number) => {
             let (_, peer) = index.subject(number)?;
@@ -71,12 +135,7 @@ fn suggestion(index: &Index<'_>, end: &Judged<'_>, attempt: &Attempt) -> Option<
         },
         End::Pending => return None,
     };
-    Some(Suggestion {
-        subject: end.subject,
-        who: who(own),
-        direction: end.direction,
-        item: format!("{peer}:{}", ports(attempt)?),
-    })
+    Some(format!("{peer}:{}", ports(attempt)?))
 }
 
 fn ports(attempt: &Attempt) -> Option<String> {
@@ -119,7 +178,13 @@ pub(crate) fn who(identity: &Identity) -> String {
 
 impl fmt::Display for Suggestion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let key = crate::openings::label(self.direction);
-        write!(f, "label on {}: {key}={}", self.who, self.item)
+        match &self.remedy {
+            Remedy::Label(item) => {
+                let key = crate::openings::label(self.direction);
+                write!(f, "label on {}: {key}={item}", self.who)
+            }
+            Remedy::Rule { place, line } => write!(f, "rule {place}: {line}"),
+            Remedy::Document(document) => write!(f, "policy: {document}"),
+        }
     }
 }

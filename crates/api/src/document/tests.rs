@@ -7,6 +7,7 @@ fn every_route_has_an_operation() {
         routes::STATUS,
         routes::WORKLOADS,
         routes::FLOWS,
+        routes::FLOWS_TOP,
         routes::RUN,
         routes::ENFORCE,
         routes::OBSERVE,

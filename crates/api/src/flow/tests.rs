@@ -3,6 +3,7 @@ use super::*;
 fn flow() -> FlowView {
     FlowView {
         time: "2026-03-01T10:00:00Z".parse().unwrap(),
+        start: None,
         verdict: Verdict::Deny,
         reason: "rule".into(),
         rule: None,
@@ -10,10 +11,10 @@ fn flow() -> FlowView {
         mode: Mode::Enforce,
         from: FlowEnd::class(Class::Host),
         to: FlowEnd {
-            class: Class::Workload,
             name: Some("web".into()),
             namespace: Some("default".into()),
             labels: [("app".into(), "nginx".into()), ("tier".into(), "front".into())].into(),
+            ..FlowEnd::class(Class::Workload)
         },
         direction: Some(Direction::Ingress),
         protocol: "tcp".into(),
@@ -23,6 +24,7 @@ fn flow() -> FlowView {
         comm: Some("curl".into()),
         repeats: 1,
         allow_with: None,
+        totals: None,
     }
 }
 

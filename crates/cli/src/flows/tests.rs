@@ -1,4 +1,4 @@
-use cofferdam_api::{Direction, RuleView};
+use cofferdam_api::{Direction, RuleView, Top, TopRow, Totals};
 
 use super::*;
 
@@ -15,12 +15,15 @@ fn workload(name: &str) -> FlowEnd {
         name: Some(name.into()),
         namespace: Some("default".into()),
         labels: [("app".to_owned(), name.to_owned())].into(),
+        identity: Some(257),
+        network_mode: Some("host".into()),
     }
 }
 
 fn denied() -> FlowView {
     FlowView {
         time: "2026-03-01T10:02:31Z".parse().unwrap(),
+        start: None,
         verdict: Verdict::Deny,
         reason: "rule".into(),
         rule: Some(RuleView {
@@ -39,6 +42,7 @@ fn denied() -> FlowView {
         comm: Some("curl".into()),
         repeats: 1,
         allow_with: Some("label on nginx: cofferdam.ingress=host:80".into()),
+        totals: None,
     }
 }
 
@@ -46,6 +50,17 @@ fn all() -> Vec<FlowView> {
     let allowed = FlowView {
         verdict: Verdict::Allow,
         reason: "same-workload".into(),
+        totals: Some(Totals {
+            connections: 12,
+            bytes_sent: 900,
+            bytes_received: 5_600_000,
+            packets_sent: 70,
+            packets_received: 80,
+            retransmits: 3,
+            rtt_us: 1_234,
+            end: denied().time,
+            duration_ms: 61_005,
+        }),
         rule: None,
         from: workload("curl"),
         comm: Some("curl".into()),
@@ -130,6 +145,8 @@ fn the_past_is_bounded_unless_a_time_or_a_limit_is_given() {
             since: since.map(str::to_owned),
             port: None,
             protocol: None,
+            top: None,
+            output: None,
             limit,
         };
         query(&args, &now()).unwrap().limit
@@ -152,4 +169,53 @@ fn a_flow_that_was_ended_says_so() {
         text.contains(" ended ") && text.contains("default/ingress"),
         "{text}"
     );
+}
+
+#[test]
+fn wide_says_everything_in_one_line() {
+    let flows = Flows::new(all());
+    let text = anstream::adapter::strip_str(&wide::text(&flows, &now())).to_string();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 1 + flows.flows.len(), "{text}");
+    for word in [
+        "home-assistant",
+        "app=home-assistant",
+        "257",
+        "host",
+        "[fd00::1]:1900",
+        "udp",
+        "label cofferdam.egress=lan:53",
+        "label on home-assistant: cofferdam.egress=lan:53,lan:1900/udp",
+    ] {
+        assert!(lines[3].contains(word), "{word}: {text}");
+    }
+    for word in ["12", "61.005 s", "900 B", "5.3 MiB", "70/80", "3", "1.234 ms"] {
+        assert!(lines[2].contains(word), "{word}: {text}");
+    }
+    let followed = wide::line(&flows.flows[2], &now());
+    assert_eq!(
+        followed.matches('\t').count(),
+        wide::header().matches('\t').count()
+    );
+}
+
+#[test]
+fn sums_are_a_table_and_the_lines_that_would_allow() {
+    let row = |name: &str, port, denials| TopRow {
+        from: workload(name),
+        to: FlowEnd::class(Class::Lan),
+        address: Some([10, 0, 0, 7].into()),
+        protocol: "udp".into(),
+        port,
+        flows: 12,
+        denials,
+        bytes: denials * 1_500_000,
+        first: denied().time,
+        last: denied().time,
+        allow_with: (denials > 0).then(|| "label on app=web: cofferdam.egress=lan:53/udp".to_owned()),
+    };
+    let top = Top::new(vec![row("web", 53, 12), row("db", 53, 3), row("db", 0, 0)]);
+    let text = anstream::adapter::strip_str(&top::text(&top, false, &now())).to_string();
+    assert_eq!(text, include_str!("top.txt"), "\n{text}");
+    assert_eq!(top::text(&Top::new(vec![]), false, &now()), "no flows\n");
 }

@@ -1,4 +1,4 @@
-use cofferdam_api::{Counts, Docker, Feature, Key, Losses, Mode, Profile, Timestamp, VERSION};
+use cofferdam_api::{Counts, Docker, Feature, Key, Losses, Mode, Profile, Records, Timestamp, VERSION};
 
 use super::*;
 
@@ -54,6 +54,13 @@ fn status_now() -> Status {
         },
         flows_ended: 0,
         losses: Losses::default(),
+        records: Records {
+            file: "/var/lib/cofferdam/flows.redb".into(),
+            kept: 4711,
+            bytes: 3 << 20,
+            oldest: None,
+            error: None,
+        },
         heartbeat_age_ms: 12,
         uptime_seconds: 3700,
         rss_bytes: 13 << 20,
@@ -89,7 +96,7 @@ fn off_and_absent_are_loud() {
         text.contains("absent: /var/run/docker.sock (no such file)"),
         "{text}"
     );
-    assert!(text.contains("3 flow records, 0 full maps"), "{text}");
+    assert!(text.contains("3 flow records, 0 not kept, 0 full maps"), "{text}");
     assert!(
         text.contains("2 of /etc/cofferdam/policies, 1 files refused"),
         "{text}"

@@ -43,6 +43,39 @@ fn a_wrong_value_is_located() {
 }
 
 #[test]
+fn records_have_an_age_and_their_file_a_size() {
+    let flows = |text: &str| {
+        parse(Path::new("config.toml"), &format!("[flows]\n{text}\n"))
+            .expect("good")
+            .flows
+    };
+    assert_eq!(flows("").max_age, Duration::from_secs(7 * 86_400));
+    assert_eq!(flows("max-age = \"36h\"").max_age, Duration::from_secs(36 * 3600));
+    assert_eq!(flows("").max_size, 256 << 20);
+    assert_eq!(flows("max-size = \"2 GiB\"").max_size, 2 << 30);
+    for wrong in ["\"30s\"", "\"for ever\"", "\"3651d\""] {
+        let (line, _) = fails(&format!("[flows]\nmax-age = {wrong}\n"));
+        assert!(
+            line.starts_with("config.toml:2:11: ") && line.contains("write \"7d\""),
+            "{line}"
+        );
+    }
+    for wrong in [
+        "\"1KiB\"",
+        "\"10MB\"",
+        "\"65GiB\"",
+        "\"99999999999999GiB\"",
+        "\"-1MiB\"",
+    ] {
+        let (line, _) = fails(&format!("[flows]\nmax-size = {wrong}\n"));
+        assert!(
+            line.starts_with("config.toml:2:12: ") && line.contains("write \"256MiB\""),
+            "{line}"
+        );
+    }
+}
+
+#[test]
 fn established_flows_are_ended_or_kept() {
     let established = |text: &str| {
         let config = parse(Path::new("config.toml"), text).expect("good");

@@ -10,9 +10,10 @@ use cofferdam_workload::{Container, host};
 use rustc_hash::FxHashMap;
 
 use super::Engine;
+use super::views::network_of;
 use crate::enforcer::{Binding, Prepared, Target, cgroup_id, netns_cookie};
 use crate::error::chain;
-use crate::names::Names;
+use crate::names::{Named, Names};
 use crate::resolve::{Inputs, Place, Placement, Resolved, resolve};
 
 /// What happened since the kernel was told last.
@@ -206,7 +207,8 @@ impl Engine {
             let before = old.remove(placement.key.as_str());
             if before != Some(placement) {
                 let cgroup = self.cgroup_of(&placement.place);
-                learn(&mut self.names, placement, cgroup.as_deref());
+                let network = network_of(&self.state, placement);
+                learn(&mut self.names, placement, network, cgroup.as_deref());
                 tell(placement, before);
             }
         }
@@ -221,7 +223,8 @@ impl Engine {
         if std::mem::take(&mut self.names_due) {
             for placement in &self.resolved.placements {
                 let cgroup = self.cgroup_of(&placement.place);
-                learn(&mut self.names, placement, cgroup.as_deref());
+                let network = network_of(&self.state, placement);
+                learn(&mut self.names, placement, network, cgroup.as_deref());
             }
         }
     }
@@ -242,20 +245,19 @@ fn tell(placement: &Placement, before: Option<&Placement>) {
     }
 }
 
-fn learn(names: &mut Names, placement: &Placement, cgroup: Option<&Path>) {
-    let Placement {
-        key,
-        name,
-        namespace,
-        labels,
-        entry,
-        ..
-    } = placement;
+fn learn(names: &mut Names, placement: &Placement, network: String, cgroup: Option<&Path>) {
     let cgroup = cgroup.and_then(|path| cgroup_id(path).ok());
+    let named = Named {
+        name: placement.name.clone(),
+        namespace: placement.namespace.clone(),
+        labels: placement.labels.clone(),
+        identity: placement.identity.as_ref().map(|who| who.number.0),
+        network,
+    };
     names.learn(
-        key,
-        (entry.workload, cgroup.unwrap_or(0)),
-        (name, namespace, labels),
+        &placement.key,
+        (placement.entry.workload, cgroup.unwrap_or(0)),
+        named,
     );
 }
 

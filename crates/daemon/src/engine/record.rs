@@ -1,17 +1,20 @@
 //! Events of the kernel → flow records with names, rules and the line that would allow them.
 
+use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use cofferdam_api::Timestamp;
-use cofferdam_policy::{Action, Attempt, End, RuleText, suggest};
+use cofferdam_api::{Timestamp, Totals};
+use cofferdam_policy::{Action, Adviser, Attempt, End, RuleText};
 use nix::time::{ClockId, clock_gettime};
 
 use super::Engine;
-use crate::enforcer::{EndPoint, Event, FlowEvent};
+use crate::enforcer::{Closed, EndPoint, Enforcer, Event, FlowEvent};
 use crate::error::chain;
-use crate::flows::{Key, Record};
-use crate::names;
+use crate::flows::{FILE, FlowStore, Key, Record, Way};
+use crate::names::{self, Names};
+use crate::resolve::Resolved;
 
 // === impl Engine ===
 
@@ -23,25 +26,50 @@ impl Engine {
             self.complain(format!("flow records cannot be read: {}", chain(&error)));
             false
         });
-        let booted = boot_time();
-        let mut act = false;
+        let (mut act, mut flows) = (false, Vec::new());
         for event in events {
             match event {
-                Event::Flow(flow) => self.record(&flow, 1, booted),
+                Event::Flow(flow) => flows.push((flow, 1)),
                 Event::CgroupCreated(made) => act |= self.cgroup_created(made.parent, &made.name, made.bound),
                 Event::CgroupRemoved(gone) => self.cgroup_removed(gone.id),
             }
         }
+        self.record(&flows);
         if act {
             self.reconcile();
         }
         more
     }
 
-    /// Also what woke nobody.
-    pub(super) fn record_all(&mut self) {
-        self.record_events();
+    /// What waits in silence, and what of it is due in its file.
+    pub(super) fn look(&mut self) {
+        // Before the records: that of a connection which has ended is in the ring by now.
+        let closed = self.enforcer.closed().unwrap_or_else(|error| {
+            self.complain(format!(
+                "what connections carried cannot be read: {}",
+                chain(&error)
+            ));
+            Vec::new()
+        });
+        self.closed.extend(closed);
+        let more = self.record_events();
         self.record_repeats();
+        if !more {
+            self.record_ends();
+        }
+        self.flows.hand_over();
+    }
+
+    fn record_ends(&mut self) {
+        let booted = boot_time();
+        for one in std::mem::take(&mut self.closed) {
+            let way = Way {
+                cgroup: one.cgroup,
+                accepted: one.from.is_some(),
+                destination: one.destination,
+            };
+            self.flows.ended(&way, &totals(&one, booted));
+        }
     }
 
     /// Takes the counts of connects that the kernel did not record again.
@@ -50,9 +78,14 @@ impl Engine {
             self.complain(format!("repeated flows cannot be counted: {}", chain(&error)));
             Vec::new()
         });
-        let booted = boot_time();
-        for (flow, times) in repeats {
-            self.record(&flow, times, booted);
+        self.record(&repeats);
+    }
+
+    /// From now on records are in a file, too.
+    pub(crate) fn keep_flows(&mut self) {
+        let file = self.options.state_dir.join(FILE);
+        if let Err(error) = self.flows.keep_in(file, self.config.flows.limits()) {
+            self.complain(format!("flow records are not kept: {error}"));
         }
     }
 
@@ -61,9 +94,47 @@ impl Engine {
         self.appeared.retain(|_, appeared| appeared.cgroup.exists());
     }
 
-    fn record(&mut self, flow: &FlowEvent, times: u64, booted: i128) {
-        let time = Timestamp::from_nanosecond(booted + i128::from(flow.time_ns))
-            .unwrap_or_else(|_| Timestamp::now());
+    /// Records flows, each with how often it was.
+    fn record(&mut self, flows: &[(FlowEvent, u64)]) {
+        if flows.is_empty() {
+            return;
+        }
+        let mut recorder = Recorder {
+            flows: &mut self.flows,
+            enforcer: &self.enforcer,
+            names: &self.names,
+            resolved: &self.resolved,
+            advice: OnceCell::new(),
+            booted: boot_time(),
+        };
+        for (flow, times) in flows {
+            recorder.record(flow, *times);
+        }
+    }
+}
+
+/// What it takes to settle a record.
+struct Recorder<'e> {
+    flows: &'e mut FlowStore,
+    enforcer: &'e Enforcer,
+    names: &'e Names,
+    resolved: &'e Resolved,
+    /// Made for the first denial, for it looks at every workload.
+    advice: OnceCell<Advice<'e>>,
+    booted: i128,
+}
+
+struct Advice<'e> {
+    adviser: Adviser<'e>,
+    /// Subject of each workload.
+    subjects: HashMap<u32, u32>,
+}
+
+// === impl Recorder ===
+
+impl Recorder<'_> {
+    fn record(&mut self, flow: &FlowEvent, times: u64) {
+        let time = time_of(flow.time_ns, self.booted);
         let key = Key::of(flow);
         if self.flows.fold(&key, times, time, flow.pid, &flow.comm) {
             return;
@@ -95,38 +166,69 @@ impl Engine {
         self.names.end(end.peer, end.workload, end.cgroup, class)
     }
 
-    /// The label that would have allowed a denied flow.
+    /// The label or the policy that would have allowed a denied flow.
     fn remedy(&self, flow: &FlowEvent) -> Option<Arc<str>> {
         if flow.verdict.action == Action::Allow {
             return None;
         }
+        let advice = self.advice.get_or_init(|| Advice::new(self.resolved));
         let attempt = Attempt {
-            from: self.attempt_end(&flow.from, flow.source),
-            to: self.attempt_end(&flow.to, flow.destination),
+            from: advice.end(&flow.from, flow.source),
+            to: advice.end(&flow.to, flow.destination),
             protocol: flow.protocol,
             port: flow.destination.port(),
             from_address: Some(flow.source.ip()),
             to_address: Some(flow.destination.ip()),
         };
-        suggest(&self.resolved.world, &attempt).map(Into::into)
+        advice.adviser.suggest(&attempt).map(Into::into)
+    }
+}
+
+// === impl Advice ===
+
+impl<'e> Advice<'e> {
+    fn new(resolved: &'e Resolved) -> Self {
+        let entries = resolved.placements.iter().map(|one| one.entry);
+        Self {
+            adviser: Adviser::new(&resolved.world),
+            subjects: entries.map(|entry| (entry.workload, entry.subject)).collect(),
+        }
     }
 
-    fn attempt_end(&self, end: &EndPoint, address: SocketAddr) -> End {
-        let placement = (end.workload != 0)
-            .then(|| {
-                self.resolved
-                    .placements
-                    .iter()
-                    .find(|one| one.entry.workload == end.workload)
-            })
-            .flatten();
-        match placement {
-            Some(placement) => End::Subject(placement.entry.subject),
+    fn end(&self, end: &EndPoint, address: SocketAddr) -> End {
+        match self.subjects.get(&end.workload).filter(|_| end.workload != 0) {
+            Some(subject) => End::Subject(*subject),
             // A socket that has no address yet is on this host: that is all that its class needs.
             None if address.ip().is_unspecified() => End::Address([127, 0, 0, 1].into()),
             None => End::Address(address.ip()),
         }
     }
+}
+
+/// From the view of who started.
+fn totals(one: &Closed, booted: i128) -> Totals {
+    let ours = (one.bytes_out, one.packets_out);
+    let theirs = (one.bytes_in, one.packets_in);
+    let (sent, received) = if one.from.is_some() {
+        (theirs, ours)
+    } else {
+        (ours, theirs)
+    };
+    Totals {
+        connections: one.connections,
+        bytes_sent: sent.0,
+        bytes_received: received.0,
+        packets_sent: sent.1,
+        packets_received: received.1,
+        retransmits: one.retransmits,
+        rtt_us: one.rtt_us.checked_div(one.connections).unwrap_or(0),
+        end: time_of(one.last_ns, booted),
+        duration_ms: 0,
+    }
+}
+
+fn time_of(since_boot: u64, booted: i128) -> Timestamp {
+    Timestamp::from_nanosecond(booted + i128::from(since_boot)).unwrap_or_else(|_| Timestamp::now())
 }
 
 /// Nanoseconds of the wall clock at which the machine's boot clock was 0.

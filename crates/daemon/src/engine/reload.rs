@@ -25,7 +25,7 @@ impl Engine {
 
     fn take_over(&mut self, mut config: Config) {
         let later = keep_fixed(&mut config, &self.config);
-        self.flows.resize(config.flows.keep);
+        self.flows.resize(config.flows.keep, config.flows.limits());
         self.config = config;
         self.find_units();
         self.watch_parents();

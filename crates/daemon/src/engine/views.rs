@@ -14,6 +14,7 @@ use crate::command::Followed;
 use crate::error::chain;
 use crate::flows::protocol_name;
 use crate::resolve::{Place, Placement};
+use crate::state::State;
 
 // === impl Engine ===
 
@@ -41,6 +42,7 @@ impl Engine {
             policies: self.policy_counts(),
             flows_ended: self.enforcer.ended_flows(),
             losses: self.losses(),
+            records: self.flows.records(),
             heartbeat_age_ms: u64::try_from(self.beaten.elapsed().as_millis()).unwrap_or(u64::MAX),
             uptime_seconds: self.started.elapsed().as_secs(),
             rss_bytes: resident_bytes(),
@@ -136,6 +138,7 @@ impl Engine {
         let lost = self.enforcer.kernel().losses().unwrap_or_default();
         api::Losses {
             flows: lost.events,
+            unkept: self.flows.lost(),
             map_full: lost.listeners + lost.entries + lost.memories,
             kernel_errors: lost.reads,
         }
@@ -148,6 +151,11 @@ impl Engine {
                 0,
                 "ENFORCEMENT IS OFF for the whole host; `cofferdam on` ends that".to_owned(),
             );
+        }
+        if let Some(error) = self.flows.records().error {
+            all.push(format!(
+                "flow records are not kept, and a restart forgets them: {error}"
+            ));
         }
         all.extend(self.policies.complaints());
         let labels = self.resolved.placements.iter();
@@ -223,41 +231,32 @@ impl Engine {
                 .split_once(':')
                 .map_or(one.key.clone(), |(_, id)| id.to_owned())
         };
+        let network = network_of(&self.state, one);
         match &one.place {
             Place::Container(id, _) => {
                 let container = self.state.containers.get(id);
-                let mode = container.map_or_else(String::new, |container| container.network_mode.to_string());
-                (
-                    WorkloadKind::Container,
-                    id.to_string(),
-                    mode,
-                    container.and_then(|container| container.pid),
-                )
+                let pid = container.and_then(|container| container.pid);
+                (WorkloadKind::Container, id.to_string(), network, pid)
             }
             Place::Run(_) => {
                 let run = self.state.runs.get(&one.key);
-                let mode = if run.is_some_and(|run| run.host_network) {
-                    "host"
-                } else {
-                    "own"
-                };
-                (
-                    WorkloadKind::Process,
-                    short(),
-                    mode.to_owned(),
-                    run.map(|run| run.pid),
-                )
+                (WorkloadKind::Process, short(), network, run.map(|run| run.pid))
             }
             Place::Unit(cgroup) => {
                 let pid = cgroup.as_deref().and_then(crate::cgroups::first_process);
-                (WorkloadKind::Unit, short(), "host".to_owned(), pid)
+                (WorkloadKind::Unit, short(), network, pid)
             }
         }
     }
 
-    pub(super) fn past_flows(&self, query: &FlowQuery) -> Followed {
+    pub(super) fn past_flows(&mut self, query: &FlowQuery) -> Followed {
+        let past = self.flows.query(query);
+        let enough = query.limit.is_some_and(|limit| past.len() >= limit);
+        let losses = self.losses();
         Followed {
-            past: self.flows.query(query),
+            older: self.flows.past().filter(|_| !enough),
+            past,
+            lost: losses.flows + losses.unkept,
             feed: query.follow.then(|| self.flows.follow()),
         }
     }
@@ -268,6 +267,21 @@ impl Engine {
             profile: self.config.default.into(),
             text: default_profile_text(self.config.default).to_owned(),
         }
+    }
+}
+
+/// Which network a workload has, in a word.
+pub(super) fn network_of(state: &State, one: &Placement) -> String {
+    match &one.place {
+        Place::Container(id, _) => {
+            let container = state.containers.get(id);
+            container.map_or_else(String::new, |container| container.network_mode.to_string())
+        }
+        Place::Run(_) => {
+            let host = state.runs.get(&one.key).is_some_and(|run| run.host_network);
+            if host { "host" } else { "own" }.to_owned()
+        }
+        Place::Unit(_) => "host".to_owned(),
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use cofferdam_api::{Class, FlowQuery, Timestamp};
+use cofferdam_api::{Class, FlowQuery, Timestamp, Totals};
 use cofferdam_policy::{Action, Direction, Peer, PeerClass, Protocol, Reason, Verdict};
 
-use super::{FlowStore, Key, Record};
+use super::{FlowStore, Key, Record, Way};
 use crate::enforcer::{EndPoint, FlowEvent, Hook};
 use crate::names::{End, Named, Names};
 
@@ -43,18 +43,24 @@ fn event(port: u16) -> FlowEvent {
     }
 }
 
-fn add(store: &mut FlowStore, milliseconds: i64, port: u16) {
+pub(super) fn add(store: &mut FlowStore, milliseconds: i64, port: u16) {
     let event = event(port);
     let key = Key::of(&event);
     if store.fold(&key, 1, time(milliseconds), event.pid, &event.comm) {
         return;
     }
+    store.push(key, 1, record(&event, milliseconds));
+}
+
+fn record(event: &FlowEvent, milliseconds: i64) -> Record {
     let web = Named {
         name: "web".into(),
         namespace: "default".into(),
         labels: Arc::new([("app".to_owned(), "web".to_owned())].into()),
+        identity: Some(256),
+        network: "host".into(),
     };
-    let record = Record {
+    Record {
         time: time(milliseconds),
         verdict: event.verdict,
         observed: event.observed,
@@ -71,11 +77,10 @@ fn add(store: &mut FlowStore, milliseconds: i64, port: u16) {
         source: event.source,
         destination: event.destination,
         pid: event.pid,
-        comm: event.comm.into(),
+        comm: event.comm.as_str().into(),
         rule: None,
         allow_with: Some("label on app=web: cofferdam.ingress=host:80".into()),
-    };
-    store.push(key, 1, record);
+    }
 }
 
 #[test]
@@ -108,7 +113,7 @@ fn the_oldest_go_and_folding_survives_it() {
         .map(|f| (f.destination.port(), f.repeats))
         .collect();
     assert_eq!(ports, [(9, 1), (10, 2), (1, 1)]);
-    store.resize(1);
+    store.resize(1, crate::config::Flows::default().limits());
     assert_eq!(store.query(&FlowQuery::default()).len(), 1);
     assert_eq!(store.newest.len(), 1, "no key outlives its record");
 }
@@ -154,10 +159,20 @@ fn a_follower_gets_new_records_and_no_repeats() {
     assert!(feed.try_recv().is_err());
 }
 
+fn named(name: &str) -> Named {
+    Named {
+        name: name.into(),
+        namespace: "shop".into(),
+        labels: Default::default(),
+        identity: Some(300),
+        network: "bridge".into(),
+    }
+}
+
 #[test]
 fn names_outlive_their_workloads() {
     let mut names = Names::default();
-    names.learn("container:web", (5, 500), ("web", "shop", &Default::default()));
+    names.learn("container:web", (5, 500), named("web"));
     names.forget("container:web");
     let end = |peer, workload, cgroup| names.end(Peer(peer), workload, cgroup, || PeerClass::Lan);
     assert_eq!(end(300, 5, 0).named.unwrap().name, "web");
@@ -183,18 +198,13 @@ fn names_outlive_their_workloads() {
 #[test]
 fn names_of_many_starts_are_forgotten() {
     let mut names = Names::default();
-    let labels = Default::default();
     // A service that starts again and again, among containers that come and go.
     for start in 1..5000_u32 {
         let number = 10 + start;
         let web = (5, 1 << 20 | u64::from(start));
-        names.learn("unit:web", web, ("web", "default", &labels));
+        names.learn("unit:web", web, named("web"));
         let one = (number, 1 << 40 | u64::from(start));
-        names.learn(
-            &format!("container:{start}"),
-            one,
-            (&start.to_string(), "default", &labels),
-        );
+        names.learn(&format!("container:{start}"), one, named(&start.to_string()));
         names.forget(&format!("container:{start}"));
     }
     let (numbers, cgroups) = names.sizes();
@@ -207,4 +217,59 @@ fn names_of_many_starts_are_forgotten() {
     assert_eq!(end(0, 1 << 20 | 4999).unwrap().name, "web");
     assert_eq!(end(5009, 0).unwrap().name, "4999", "the last ones are remembered");
     assert_eq!(end(0, 1 << 40 | 1), None);
+}
+
+/// A connection of workload 7 in cgroup 70 to workload 1 in cgroup 10; with 0 it is a stranger's.
+pub(super) fn allow(store: &mut FlowStore, workload: u32, port: u16) {
+    let mut event = event(port);
+    event.verdict.action = Action::Allow;
+    event.from.workload = workload;
+    event.from.cgroup = u64::from(workload) * 10;
+    let mut record = record(&event, 0);
+    record.allow_with = None;
+    store.push(Key::of(&event), 1, record);
+}
+
+pub(super) fn way(cgroup: u64, accepted: bool, port: u16) -> Way {
+    Way {
+        cgroup,
+        accepted,
+        destination: ([127, 0, 0, 1], port).into(),
+    }
+}
+
+pub(super) fn carried(connections: u64, bytes: u64) -> Totals {
+    Totals {
+        connections,
+        bytes_sent: bytes,
+        rtt_us: bytes,
+        end: time(i64::try_from(bytes).unwrap()),
+        ..Totals::default()
+    }
+}
+
+#[test]
+fn what_connections_carried_is_their_records() {
+    let mut store = FlowStore::new(100);
+    allow(&mut store, 7, 80);
+    allow(&mut store, 0, 81);
+    store.ended(&way(70, false, 80), &carried(1, 100));
+    store.ended(&way(70, false, 80), &carried(3, 500));
+    store.ended(&way(10, true, 81), &carried(1, 9));
+    // Nobody's, and the other end of what is told already.
+    store.ended(&way(71, false, 80), &carried(1, 1));
+    store.ended(&way(10, true, 80), &carried(4, 600));
+    let flows = store.query(&FlowQuery::default());
+    let totals = flows[0].totals.unwrap();
+    assert_eq!((totals.connections, totals.bytes_sent), (4, 600));
+    assert_eq!(totals.rtt_us, (100 + 3 * 500) / 4, "the mean");
+    assert_eq!((totals.end, totals.duration_ms), (time(500), 500));
+    assert_eq!(flows[1].totals.unwrap().bytes_sent, 9);
+    // A server that both reach does not tell whose bytes they were.
+    allow(&mut store, 7, 81);
+    store.ended(&way(10, true, 81), &carried(1, 9));
+    assert_eq!(
+        store.query(&FlowQuery::default())[1].totals.unwrap().bytes_sent,
+        9
+    );
 }

@@ -146,6 +146,8 @@ async fn a_followed_answer_ends_with_the_feed() {
     assert!(
         reply
             .send(Ok(Followed {
+                older: None,
+                lost: 0,
                 past: Vec::new(),
                 feed: Some(receiver)
             }))

@@ -10,7 +10,7 @@ use super::{
     read_selector,
 };
 
-pub(super) const API_VERSION: &str = "policy.networking.k8s.io/v1alpha2";
+pub(crate) const API_VERSION: &str = "policy.networking.k8s.io/v1alpha2";
 pub(super) const KIND: &str = "ClusterNetworkPolicy";
 const HIGHEST_PRIORITY: u16 = 1000;
 

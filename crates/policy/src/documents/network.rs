@@ -7,7 +7,7 @@ use super::{
     Document, Fields, Report, Rule, RulePeer, Scope, Selection, Tier, peers, ports, read_selector, time,
 };
 
-pub(super) const API_VERSION: &str = "networking.k8s.io/v1";
+pub(crate) const API_VERSION: &str = "networking.k8s.io/v1";
 const DEFAULT_NAMESPACE: &str = "default";
 
 /// What both formats may say beside their rules.

@@ -129,7 +129,9 @@ fn no_line_is_wider_than_a_terminal() {
             },
         )
         .to_string();
-        assert!(text.lines().all(|line| line.chars().count() <= COLUMNS), "{text}");
+        // What is to be copied stays whole.
+        let mut lines = text.lines().filter(|line| !line.starts_with("  policy: "));
+        assert!(lines.all(|line| line.chars().count() <= COLUMNS), "{text}");
     }
 }
 
