@@ -19,8 +19,8 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
         identities: vec![Identity {
             number: Peer(256),
             namespace: "default".to_owned(),
-            identity_labels: labels.clone(),
-            labels,
+            identity_labels: labels.clone().into(),
+            labels: labels.into(),
             named_ports: Vec::new(),
         }],
         subjects: vec![Subject { number: 1, identity: Peer(256), openings: Vec::new(), profile: None }],
