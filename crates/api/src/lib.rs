@@ -24,7 +24,7 @@ pub use change::{ChangeRequest, Changed, EnforceRequest, ProtectRequest, StopReq
 pub use client::{Client, ClientError, FlowStream};
 pub use document::openapi;
 pub use explain::{ExplainRequest, ExplainResponse, PolicyText};
-pub use flow::{FlowEnd, FlowQuery, FlowView, Flows, HOOK_END, RuleView};
+pub use flow::{FlowEnd, FlowQuery, FlowRecords, FlowView, Flows, HOOK_END, NoRecord, RuleView};
 pub use jiff::Timestamp;
 pub use key::{Key, KeyAnswer};
 pub use policies::{Mistake, Policies, PolicyFile, PolicyView, ReloadRequest};
