@@ -14,12 +14,12 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
 use crate::{
-    ChangeRequest, Changed, EnforceRequest, ExplainRequest, ExplainResponse, FlowQuery, FlowRecords,
-    FlowView, Flows, KeyAnswer, NoRecord, Policies, PolicyText, Problem, ProtectRequest, ReloadRequest,
-    RunRequest, RunResponse, SOCKET_GROUP, Status, StopRequest, Stopped, Switched, UnprotectRequest,
-    Workloads, routes,
+    ChangeRequest, Changed, EnforceRequest, ExplainRequest, ExplainResponse, FlowQuery, FlowView, Flows,
+    KeyAnswer, Policies, PolicyText, Problem, ProtectRequest, ReloadRequest, RunRequest, RunResponse,
+    SOCKET_GROUP, Status, StopRequest, Stopped, Switched, UnprotectRequest, Workloads, routes,
 };
 
+mod each;
 #[cfg(test)]
 mod tests;
 
@@ -108,28 +108,6 @@ impl Client {
             ..query.clone()
         })?)
         .await
-    }
-
-    /// Past flows one by one, however many there are; `query.follow` is ignored.
-    pub async fn each_flow(
-        &self,
-        query: &FlowQuery,
-        mut take: impl FnMut(FlowView),
-    ) -> Result<(), ClientError> {
-        let path = flows_path(&FlowQuery {
-            follow: false,
-            ..query.clone()
-        })?;
-        let response = patient(self.send(Method::GET, &path, Bytes::new())).await??;
-        let mut body = checked(response).await?.into_body();
-        let mut records = FlowRecords::default();
-        let unreadable = |error: NoRecord| ClientError::Unreadable(error.to_string());
-        while let Some(frame) = patient(body.frame()).await? {
-            if let Ok(data) = frame?.into_data() {
-                records.read(&data, &mut take).map_err(unreadable)?;
-            }
-        }
-        records.end().map_err(unreadable)
     }
 
     /// Past flows, then what happens, until the stream is dropped.

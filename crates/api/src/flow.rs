@@ -9,11 +9,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{Class, Direction, Mode, VERSION, Verdict};
 
-mod records;
 #[cfg(test)]
 mod tests;
-
-pub use records::{FlowRecords, NoRecord};
 
 /// The hook of a flow that was ended.
 pub const HOOK_END: &str = "end";

@@ -3,6 +3,9 @@
 
 use crate::FlowView;
 
+#[cfg(test)]
+mod tests;
+
 /// A record is no longer than this.
 const LONGEST: usize = 1 << 20;
 
