@@ -19,6 +19,7 @@ use crate::{
     SOCKET_GROUP, Status, StopRequest, Stopped, Switched, Top, TopQuery, UnprotectRequest, Workloads, routes,
 };
 
+mod each;
 #[cfg(test)]
 mod tests;
 

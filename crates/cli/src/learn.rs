@@ -16,6 +16,7 @@ use crate::policy;
 
 mod labels;
 mod observed;
+mod records;
 #[cfg(test)]
 mod tests;
 

@@ -5,11 +5,13 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use cofferdam_api::{
-    Class, FlowEnd, FlowQuery, FlowView, Flows, HOOK_END, Mode, Verdict, WorkloadView, Workloads as Listing,
+    Class, FlowEnd, FlowQuery, FlowView, HOOK_END, Mode, Timestamp, Verdict, WorkloadView,
+    Workloads as Listing,
 };
 use cofferdam_learn::{End, Flow, Outside, Seen, Workload};
 use cofferdam_policy::{Labels, PeerClass, Protocol, labels};
 
+use super::records::{Record, Records, from_file};
 use crate::args::LearnArgs;
 use crate::failure::Failure;
 use crate::output::Call;
@@ -73,49 +75,37 @@ pub(super) fn gather(call: &Call, args: &LearnArgs) -> Result<Observed, Failure>
         since,
         ..FlowQuery::default()
     };
+    let mut records = Records::default();
     if let Some(path) = &args.flows {
-        let flows = from_file(path)?;
+        from_file(path, |flow| {
+            if query.matches(&flow) {
+                records.add(flow);
+            }
+        })?;
         let listing = args.workloads.as_deref().map(listing).transpose()?;
-        let flows: Vec<FlowView> = flows.into_iter().filter(|flow| query.matches(flow)).collect();
-        return Ok(observed(&flows, &listing.unwrap_or_default()));
+        return Ok(observed(&records, &listing.unwrap_or_default()));
     }
-    let flows = call.wait(call.client.flows(&query))?.flows;
+    call.wait(call.client.each_flow(&query, |flow| records.add(flow)))?;
     let listing = call.wait(call.client.workloads())?.workloads;
     let (lost, nobody_is_protected) = super::daemon_says(call)?;
     Ok(Observed {
         lost,
         nobody_is_protected,
-        ..observed(&flows, &listing)
+        ..observed(&records, &listing)
     })
 }
 
 /// Flows of a file, or the daemon's where one answers.
 pub(super) fn flows_or_none(call: &Call, args: &LearnArgs) -> Result<Vec<FlowView>, Failure> {
+    let mut records = Records::default();
     if let Some(path) = &args.flows {
-        return from_file(path);
+        from_file(path, |flow| records.add(flow))?;
+    } else {
+        let everything = FlowQuery::default();
+        let asked = call.client.each_flow(&everything, |flow| records.add(flow));
+        let _ = call.ask(asked)?;
     }
-    let answer = call.ask(call.client.flows(&FlowQuery::default()))?;
-    Ok(answer.map_or_else(|_| Vec::new(), |answer| answer.flows))
-}
-
-/// What `cofferdam flows --json` printed: one answer, or with `-f` a record a line.
-fn from_file(path: &Path) -> Result<Vec<FlowView>, Failure> {
-    let text = gather::read(path)?;
-    if let Ok(answer) = serde_json::from_slice::<Flows>(&text) {
-        return Ok(answer.flows);
-    }
-    let mut flows = Vec::new();
-    let text = String::from_utf8_lossy(&text);
-    for (number, line) in (1..)
-        .zip(text.lines())
-        .filter(|(_, line)| !line.trim().is_empty())
-    {
-        flows.push(serde_json::from_str(line).map_err(|error| {
-            Failure::new(format!("{}:{number}: no flow record: {error}", path.display()))
-                .hint("give what `cofferdam flows --limit 0 --json` printed, or `cofferdam flows -f --json`")
-        })?);
-    }
-    Ok(flows)
+    Ok(records.into_flows().collect())
 }
 
 fn listing(path: &Path) -> Result<Vec<WorkloadView>, Failure> {
@@ -127,23 +117,24 @@ fn listing(path: &Path) -> Result<Vec<WorkloadView>, Failure> {
     Ok(answer.workloads)
 }
 
-pub(super) fn observed(flows: &[FlowView], listing: &[WorkloadView]) -> Observed {
+/// What the records say, of workloads as they are listed.
+pub(super) fn observed(records: &Records, listing: &[WorkloadView]) -> Observed {
     let by_name: BTreeMap<&str, &WorkloadView> = listing.iter().map(|one| (one.name.as_str(), one)).collect();
     let mut observed = Observed {
         there: listing.iter().map(listed).collect(),
         ..Observed::default()
     };
     let mut passed = Vec::new();
-    for flow in flows {
+    for Record { flow, first } in records.all() {
         let is_itself = is_itself(flow, &by_name);
         if NO_POLICYS.contains(&flow.reason.as_str()) || is_itself {
             continue;
         }
         if flow.hook == HOOK_END || (flow.verdict, flow.mode) == (Verdict::Deny, Mode::Enforce) {
-            observed.refused.push(seen(flow, &by_name));
+            observed.refused.push(seen((flow, *first), &by_name));
             continue;
         }
-        passed.push((flow, seen(flow, &by_name)));
+        passed.push((flow, seen((flow, *first), &by_name)));
     }
     settle_early_calls(&mut passed);
     // Packets of a call that its socket told already, with both names.
@@ -241,7 +232,7 @@ fn visible(all: &Labels, identity: &Labels) -> Labels {
     visible
 }
 
-fn seen(flow: &FlowView, by_name: &BTreeMap<&str, &WorkloadView>) -> Flow {
+fn seen((flow, first): (&FlowView, Timestamp), by_name: &BTreeMap<&str, &WorkloadView>) -> Flow {
     const UNKNOWN: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
     let source = flow.source.map_or(UNKNOWN, |source| source.ip());
     let destination = flow.destination.ip();
@@ -251,7 +242,7 @@ fn seen(flow: &FlowView, by_name: &BTreeMap<&str, &WorkloadView>) -> Flow {
         protocol: protocol(&flow.protocol),
         port: port(flow, by_name),
         times: flow.repeats,
-        first: flow.time,
+        first,
         last: flow.time,
     }
 }

@@ -18,6 +18,12 @@ fn flow(text: &str) -> FlowView {
     serde_json::from_value(value).unwrap()
 }
 
+fn observed(flows: &[FlowView], listing: &[cofferdam_api::WorkloadView]) -> Observed {
+    let mut records = records::Records::default();
+    flows.iter().cloned().for_each(|flow| records.add(flow));
+    observed::observed(&records, listing)
+}
+
 #[test]
 fn what_passed_is_learnt_and_what_was_refused_is_counted() {
     let flows = [
@@ -29,8 +35,9 @@ fn what_passed_is_learnt_and_what_was_refused_is_counted() {
         flow(r#"{"reason":"port-taken","verdict":"deny","mode":"observe"}"#),
         flow(r#"{"to":{"class":"workload","name":"web","namespace":"shop"}}"#),
     ];
-    let seen = observed::observed(&flows, &[]);
+    let seen = observed(&flows, &[]);
     assert_eq!((seen.passed.len(), seen.denied()), (2, 6));
+    assert_eq!(seen.passed[0].times, 3);
     let cofferdam_learn::End::Workload(web) = &seen.passed[0].from else {
         panic!()
     };
@@ -59,7 +66,7 @@ fn a_packet_without_a_name_is_left_out_only_where_no_call_told_who_it_was() {
         flow(&format!("{{{nameless}}}")),
         flow(&format!(r#"{{{nameless},"destination":"127.0.0.1:80"}}"#)),
     ];
-    let seen = observed::observed(&flows, &[]);
+    let seen = observed(&flows, &[]);
     assert_eq!(
         seen.passed.iter().map(|flow| flow.port).collect::<Vec<_>>(),
         [5432, 80]
@@ -76,8 +83,7 @@ fn the_port_of_a_published_one_is_the_containers() {
         );
         serde_json::from_str(&text).unwrap()
     };
-    let port =
-        |text: &str, listening: &str| observed::observed(&[flow(text)], &[db(listening)]).passed[0].port;
+    let port = |text: &str, listening: &str| observed(&[flow(text)], &[db(listening)]).passed[0].port;
     assert_eq!(port("{}", ""), 5433);
     assert_eq!(
         port(r#"{"destination":"[::1]:6000","hook":"connect6"}"#, ""),
@@ -92,10 +98,11 @@ fn the_port_of_a_published_one_is_the_containers() {
         54
     );
     assert_eq!(port(r#"{"hook":"ingress"}"#, ""), 5432);
-    assert_eq!(
-        port("{}", r#"{"protocol":"tcp","address":"0.0.0.0","port":5432}"#),
-        5432
-    );
+    let listens = r#"{"protocol":"tcp","address":"0.0.0.0","port":5432}"#;
+    assert_eq!(port("{}", listens), 5432);
+    let itself = r#"{"from":{"class":"workload","name":"db","namespace":"shop"},"to":{"class":"host"},"protocol":"udp","destination":"[::]:5432"}"#;
+    assert_eq!(observed(&[flow(itself)], &[db(listens)]).passed, []);
+    assert_eq!(observed(&[flow(itself)], &[db("")]).passed.len(), 1);
 }
 
 #[test]
@@ -103,11 +110,27 @@ fn a_call_before_its_server_listened_was_meant_for_the_server() {
     let early = r#"{"to":{"class":"host"}}"#;
     let other = r#"{"to":{"class":"host"},"destination":"127.0.0.1:1"}"#;
     let nobody = r#"{"to":{"class":"host"},"from":{"class":"workload","name":"api","namespace":"shop"}}"#;
-    let seen = observed::observed(&[flow(early), flow(other), flow(nobody), flow("{}")], &[]);
-    let reached =
-        |at: usize| matches!(&seen.passed[at].to, cofferdam_learn::End::Workload(one) if one.name == "db");
+    let seen = observed(&[flow(early), flow(other), flow(nobody), flow("{}")], &[]);
+    let is_server = |flow: &&cofferdam_learn::Flow| matches!(&flow.to, cofferdam_learn::End::Workload(one) if one.name == "db");
+    let meant = seen.passed.iter().filter(is_server).count();
+    assert_eq!((seen.passed.len(), meant), (4, 2));
+}
+
+#[test]
+fn equal_records_are_one_with_the_first_and_the_last_time() {
+    let flows = [
+        flow(r#"{"time":"2026-03-01T12:00:00Z","source":"127.0.0.1:2","pid":7}"#),
+        flow(r#"{"time":"2026-03-01T11:00:00Z","source":"127.0.0.1:1"}"#),
+        flow(r#"{"time":"2026-03-01T11:30:00Z","destination":"127.0.0.1:1"}"#),
+    ];
+    let seen = observed(&flows, &[]).passed;
+    assert_eq!(seen.len(), 2);
     assert_eq!(
-        [reached(0), reached(1), reached(2), reached(3)],
-        [true, false, false, true]
+        (seen[0].times, seen[0].first.to_string(), seen[0].last.to_string()),
+        (
+            6,
+            "2026-03-01T11:00:00Z".to_owned(),
+            "2026-03-01T12:00:00Z".to_owned()
+        )
     );
 }
