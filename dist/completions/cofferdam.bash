@@ -477,7 +477,7 @@ _cofferdam() {
                     return 0
                     ;;
                 --top)
-                    COMPREPLY=($(compgen -W "denials flows" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "denials flows bytes" -- "${cur}"))
                     return 0
                     ;;
                 --output)

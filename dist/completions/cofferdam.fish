@@ -98,7 +98,8 @@ complete -c cofferdam -n "__fish_cofferdam_using_subcommand flows" -l since -d '
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand flows" -l port -d 'Port that was to be reached' -r
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand flows" -l protocol -d '`tcp`, `udp`, …' -r
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand flows" -l top -d 'Sum up: one line for each pair of ends and port, the most first' -r -f -a "denials\t'By how many were denied; who was never denied is left out'
-flows\t'By how many there were'"
+flows\t'By how many there were'
+bytes\t'By what their TCP connections carried, once they have ended'"
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand flows" -s o -l output -d '`wide`: every column, nothing cut' -r -f -a "wide\t'Every column, nothing cut'"
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand flows" -l limit -d 'The newest so many of the past; 0 is all. 100 by default, 10 with `-f`, the first 20 lines with `--top`' -r
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand flows" -l socket -d 'The daemon\'s socket' -r -F

@@ -196,7 +196,7 @@ fn bytes(count: u64) -> String {
     unit.map_or_else(
         || format!("{count} B"),
         |(unit, shift)| {
-            let tenths = u128::from(count) * 10 >> shift;
+            let tenths = (u128::from(count) * 10) >> shift;
             format!("{}.{} {unit}", tenths / 10, tenths % 10)
         },
     )

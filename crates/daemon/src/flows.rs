@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cofferdam_api::{self as api, FlowQuery, FlowView, Mode, Records, RuleView, Timestamp, Totals};
+use cofferdam_api::{FlowQuery, FlowView, Records, Timestamp, Totals};
 use cofferdam_policy::{Action, Peer, Protocol, RuleText, Verdict};
 use tokio::sync::broadcast;
 
@@ -24,10 +24,13 @@ mod store;
 mod sums;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub(crate) use past::Past;
 pub(crate) use store::Limits;
 pub(crate) use sums::Sums;
+use words::view;
+pub(crate) use words::{protocol_name, reason_name};
 
 /// Equal records within this time are one record with a count.
 const FOLD_MILLISECONDS: i64 = 1000;
@@ -369,70 +372,5 @@ impl Drop for FlowStore {
     /// The keeper writes what it has before it ends.
     fn drop(&mut self) {
         self.hand_over_now();
-    }
-}
-
-/// A record as the wire has it.
-fn view(slot: &Slot) -> FlowView {
-    let record = &slot.record;
-    let known = record.source.port() != 0 || !record.source.ip().is_unspecified();
-    FlowView {
-        time: record.time,
-        start: (slot.first != record.time).then_some(slot.first),
-        verdict: record.verdict.action.into(),
-        reason: reason_name(record.verdict.reason),
-        rule: record.rule.as_ref().map(|rule| RuleView {
-            name: rule.name.clone(),
-            source: rule.source.clone(),
-        }),
-        hook: hook_name(record.hook, record.destination.is_ipv6()).to_owned(),
-        mode: if record.observed {
-            Mode::Observe
-        } else {
-            Mode::Enforce
-        },
-        from: (&record.from).into(),
-        to: (&record.to).into(),
-        direction: record.verdict.direction.map(Into::into),
-        protocol: protocol_name(record.protocol),
-        source: known.then_some(record.source),
-        destination: record.destination,
-        pid: (record.pid != 0).then_some(record.pid),
-        comm: (!record.comm.is_empty()).then(|| record.comm.to_string()),
-        repeats: slot.repeats,
-        allow_with: record.allow_with.as_deref().map(str::to_owned),
-        totals: slot.totals,
-    }
-}
-
-/// The serde name: `same-workload`.
-pub(crate) fn reason_name(reason: cofferdam_policy::Reason) -> String {
-    match serde_json::to_value(reason) {
-        Ok(serde_json::Value::String(name)) => name,
-        _ => format!("{reason:?}"),
-    }
-}
-
-pub(crate) fn protocol_name(protocol: Protocol) -> String {
-    match protocol {
-        Protocol::TCP => "tcp".to_owned(),
-        Protocol::UDP => "udp".to_owned(),
-        Protocol(1) => "icmp".to_owned(),
-        Protocol(58) => "icmp6".to_owned(),
-        Protocol(number) => number.to_string(),
-    }
-}
-
-fn hook_name(hook: Hook, v6: bool) -> &'static str {
-    match (hook, v6) {
-        (Hook::Connect, false) => "connect4",
-        (Hook::Connect, true) => "connect6",
-        (Hook::Sendmsg, false) => "sendmsg4",
-        (Hook::Sendmsg, true) => "sendmsg6",
-        (Hook::Egress, _) => "egress",
-        (Hook::Ingress, _) => "ingress",
-        (Hook::Bind, false) => "bind4",
-        (Hook::Bind, true) => "bind6",
-        (Hook::End, _) => api::HOOK_END,
     }
 }

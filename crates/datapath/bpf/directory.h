@@ -79,7 +79,7 @@ static __always_inline void remove_listener(__u64 cookie)
 static __always_inline void released(struct bpf_sock *ctx)
 {
 	if (ctx->protocol == IPPROTO_TCP && ctx->state != TCP_LISTEN) {
-		add_to_totals((struct tcp_sock *)ctx);
+		add_to_totals(ctx);
 		if (ctx->state != TCP_CLOSE)
 			return;
 	}

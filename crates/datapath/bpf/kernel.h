@@ -182,6 +182,6 @@ struct bpf_iter__udp {
 #define EOPNOTSUPP           95
 #define SOCK_BINDPORT_LOCK   8
 /* In skc_flags: the other end has closed. */
-#define SOCK_DONE            2
+#define SOCK_DONE 2
 
 #endif

@@ -18,69 +18,79 @@ struct {
 	__type(value, struct totals);
 } ended_connections SEC(".maps");
 
-static __always_inline void remote_of(struct address *a, struct sock *sk)
+/* Since 6.2 a field is a load, and before that a call. */
+#define FIELD(p, field) (bpf_ksym_exists(bpf_rdonly_cast) ? (p)->field : BPF_CORE_READ(p, field))
+
+static __always_inline const struct tcp_sock *tcp_sock_of(const void *sk)
 {
-	if (BPF_CORE_READ(sk, __sk_common.skc_family) == AF_INET)
-		address_v4(a, BPF_CORE_READ(sk, __sk_common.skc_daddr));
+	if (bpf_ksym_exists(bpf_rdonly_cast))
+		return bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct tcp_sock));
+	return (const struct tcp_sock *)sock_by_number(sk);
+}
+
+/* A socket that was accepted has its listener's backlog, and no port that it asked for itself. */
+static __always_inline int was_accepted(const struct sock *sk)
+{
+	return FIELD(sk, sk_max_ack_backlog) && !(BPF_CORE_READ_BITFIELD_PROBED(sk, sk_userlocks) & SOCK_BINDPORT_LOCK);
+}
+
+static __always_inline void remote_of(struct address *a, const struct sock *sk)
+{
+	if (FIELD(sk, __sk_common.skc_family) == AF_INET)
+		address_v4(a, FIELD(sk, __sk_common.skc_daddr));
 	else
 		BPF_CORE_READ_INTO(a, sk, __sk_common.skc_v6_daddr);
 }
 
-static __always_inline void local_of(struct address *a, struct sock *sk)
+static __always_inline void local_of(struct address *a, const struct sock *sk)
 {
-	if (BPF_CORE_READ(sk, __sk_common.skc_family) == AF_INET)
-		address_v4(a, BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr));
+	if (FIELD(sk, __sk_common.skc_family) == AF_INET)
+		address_v4(a, FIELD(sk, __sk_common.skc_rcv_saddr));
 	else
 		BPF_CORE_READ_INTO(a, sk, __sk_common.skc_v6_rcv_saddr);
 }
 
-/* A socket that was accepted has its listener's backlog, and no port that it asked for itself. */
-static __always_inline int was_accepted(struct sock *sk)
+static __always_inline void totals_key_of(struct totals_key *key, const struct sock *sk)
 {
-	return !(BPF_CORE_READ_BITFIELD_PROBED(sk, sk_userlocks) & SOCK_BINDPORT_LOCK) &&
-	       BPF_CORE_READ(sk, sk_max_ack_backlog);
-}
-
-static __always_inline void totals_key_of(struct totals_key *key, struct sock *sk)
-{
-	__builtin_memset(key, 0, sizeof(*key));
-	key->cgroup = cgroup_of(sk);
 	if (was_accepted(sk)) {
 		key->accepted = 1;
-		key->port = BPF_CORE_READ(sk, __sk_common.skc_num);
+		key->port = FIELD(sk, __sk_common.skc_num);
 		local_of(&key->addr, sk);
 		remote_of(&key->peer, sk);
 	} else {
-		key->port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+		key->port = bpf_ntohs(FIELD(sk, __sk_common.skc_dport));
 		remote_of(&key->addr, sk);
 	}
 }
 
-static __always_inline void read_totals(struct totals *t, struct tcp_sock *tp)
+static __always_inline void read_totals(struct totals *t, const struct tcp_sock *tp)
 {
+	const struct sock *sk = (const struct sock *)tp;
+
 	t->connections = 1;
 	/* What was written and not sent yet is sent after the close. */
-	t->bytes_out = BPF_CORE_READ(tp, bytes_sent) - BPF_CORE_READ(tp, bytes_retrans) +
-		       (__u32)(BPF_CORE_READ(tp, write_seq) - BPF_CORE_READ(tp, snd_nxt));
+	t->bytes_out =
+		FIELD(tp, bytes_sent) - FIELD(tp, bytes_retrans) + (__u32)(FIELD(tp, write_seq) - FIELD(tp, snd_nxt));
 	/* The other end's FIN counts as a byte. */
-	t->bytes_in = BPF_CORE_READ(tp, bytes_received) -
-		      !!(BPF_CORE_READ((struct sock *)tp, __sk_common.skc_flags) & SOCK_DONE);
-	t->packets_out = BPF_CORE_READ(tp, segs_out);
-	t->packets_in = BPF_CORE_READ(tp, segs_in);
-	t->retransmits = BPF_CORE_READ(tp, total_retrans);
-	t->rtt_us = BPF_CORE_READ(tp, srtt_us) >> 3; /* kept in eighths */
+	t->bytes_in = FIELD(tp, bytes_received) - !!(FIELD(sk, __sk_common.skc_flags) & SOCK_DONE);
+	t->packets_out = FIELD(tp, segs_out);
+	t->packets_in = FIELD(tp, segs_in);
+	t->retransmits = FIELD(tp, total_retrans);
+	t->rtt_us = FIELD(tp, srtt_us) >> 3; /* kept in eighths */
 	t->last = bpf_ktime_get_boot_ns();
 }
 
-static __always_inline void add_to_totals(struct tcp_sock *tp)
+static __always_inline void add_to_totals(const void *closing)
 {
-	struct totals_key key;
+	const struct tcp_sock *tp = tcp_sock_of(closing);
+	struct totals_key key = {};
 	struct totals fresh, *t;
 
 	/* Never answered: there was no connection. */
-	if (!BPF_CORE_READ(tp, segs_in))
+	if (!FIELD(tp, segs_in))
 		return;
-	totals_key_of(&key, (struct sock *)tp);
+	key.cgroup = cgroup_of(closing);
+	totals_key_of(&key, (const struct sock *)tp);
 	read_totals(&fresh, tp);
 	t = bpf_map_lookup_elem(&ended_connections, &key);
 	if (!t) {

@@ -23,7 +23,7 @@ fn told(stage: &mut Stage) -> Vec<Closed> {
     stage.datapath().closed().unwrap()
 }
 
-/// Both ends of each connection are summed up, and nothing that was denied.
+/// G-TOTALS: both ends of each connection are summed up, and nothing that was denied.
 #[test]
 fn root_what_connections_carried_is_told_once() {
     let mut stage = Stage::new();

@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 use cofferdam_api::{Records, Totals};
 use redb::Database;
 
+use super::Slot;
 use super::past::Past;
 use super::store::{Change, Held, Limits, Store};
-use super::{Slot, view};
+use super::words::view;
 
 #[cfg(test)]
 mod tests;
@@ -223,7 +224,7 @@ impl Shared {
 impl From<What> for Change {
     fn from(what: What) -> Self {
         match what {
-            What::Slot(slot) => Self::Record(view(&slot)),
+            What::Slot(slot) => Self::Record(Box::new(view(&slot))),
             What::Ended(totals) => Self::Ended(totals),
         }
     }

@@ -34,7 +34,7 @@ const PAGE: u64 = 4096;
 #[derive(Clone, Debug)]
 pub(super) enum Change {
     /// It is new, or another one.
-    Record(FlowView),
+    Record(Box<FlowView>),
     /// Some of its connections have ended since.
     Ended(Totals),
 }
@@ -204,7 +204,7 @@ impl Blocks<'_, '_> {
                         self.put(tail)?;
                         tail.clear();
                     }
-                    tail.insert(index.min(tail.len()), (number, flow));
+                    tail.insert(index.min(tail.len()), (number, *flow));
                 }
             }
             tail_changed = true;
@@ -281,7 +281,7 @@ impl Blocks<'_, '_> {
 impl Change {
     fn make(self, flow: &mut FlowView) {
         match self {
-            Self::Record(new) => *flow = new,
+            Self::Record(new) => *flow = *new,
             Self::Ended(more) => {
                 let before = flow.totals.unwrap_or_default();
                 flow.totals = Some(before.and(&more, flow.start.unwrap_or(flow.time)));

@@ -34,7 +34,7 @@ fn flow(number: u64, ago: i64) -> (u64, Change) {
         )),
         totals: None,
     };
-    (number, Change::Record(flow))
+    (number, Change::Record(Box::new(flow)))
 }
 
 fn flows(range: std::ops::Range<u64>) -> Vec<(u64, Change)> {
