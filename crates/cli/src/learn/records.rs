@@ -37,12 +37,12 @@ impl Records {
         let key = serde_json::to_string(&(ends, what, verdict)).unwrap_or_default();
         match self.0.entry(key) {
             Entry::Vacant(place) => {
-                let first = flow.time;
+                let first = flow.start.unwrap_or(flow.time);
                 place.insert(Record { flow, first });
             }
             Entry::Occupied(mut place) => {
                 let known = place.get_mut();
-                known.first = known.first.min(flow.time);
+                known.first = known.first.min(flow.start.unwrap_or(flow.time));
                 known.flow.time = known.flow.time.max(flow.time);
                 known.flow.repeats += flow.repeats;
             }
