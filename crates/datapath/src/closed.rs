@@ -3,14 +3,8 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
-use libbpf_rs::{MapCore, MapFlags};
-
 use crate::abi::{self, read, types};
-use crate::cgroups::ignore_absent;
-use crate::{Datapath, Error, Result};
-
-/// How many entries one system call reads.
-const BATCH: u32 = 1024;
+use crate::{Datapath, Error, Result, batch};
 
 /// Connections of one cgroup that have ended since they were told of last: to one address and port, or from one address to
 /// one of its own.
@@ -49,24 +43,22 @@ impl Datapath {
     /// What connections carried that have ended since the last call.
     pub fn closed(&mut self) -> Result<Vec<Closed>> {
         let map = &self.skel.maps.ended_connections;
-        let all = map
-            .lookup_batch(BATCH, MapFlags::ANY, MapFlags::ANY)
-            .map_err(Error::map("ended_connections", "read"))?;
-        let (mut told, mut found) = (HashMap::new(), Vec::new());
-        for (key, value) in all {
-            let (Some(at), Some(now)) = (read::<types::totals_key>(&key), read::<types::totals>(&value))
-            else {
-                continue;
+        let (mut told, mut found, mut idle) = (HashMap::new(), Vec::new(), Vec::new());
+        batch::read(map, |key, value| {
+            let (Some(at), Some(now)) = (read::<types::totals_key>(key), read::<types::totals>(value)) else {
+                return;
             };
-            let before = self.closed.get(&key).copied().unwrap_or_default();
+            let before = self.closed.get(key).copied().unwrap_or_default();
             if now.connections > before.connections {
                 found.push(difference(&at, &now, &before));
-                told.insert(key, now);
+                told.insert(key.to_vec(), now);
             } else {
-                // It does not grow any more: its place is somebody else's.
-                ignore_absent(map.delete(&key)).map_err(Error::map("ended_connections", "remove"))?;
+                idle.extend_from_slice(key);
             }
-        }
+        })
+        .map_err(Error::map("ended_connections", "read"))?;
+        // They do not grow any more: their places are somebody else's.
+        batch::remove(map, &idle).map_err(Error::map("ended_connections", "remove"))?;
         self.closed = told;
         Ok(found)
     }

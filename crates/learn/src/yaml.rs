@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use cofferdam_policy::documents::{Expression, LabelSelector, Operator};
-use cofferdam_policy::{Direction, Protocol};
+use cofferdam_policy::{Direction, Protocol, is_printable, scalar};
 
 use crate::evidence::some;
 use crate::{Peer, Policy, Ports, Rule, Who};
@@ -194,32 +194,6 @@ fn port(ports: &Ports) -> String {
     }
 }
 
-/// A text that YAML takes for nothing else; quoted where there is any doubt.
-fn scalar(text: &str) -> String {
-    const WORDS: [&str; 11] = [
-        "true", "false", "null", "yes", "no", "on", "off", "y", "n", "inf", "nan",
-    ];
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/');
-    let is_plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.bytes().all(plain)
-        && !WORDS.contains(&text.to_ascii_lowercase().as_str());
-    if is_plain {
-        return text.to_owned();
-    }
-    let mut quoted = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            c if is_printable(c) => quoted.push(c),
-            c => {
-                let _ = write!(quoted, "\\U{:08x}", u32::from(c));
-            }
-        }
-    }
-    quoted.push('"');
-    quoted
-}
-
 /// Nobody's name ends a comment: whatever is no plain sign is escaped.
 fn printable(text: &str) -> String {
     let plain = |c: char| {
@@ -230,9 +204,4 @@ fn printable(text: &str) -> String {
         }
     };
     text.chars().map(plain).collect()
-}
-
-/// What every reader takes as it stands: no line ends of any kind, no marks that are not seen.
-fn is_printable(c: char) -> bool {
-    matches!(c, ' '..='~') || c.is_alphanumeric()
 }

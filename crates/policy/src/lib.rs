@@ -37,3 +37,4 @@ pub use plan::plan;
 pub use postures::{POSTURES, default_profile_text};
 pub use suggest::{Adviser, Remedy, Suggestion, suggest, suggestions};
 pub use types::*;
+pub use yaml::{is_printable, scalar};

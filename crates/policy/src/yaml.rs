@@ -8,10 +8,12 @@ use std::collections::HashMap;
 use granit_parser::{Event, Parser, ScalarStyle, Span};
 
 mod node;
+mod scalar;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use node::{Entry, Node, Value};
+pub use scalar::{is_printable, scalar};
 
 /// A place in a file, counted from 1; columns in characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,6 +1,7 @@
 //! What an old policy leaves behind is taken out when nobody is judged by it any more: a thread waits for that, and the loop
 //! goes on meanwhile.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -32,6 +33,8 @@ impl Enforcer {
             return Vec::new();
         };
         let passed = waiting.and_then(|waiting| waiting.join().ok());
+        // It was told, too: the loop must not take that for the next one, and wait.
+        pin!(self.retired.notified()).enable();
         let ended = self.datapath.end_succession(passed.unwrap_or_else(Passed::now));
         match ended.and_then(|()| self.datapath.apply(&steps)) {
             Ok(()) => Vec::new(),

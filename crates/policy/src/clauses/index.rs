@@ -16,7 +16,7 @@ use crate::{Direction, End, Identity, Labels, Peer, PeerClass, Subject, World};
 use super::{Clause, View};
 
 /// The label that Kubernetes gives each namespace.
-const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
+pub(crate) const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
 /// A world, indexed by its numbers.
 pub(crate) struct Index<'w> {

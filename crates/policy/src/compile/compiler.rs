@@ -118,7 +118,7 @@ impl Compiler {
         sets: &Sets<'_, '_>,
         rules: &Rules,
         lists: &Lists<'_>,
-    ) -> Vec<(u32, Direction, Rc<[Line]>)> {
+    ) -> Vec<(u32, [Rc<[Line]>; 2])> {
         let mut resolver = Resolver::new(sets, &mut self.bodies);
         // By address: a text is longer than its place, and each is in many lists.
         let mut numbers: FxHashMap<*const RuleText, u32> = FxHashMap::default();
@@ -127,15 +127,16 @@ impl Compiler {
             Cow::Owned(text) => rules.number(text),
         };
         let mut shared: FxHashMap<*const Vec<Clause<'_>>, Rc<[Line]>> = FxHashMap::default();
-        let mut all = Vec::with_capacity(lists.len() * 2);
+        let mut all = Vec::with_capacity(lists.len());
         for (subject, clauses) in lists {
             let Some((_, own)) = index.subject(subject.number) else {
                 continue;
             };
-            for (clauses, direction) in clauses.iter().zip(DIRECTIONS) {
+            let [ingress, egress] = clauses.as_ref();
+            let both = [(ingress, Direction::Ingress), (egress, Direction::Egress)];
+            let lines = both.map(|(clauses, direction)| {
                 if let Some(lines) = shared.get(&std::ptr::from_ref(clauses)) {
-                    all.push((subject.number, direction, Rc::clone(lines)));
-                    continue;
+                    return Rc::clone(lines);
                 }
                 let line = |clause: &Clause<'_>| Line {
                     body: resolver.body(clause, own, direction),
@@ -148,8 +149,9 @@ impl Compiler {
                 if !clauses.iter().any(|clause| differs(clause, direction)) {
                     shared.insert(clauses, Rc::clone(&lines));
                 }
-                all.push((subject.number, direction, lines));
-            }
+                lines
+            });
+            all.push((subject.number, lines));
         }
         all
     }
@@ -157,7 +159,7 @@ impl Compiler {
     /// The rows of all lists, sorted, and the tables that they name; lists that are known already are taken over.
     fn rows(
         &mut self,
-        lists: Vec<(u32, Direction, Rc<[Line]>)>,
+        lists: Vec<(u32, [Rc<[Line]>; 2])>,
         mut known: Known,
         regions: &Regions,
         shares: &mut Shares,
@@ -166,31 +168,19 @@ impl Compiler {
         let mut all = Vec::new();
         let mut used = FxHashSet::default();
         let mut seen: FxHashMap<*const [Line], (u32, Rc<Rows>)> = FxHashMap::default();
-        let mut other: Option<(u32, Direction, Rc<Rows>)> = None;
-        for (subject, direction, lines) in lists {
-            let place = Rc::as_ptr(&lines);
-            let (rule, rows) = match seen.get(&place) {
-                Some((rule, rows)) => (*rule, Rc::clone(rows)),
-                None => {
+        for (subject, lists) in lists {
+            let rows = lists.map(|lines| {
+                let place = Rc::as_ptr(&lines);
+                let (rule, rows) = seen.entry(place).or_insert_with(|| {
                     let found = self.list(lines, &mut known, regions);
                     used.extend(found.1.iter().map(|(_, _, row)| row.table));
-                    seen.insert(place, (found.0, Rc::clone(&found.1)));
                     found
-                }
-            };
-            shares.add(rule, rows.len());
-            // Both directions of one subject lie beside each other, so that there is nothing left to sort.
-            match other.take() {
-                Some((same, first, one)) if same == subject => {
-                    both(subject, [(first, &one), (direction, &rows)], &mut all);
-                }
-                before => {
-                    alone(before, &mut all);
-                    other = Some((subject, direction, rows));
-                }
-            }
+                });
+                shares.add(*rule, rows.len());
+                Rc::clone(rows)
+            });
+            merge(subject, &rows, &mut all);
         }
-        alone(other, &mut all);
         (all, used)
     }
 
@@ -222,26 +212,19 @@ impl Compiler {
     }
 }
 
-/// The rows of a subject in both directions, by peer.
-fn both(subject: u32, lists: [(Direction, &Rows); 2], all: &mut Vec<(RowKey, RowValue)>) {
-    let [(first, one), (second, other)] = lists;
-    let (mut one, mut other) = (one.iter().peekable(), other.iter().peekable());
+/// Adds the rows of a subject in both directions, by peer, so that there is nothing left to sort.
+fn merge(subject: u32, rows: &[Rc<Rows>; 2], all: &mut Vec<(RowKey, RowValue)>) {
+    let mut rows = rows.each_ref().map(|rows| rows.iter().peekable());
     loop {
-        let peers = [one.peek(), other.peek()];
-        let Some(least) = peers.into_iter().flatten().map(|(peer, ..)| *peer).min() else {
+        let peers = rows.iter_mut().filter_map(|rows| rows.peek());
+        let Some(least) = peers.map(|(peer, ..)| *peer).min() else {
             return;
         };
-        for (rows, direction) in [(&mut one, first), (&mut other, second)] {
+        for (rows, direction) in rows.iter_mut().zip(DIRECTIONS) {
             while let Some((peer, plane, row)) = rows.next_if(|(peer, ..)| *peer == least) {
                 all.push((row_key(subject, direction, *peer, *plane), *row));
             }
         }
-    }
-}
-
-fn alone(list: Option<(u32, Direction, Rc<Rows>)>, all: &mut Vec<(RowKey, RowValue)>) {
-    if let Some((subject, direction, rows)) = list {
-        both(subject, [(direction, &rows), (direction, &Rows::new())], all);
     }
 }
 

@@ -68,18 +68,9 @@ pub(crate) struct Bodies {
 pub(crate) struct Resolver<'s, 'i, 'w> {
     pub(crate) sets: &'s Sets<'i, 'w>,
     pub(crate) bodies: &'s mut Bodies,
-    /// By the rule's address, which is in one direction of one document.
-    known: FxHashMap<*const Rule, Known>,
+    /// Those that are the same for every subject, by the rule's address, which is in one direction of one document.
+    known: FxHashMap<*const Rule, usize>,
     everything: usize,
-}
-
-/// What a rule is about.
-#[derive(Clone, Copy)]
-enum Known {
-    /// The same for every subject.
-    Body(usize),
-    /// Something else for each.
-    Differs,
 }
 
 // === impl Bodies ===
@@ -129,18 +120,13 @@ impl<'s, 'i, 'w> Resolver<'s, 'i, 'w> {
                 self.bodies.number(body)
             }
             Condition::Rule(rule) => {
-                let known = self.known.get(&std::ptr::from_ref(rule)).copied();
-                if let Some(Known::Body(number)) = known {
-                    return number;
+                if let Some(known) = self.known.get(&std::ptr::from_ref(rule)) {
+                    return *known;
                 }
                 let body = self.rule(rule, own, direction);
                 let number = self.bodies.number(body);
-                if known.is_none() {
-                    let known = match depends(rule, direction) {
-                        true => Known::Differs,
-                        false => Known::Body(number),
-                    };
-                    self.known.insert(rule, known);
+                if !depends(rule, direction) {
+                    self.known.insert(rule, number);
                 }
                 number
             }

@@ -4,10 +4,10 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::clauses::{Clause, Index, Stage};
+use crate::clauses::{Clause, Index, NAMESPACE_NAME, Stage};
 use crate::decide::Judged;
 use crate::documents::{CLUSTER_VERSION, Document, NETWORK_VERSION, Tier};
-use crate::{Attempt, Direction, End, Identity, Labels, PeerClass, Protocol};
+use crate::{Attempt, Direction, End, Identity, Labels, PeerClass, Protocol, scalar};
 
 use super::Remedy;
 
@@ -16,8 +16,6 @@ mod tests;
 
 /// The last to be asked of its tier.
 const LAST: u16 = 1000;
-/// The label that Kubernetes gives each namespace.
-const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
 /// What one end's user would write; `None` if no line can say it.
 pub(super) fn remedy(index: &Index<'_>, end: &Judged<'_>, attempt: &Attempt) -> Option<Remedy> {
@@ -275,21 +273,4 @@ fn pods(identity: &Identity) -> Option<String> {
         scalar(&identity.namespace),
         selector(identity)?
     ))
-}
-
-/// Text as YAML reads it back: in quotes unless it is plainly a word.
-fn scalar(text: &str) -> String {
-    const WORDS: [&str; 11] = [
-        "true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan", "inf",
-    ];
-    let plain = text.starts_with(|first: char| first.is_ascii_alphabetic())
-        && text
-            .chars()
-            .all(|sign| sign.is_ascii_alphanumeric() || "-_./".contains(sign))
-        && !WORDS.contains(&text.to_ascii_lowercase().as_str());
-    if plain {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', "''"))
-    }
 }

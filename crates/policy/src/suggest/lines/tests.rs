@@ -183,8 +183,8 @@ fn a_policy_that_selects_few_gets_a_rule() {
         );
     }
     for (peer, rule) in [
-        ("10.0.0.1", "to: [{ipBlock: {cidr: '10.0.0.1/32'}}]"),
-        ("fd00::1", "to: [{ipBlock: {cidr: 'fd00::1/128'}}]"),
+        ("10.0.0.1", "to: [{ipBlock: {cidr: \"10.0.0.1/32\"}}]"),
+        ("fd00::1", "to: [{ipBlock: {cidr: \"fd00::1/128\"}}]"),
         ("169.254.169.254", "to: [{metadata: {}}]"),
     ] {
         let line = suggested(&open, attempt(web, address(peer), Protocol::TCP, 443));
@@ -261,7 +261,7 @@ fn what_no_label_can_say_is_a_policy_before_the_profile() {
     assert!(line.contains("tier: Baseline, priority: 1000"), "{line}");
     let line = suggested("", attempt(End::Subject(5), End::Subject(4), Protocol::TCP, 80));
     assert!(
-        line.contains("{matchLabels: {app: '1, x'}}") && line.contains("name: 1-x-to-web-80"),
+        line.contains("{matchLabels: {app: \"1, x\"}}") && line.contains("name: 1-x-to-web-80"),
         "{line}"
     );
 }
