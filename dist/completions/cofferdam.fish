@@ -153,7 +153,7 @@ complete -c cofferdam -n "__fish_cofferdam_using_subcommand learn" -s o -l outpu
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand learn" -l flows -d 'What `cofferdam flows --limit 0 --json` printed, instead of the daemon\'s flows; needs no daemon' -r -F
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand learn" -l workloads -d 'With `--flows`: what `cofferdam ps --json` printed then' -r -F
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand learn" -l addresses -d 'Of more addresses of the LAN, the world, … on one port not each is named, but all of the LAN, the world, …' -r
-complete -c cofferdam -n "__fish_cofferdam_using_subcommand learn" -l ports -d 'Of more ports of one peer not each is named, but the nearest ones are joined to ranges' -r
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand learn" -l ports -d 'Of more ports of one peer and protocol not each is named, but the nearest ones are joined to ranges' -r
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand learn" -l socket -d 'The daemon\'s socket' -r -F
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand learn" -l labels -d 'Propose identity labels instead, as a compose override'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand learn" -l diff -d 'Print what would change on this host instead of the policies'

@@ -20,8 +20,7 @@ pub const HOOK_END: &str = "end";
 pub struct Flows {
     /// Version of the wire.
     pub version: u32,
-    /// Records that are in no answer: the kernel, the daemon or its store had no room for them. Since the data plane was
-    /// loaded.
+    /// Records that were lost, or are in memory only: the kernel, the daemon or its store had no room for them.
     #[serde(default)]
     pub lost: u64,
     /// Oldest first.

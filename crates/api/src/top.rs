@@ -13,7 +13,7 @@ use crate::{FlowEnd, VERSION};
 pub struct Top {
     /// Version of the wire.
     pub version: u32,
-    /// Records that are in no answer, as in [`Flows`](crate::Flows).
+    /// Records that were lost, or are in memory only, as in [`Flows`](crate::Flows).
     #[serde(default)]
     pub lost: u64,
     /// The most of what was asked for first.

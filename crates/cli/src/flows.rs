@@ -51,7 +51,7 @@ pub(crate) fn flows(call: &Call, args: &FlowsArgs) -> Result<u8, Failure> {
 fn say_lost(call: &Call, lost: u64) {
     if lost > 0 && !call.json {
         note(&format!(
-            "{lost} records were lost and are in no answer; `cofferdam status` says where"
+            "{lost} records were lost, or are not kept; `cofferdam status` says where"
         ));
     }
 }

@@ -113,7 +113,11 @@ fn nothing(args: &LearnArgs, seen: &Observed, learned: &Learned) -> Failure {
         .since
         .as_deref()
         .map_or_else(String::new, |text| format!(" since {text}"));
-    if let Some(first) = learned.left_out.first() {
+    let is_about = |one: &&LeftOut| {
+        let wanted = args.wanted.as_ref();
+        wanted.is_none_or(|text| [&one.from, &one.to].contains(&text))
+    };
+    if let Some(first) = learned.left_out.iter().find(is_about) {
         let LeftOut {
             from, to, what, why, ..
         } = first;
@@ -247,8 +251,9 @@ fn text(report: &Report, folder: Option<&Path>) -> String {
     text
 }
 
-/// The daemon's losses and whether it protects anybody; `None` without a daemon.
+/// The daemon's losses and whether it protects anybody.
 fn daemon_says(call: &Call) -> Result<(u64, bool), Failure> {
     let status = call.wait(call.client.status())?;
-    Ok((status.losses.flows, status.workloads.protected == 0))
+    let lost = status.losses.flows + status.losses.unkept;
+    Ok((lost, status.workloads.protected == 0))
 }

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use cofferdam_policy::{DefaultProfile, Labels, Mode};
+use jiff::{Span, SpanRelativeTo};
 use serde::Deserialize;
 
 mod flows;
@@ -269,6 +271,13 @@ impl Default for Socket {
             group: "cofferdam".to_owned(),
         }
     }
+}
+
+/// `1d12h` → a time.
+fn time(text: &str) -> Option<Duration> {
+    let span = text.parse::<Span>().ok()?;
+    let time = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
+    Duration::try_from(time).ok()
 }
 
 // === impl Unit ===

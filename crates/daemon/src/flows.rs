@@ -310,7 +310,8 @@ impl FlowStore {
             },
             number,
         );
-        if self.open.len() > OPEN {
+        // All of them may be of records that are there.
+        if self.open.len() > OPEN + self.slots.len() {
             let base = self.base;
             self.open.retain(|_, number| *number >= base);
         }

@@ -270,7 +270,10 @@ impl Proposal {
     /// The name of the override.
     #[must_use]
     pub fn file_name(&self) -> String {
-        format!("{}.labels.yaml", self.project)
+        // A label gives the project's name, and it is not to lead out of the folder.
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        let name = self.project.replace(|c| !plain(c), "-");
+        format!("{name}.labels.yaml")
     }
 
     /// The override: compose lays it over the project's own file.

@@ -186,12 +186,14 @@ pub fn learn(seen: Seen<'_>, limits: Limits, wanted: impl Fn(&Workload) -> bool)
     let known = selector::Known::new(seen);
     let (subjects, mut left_out) = edges::fold(seen, &known);
     let mut policies: Vec<Policy> = Vec::new();
+    // All of them: a name is not to be another one's because that one is not asked for.
     for (key, subject) in &subjects {
-        if known.members(key).iter().copied().any(&wanted) {
-            let policy = policy(key, subject, &known, limits, &policies);
-            policies.push(policy);
-        }
+        let policy = policy(key, subject, &known, limits, &policies);
+        policies.push(policy);
     }
+    let is_wanted = |key| known.members(key).into_iter().any(&wanted);
+    let mut asked = subjects.keys().map(is_wanted);
+    policies.retain(|_| asked.next().unwrap_or(false));
     left_out.sort();
     Learned { policies, left_out }
 }

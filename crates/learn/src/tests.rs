@@ -91,6 +91,25 @@ fn a_document_says_who_what_and_since_when() {
 }
 
 #[test]
+fn a_policy_has_its_name_whoever_is_asked_for() {
+    let flows = [
+        flow(end("app=web"), end("app=db"), 5432),
+        flow(end("role=web"), end("app=db"), 5432),
+    ];
+    let seen = Seen {
+        passed: &flows,
+        ..Seen::default()
+    };
+    let all = learn(seen, Limits::default(), |_| true);
+    for text in ["app=web", "role=web"] {
+        let one = learn(seen, Limits::default(), |one| one.visible == labels(text));
+        let same = all.policies.iter().find(|policy| policy.identity == labels(text));
+        assert_eq!(one.policies.len(), 1);
+        assert_eq!(one.policies[0].file_name(), same.unwrap().file_name());
+    }
+}
+
+#[test]
 fn what_says_more_than_was_seen_says_so() {
     let mut flows: Vec<Flow> = (1..=5)
         .map(|last| {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use cofferdam_policy::documents::{Expression, LabelSelector, Operator};
+use cofferdam_policy::documents::{Expression, LabelSelector, NAMESPACE_NAME, Operator};
 use cofferdam_policy::{Direction, Protocol, is_printable, scalar};
 
 use crate::evidence::some;
@@ -133,7 +133,7 @@ impl Text {
                 if let Some(name) = namespace {
                     inner.line(0, "namespaceSelector:");
                     inner.line(1, "matchLabels:");
-                    inner.line(2, &format!("kubernetes.io/metadata.name: {}", scalar(name)));
+                    inner.line(2, &format!("{NAMESPACE_NAME}: {}", scalar(name)));
                 }
                 inner.selector(0, "podSelector", selector);
                 for (at, line) in inner.0.lines().enumerate() {

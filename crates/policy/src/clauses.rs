@@ -15,7 +15,7 @@ use crate::{
 mod index;
 mod walk;
 
-pub(crate) use index::{Index, NAMESPACE_NAME, in_order, selects, selects_namespace};
+pub(crate) use index::{Index, in_order, selects, selects_namespace};
 pub(crate) use walk::{Outcome, outcome};
 
 use crate::classes::canonical;

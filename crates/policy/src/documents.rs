@@ -33,6 +33,9 @@ pub(crate) use fields::{Fields, Report};
 pub(crate) use network::API_VERSION as NETWORK_VERSION;
 pub(crate) use selector::read as read_selector;
 
+/// The label that Kubernetes gives each namespace.
+pub const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
+
 /// One policy.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Document {

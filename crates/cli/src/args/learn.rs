@@ -47,7 +47,7 @@ pub(crate) struct LearnArgs {
     /// Of more addresses of the LAN, the world, … on one port not each is named, but all of the LAN, the world, …
     #[arg(long, value_name = "NUMBER", default_value_t = cofferdam_learn::Limits::default().addresses)]
     pub(crate) addresses: usize,
-    /// Of more ports of one peer not each is named, but the nearest ones are joined to ranges
+    /// Of more ports of one peer and protocol not each is named, but the nearest ones are joined to ranges
     #[arg(long, value_name = "NUMBER", default_value_t = cofferdam_learn::Limits::default().ports)]
     pub(crate) ports: usize,
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use jiff::{Span, SpanRelativeTo};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
@@ -50,12 +49,7 @@ impl Default for Flows {
 
 fn age<'de, D: Deserializer<'de>>(value: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(value)?;
-    let time = text
-        .parse::<Span>()
-        .and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()))
-        .ok()
-        .and_then(|time| Duration::try_from(time).ok())
-        .filter(|time| (SHORTEST..=LONGEST).contains(time));
+    let time = super::time(&text).filter(|time| (SHORTEST..=LONGEST).contains(time));
     time.ok_or_else(|| {
         D::Error::custom(format!(
             "`{text}` is no age of records; write \"7d\", anything from \"1m\" to \"3650d\""

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use jiff::{Span, SpanRelativeTo};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
@@ -34,12 +33,7 @@ fn every<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Duration>, D::Err
     if text == "never" {
         return Ok(None);
     }
-    let time = text
-        .parse::<Span>()
-        .and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()))
-        .ok()
-        .and_then(|time| Duration::try_from(time).ok())
-        .filter(|time| (SHORTEST..=LONGEST).contains(time));
+    let time = super::time(&text).filter(|time| (SHORTEST..=LONGEST).contains(time));
     time.map(Some).ok_or_else(|| {
         D::Error::custom(format!(
             "`{text}` is no time between two keys; write \"24h\", anything from \"1m\" to \"365d\", or \"never\""

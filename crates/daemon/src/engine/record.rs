@@ -16,6 +16,9 @@ use crate::flows::{FILE, FlowStore, Key, Record, Way};
 use crate::names::{self, Names};
 use crate::resolve::Resolved;
 
+/// How many sums wait for the records that they belong to, at most.
+const CLOSED: usize = 1 << 16;
+
 // === impl Engine ===
 
 impl Engine {
@@ -54,7 +57,7 @@ impl Engine {
         self.closed.extend(closed);
         let more = self.record_events();
         self.record_repeats();
-        if !more {
+        if !more || self.closed.len() > CLOSED {
             self.record_ends();
         }
         self.flows.hand_over();

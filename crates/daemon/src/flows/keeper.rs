@@ -295,7 +295,7 @@ impl Writer {
             // The crate promises to check what it reads, not to survive what somebody else wrote meanwhile.
             let limits = self.limits;
             match catch_unwind(AssertUnwindSafe(|| store.write(numbered, limits))) {
-                Ok(Ok(())) => self.trimmed = Instant::now(),
+                Ok(Ok(())) => (self.trimmed, self.failed) = (Instant::now(), None),
                 Ok(Err(error)) => self.fail(&error.to_string()),
                 Err(_) => self.fail("the file makes no sense"),
             }
@@ -305,9 +305,14 @@ impl Writer {
         }
         self.shared.waiting.fetch_sub(count, Ordering::Relaxed);
         let held = self.store.as_ref().map(Store::held);
+        let wrote = self.failed.is_none();
         self.shared.change(|progress| {
             progress.done = progress.done.max(done);
             progress.held = held.unwrap_or(progress.held);
+            // A file that can be opened may still be full.
+            if wrote {
+                progress.error = None;
+            }
         });
     }
 
@@ -318,11 +323,10 @@ impl Writer {
                     tracing::error!("flow records of the past are lost: {aside}");
                 }
                 let (database, run, held) = (store.database(), store.run(), store.held());
-                (self.store, self.failed, self.number) = (Some(store), None, Some(run));
+                (self.store, self.number) = (Some(store), Some(run));
                 self.shared.change(|progress| {
                     progress.phase = Phase::Open { database, run };
                     progress.held = held;
-                    progress.error = None;
                 });
             }
             Err(error) => self.fail(&error.to_string()),

@@ -167,6 +167,10 @@ impl Store {
             blocks.trim(limits).map_err(|error| failed(error.into()))?;
         }
         transaction.commit().map_err(|error| failed(error.into()))?;
+        // The last block goes after all others, and does not come back with the next record.
+        if held.count == 0 {
+            tail.clear();
+        }
         (self.held, self.tail) = (held, tail);
         Ok(())
     }

@@ -47,9 +47,6 @@ impl Sums {
     /// One more record.
     pub(crate) fn add(&mut self, flow: FlowView) {
         let denied = flow.verdict == Verdict::Deny;
-        if self.by == TopBy::Denials && !denied {
-            return;
-        }
         if self.rows.len() >= ROWS {
             self.halve();
         }
@@ -89,20 +86,8 @@ impl Sums {
     pub(crate) fn top(self, limit: Option<usize>) -> Top {
         let by = self.by;
         let mut rows: Vec<TopRow> = self.rows.into_iter().map(row).collect();
-        // Equal ones in an order that does not change from one answer to the next.
-        rows.sort_by(|a, b| {
-            let names = |row: &TopRow| (row.from.name.clone(), row.to.name.clone(), row.address, row.port);
-            (
-                Reverse(size(by, a.flows, a.denials, a.bytes)),
-                Reverse(a.last),
-                names(a),
-            )
-                .cmp(&(
-                    Reverse(size(by, b.flows, b.denials, b.bytes)),
-                    Reverse(b.last),
-                    names(b),
-                ))
-        });
+        rows.retain(|row| by != TopBy::Denials || row.denials > 0);
+        rows.sort_by(|a, b| place(by, a).cmp(&place(by, b)));
         let kept = limit.unwrap_or(usize::MAX).min(rows.len());
         let left_out = self.left_out + (rows.len() - kept) as u64;
         rows.truncate(kept);
@@ -126,6 +111,16 @@ impl Sums {
             .retain(|_, sum| (size(by, sum.flows, sum.denials, sum.bytes), sum.last) > middle);
         self.left_out += (before - self.rows.len()) as u64;
     }
+}
+
+/// Equal ones in an order that does not change from one answer to the next.
+fn place(by: TopBy, row: &TopRow) -> impl Ord {
+    fn end(end: &FlowEnd) -> impl Ord {
+        (&end.name, &end.namespace, end.class.as_str())
+    }
+    let size = size(by, row.flows, row.denials, row.bytes);
+    let to = (end(&row.to), row.address, row.port, &row.protocol);
+    (Reverse(size), Reverse(row.last), end(&row.from), to)
 }
 
 fn size(by: TopBy, flows: u64, denials: u64, bytes: u64) -> u64 {

@@ -18,6 +18,8 @@ use crate::flows::Sums;
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// Pieces that wait for a reader.
 const AHEAD: usize = 4;
+/// Records in one piece.
+const PIECE: usize = 256;
 
 /// What stands around the records and between them.
 struct Frame {
@@ -49,7 +51,7 @@ pub(super) fn answer(found: Followed, query: FlowQuery) -> Response {
                 tracing::error!("flow records cannot be read: {error}");
             }
         }
-        out.write(&past);
+        past.chunks(PIECE).all(|some| out.write(some));
         out.end();
     });
     let past = stream::unfold(taken, |mut taken| async move {

@@ -71,6 +71,8 @@ fn the_override_gives_every_service_an_identity() {
     let project = read(&[("compose.yaml", SHOP)]);
     let proposal = propose(&project.name, &services(&project), &Calls::new());
     assert_eq!(proposal.file_name(), "shop.labels.yaml");
+    let odd = propose("../../etc/x", &services(&project), &Calls::default());
+    assert_eq!(odd.file_name(), "------etc-x.labels.yaml");
     let text = proposal.yaml();
     let both = read(&[("compose.yaml", SHOP), ("shop.labels.yaml", &text)]);
     assert_eq!(both.notes.len(), 0, "{:?}\n{text}", both.notes);

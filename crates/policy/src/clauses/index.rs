@@ -9,14 +9,11 @@ use ipnet::IpNet;
 use rustc_hash::FxHashMap;
 
 use crate::classes::{class_of, class_prefixes};
-use crate::documents::{Document, Scope, Selection};
+use crate::documents::{Document, NAMESPACE_NAME, Scope, Selection};
 use crate::postures::default_profile;
 use crate::{Direction, End, Identity, Labels, Peer, PeerClass, Subject, World};
 
 use super::{Clause, View};
-
-/// The label that Kubernetes gives each namespace.
-pub(crate) const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
 /// A world, indexed by its numbers.
 pub(crate) struct Index<'w> {

@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::clauses::{Clause, Index, NAMESPACE_NAME, Stage};
+use crate::clauses::{Clause, Index, Stage};
 use crate::decide::Judged;
-use crate::documents::{CLUSTER_VERSION, Document, NETWORK_VERSION, Tier};
+use crate::documents::{CLUSTER_VERSION, Document, NAMESPACE_NAME, NETWORK_VERSION, Tier};
 use crate::{Attempt, Direction, End, Identity, Labels, PeerClass, Protocol, scalar};
 
 use super::Remedy;

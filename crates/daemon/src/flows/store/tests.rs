@@ -152,6 +152,8 @@ fn old_records_go() {
         Held::default(),
         "nothing is counted that is not there"
     );
+    store.write(flows(1001..1002), LIMITS).unwrap();
+    assert_eq!(all(&store).len(), 1, "what went does not come back");
 }
 
 #[test]
