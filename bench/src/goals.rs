@@ -30,6 +30,8 @@ const PROTECTED: f64 = 1.05;
 const THROUGHPUT: f64 = 0.98;
 /// Most of what NFQUEUE adds to a connection that the full proof may add.
 const OF_NFQUEUE: f64 = 0.5;
+/// Most that a connection may take with all of them recorded, over one of which nothing is.
+const RECORDS: f64 = 1.02;
 /// Nanoseconds a connection that the programs of the full proof may take more than empty ones.
 const PROOF_NS: f64 = 2000.0;
 /// The same over what the empty ones take, which are 1.07 µs where that limit was set: the machine's own speed cancels.
@@ -53,6 +55,7 @@ pub(crate) fn judge(part: Part, samples: &Samples, costs: &[Cost]) -> Vec<Outcom
     match part {
         Part::Loopback => loopback(samples),
         Part::Veth => veth(samples, costs),
+        Part::Records => records(samples),
         Part::Udp | Part::Scale => Vec::new(),
     }
 }
@@ -111,6 +114,20 @@ pub(crate) fn denials(count: u32) -> Outcome {
         max: count,
     };
     Outcome::at_most("denials of pairs that may talk".to_owned(), 0.0, seen)
+}
+
+fn records(samples: &Samples) -> Vec<Outcome> {
+    let pairs = [
+        (Setting::Protected, Setting::Unrecorded),
+        (Setting::Visitor, Setting::VisitorUnrecorded),
+    ];
+    pairs
+        .into_iter()
+        .filter_map(|(setting, base)| {
+            let wanted = (Measure::Sustained, setting, base);
+            time(Part::Records, samples, wanted, RECORDS)
+        })
+        .collect()
 }
 
 fn loopback(samples: &Samples) -> Vec<Outcome> {

@@ -12,6 +12,8 @@ pub(crate) enum Part {
     Veth,
     /// UDP on loopback of one network namespace
     Udp,
+    /// What it costs to record what is allowed
+    Records,
     /// Memory, start and verdict by the number of workloads
     Scale,
 }
@@ -30,6 +32,12 @@ pub(crate) enum Setting {
     Protected,
     /// A pair without labels, under the same daemon.
     Unprotected,
+    /// A protected pair under a daemon that records denials alone.
+    Unrecorded,
+    /// A client without labels and a protected server that is open to it: each connection is a record of its own.
+    Visitor,
+    /// The same under a daemon that records denials alone.
+    VisitorUnrecorded,
     /// Ten nftables rules that match on the socket's cgroup.
     Nft10,
     /// A thousand of them.
@@ -48,6 +56,8 @@ pub(crate) enum Measure {
     Handshake,
     /// Connections a second, 16 at a time.
     Rate,
+    /// The same over a time in which the daemon does its share.
+    Sustained,
     /// Requests and responses of one byte a second.
     Ping,
     /// Bytes a second.
@@ -62,7 +72,7 @@ pub(crate) enum Measure {
 
 impl Part {
     /// In the order of the report.
-    pub(crate) const ALL: [Self; 4] = [Self::Loopback, Self::Veth, Self::Udp, Self::Scale];
+    pub(crate) const ALL: [Self; 5] = [Self::Loopback, Self::Veth, Self::Udp, Self::Records, Self::Scale];
 
     /// The heading of its tables.
     pub(crate) fn title(self) -> &'static str {
@@ -70,6 +80,7 @@ impl Part {
             Self::Loopback => "TCP on loopback",
             Self::Veth => "TCP between two network namespaces, with the proof in the handshake",
             Self::Udp => "UDP on loopback",
+            Self::Records => "What recording costs, TCP on loopback",
             Self::Scale => "By the number of workloads",
         }
     }
@@ -80,6 +91,7 @@ impl Part {
             Self::Loopback => "loopback",
             Self::Veth => "veth",
             Self::Udp => "udp",
+            Self::Records => "records",
             Self::Scale => "scale",
         }
     }
@@ -110,6 +122,12 @@ impl Part {
                 Setting::Empty,
                 Setting::Protected,
             ],
+            Self::Records => &[
+                Setting::Unrecorded,
+                Setting::Protected,
+                Setting::VisitorUnrecorded,
+                Setting::Visitor,
+            ],
             Self::Scale => &[],
         }
     }
@@ -126,6 +144,7 @@ impl Part {
             ],
             Self::Veth => &[Measure::Connect, Measure::Handshake, Measure::Rate, Measure::Bulk],
             Self::Udp => &[Measure::Exchange, Measure::Send],
+            Self::Records => &[Measure::Sustained],
             Self::Scale => &[],
         }
     }
@@ -133,7 +152,7 @@ impl Part {
     /// What the programs' time is told of: a measure whose batch is a count, and the word for one of it.
     pub(crate) fn unit(self) -> (Measure, &'static str) {
         match self {
-            Self::Loopback | Self::Veth | Self::Scale => (Measure::Connect, "connection"),
+            Self::Loopback | Self::Veth | Self::Records | Self::Scale => (Measure::Connect, "connection"),
             Self::Udp => (Measure::Exchange, "request"),
         }
     }
@@ -150,6 +169,9 @@ impl Setting {
             Self::Constant => "empty, a constant option",
             Self::Protected => "Cofferdam, protected pair",
             Self::Unprotected => "Cofferdam, unprotected pair",
+            Self::Unrecorded => "pair, denials recorded",
+            Self::Visitor => "visitor, all recorded",
+            Self::VisitorUnrecorded => "visitor, denials recorded",
             Self::Nft10 => "nft, 10 cgroup rules",
             Self::Nft1000 => "nft, 1,000 cgroup rules",
             Self::Nfqueue => "NFQUEUE, accept all",
@@ -164,9 +186,21 @@ impl Setting {
             Self::Constant => "constant",
             Self::Protected => "protected",
             Self::Unprotected => "unprotected",
+            Self::Unrecorded => "unrecorded",
+            Self::Visitor => "visitor",
+            Self::VisitorUnrecorded => "visitor-unrecorded",
             Self::Nft10 => "nft10",
             Self::Nft1000 => "nft1000",
             Self::Nfqueue => "nfqueue",
+        }
+    }
+
+    /// What it is compared with in the report's first column.
+    pub(crate) fn base(self, part: Part) -> Self {
+        match (part, self) {
+            (Part::Records, Self::Visitor | Self::VisitorUnrecorded) => Self::VisitorUnrecorded,
+            (Part::Records, _) => Self::Unrecorded,
+            _ => Self::Bare,
         }
     }
 
@@ -185,6 +219,7 @@ impl Measure {
             Self::Connect => "connect + accept, two processes on two cores, median ns",
             Self::Handshake => "connect + accept by one thread, median ns",
             Self::Rate => "connections a second, 16 at a time",
+            Self::Sustained => "connections a second, 16 at a time, over 400 ms",
             Self::Ping => "request/response of 1 byte, a second",
             Self::Bulk => "bulk, MB a second",
             Self::Exchange => "request/response of 1 byte, connected socket, median ns",
@@ -198,6 +233,7 @@ impl Measure {
             Self::Connect => "connect",
             Self::Handshake => "handshake",
             Self::Rate => "rate",
+            Self::Sustained => "sustained",
             Self::Ping => "ping",
             Self::Bulk => "bulk",
             Self::Exchange => "exchange",
@@ -213,6 +249,7 @@ impl Measure {
             Self::Handshake => 800,
             Self::Rate | Self::Ping | Self::Send => 8,
             Self::Bulk => 40,
+            Self::Sustained => 400,
         }
     }
 

@@ -162,24 +162,18 @@ impl Product {
 
     /// What starts a protected process with the labels that all of them share.
     pub(crate) fn seat(&self) -> Seat {
-        self.seat_as("app=bench")
+        self.seat_as(&["app=bench"])
     }
 
     /// The same with these labels. No name: that of an ended workload is not free at once.
-    pub(crate) fn seat_as(&self, labels: &str) -> Seat {
+    pub(crate) fn seat_as(&self, labels: &[&str]) -> Seat {
         let binary = self.home.binary.display().to_string();
         let socket = self.home.socket().display().to_string();
-        let words = [
-            binary.as_str(),
-            "run",
-            "--socket",
-            &socket,
-            "--label",
-            labels,
-            "--",
-        ];
+        let labels = labels.iter().flat_map(|label| ["--label", label]);
+        let start = [binary.as_str(), "run", "--socket", &socket].into_iter();
+        let words = start.chain(labels).chain(["--"]);
         Seat {
-            prefix: words.iter().map(|word| (*word).to_owned()).collect(),
+            prefix: words.map(str::to_owned).collect(),
             cgroup: None,
         }
     }

@@ -62,7 +62,8 @@ struct Row {
     measure: Measure,
     setting: Setting,
     value: Figure,
-    of_bare: Option<Figure>,
+    /// Of what its part compares with: nothing attached, or nothing recorded but denials.
+    of_base: Option<Figure>,
     of_empty: Option<Figure>,
 }
 
@@ -133,7 +134,11 @@ impl Section {
         );
         for measure in self.part.measures() {
             line(text, "");
-            let head = format!("{:<28}{:>9}  {:<18}  {:<18}", "", "value", "of bare", "of empty");
+            let base = match self.part {
+                Part::Records => "of denials only",
+                _ => "of bare",
+            };
+            let head = format!("{:<28}{:>9}  {base:<18}  {:<18}", "", "value", "of empty");
             line(text, measure.title());
             line(text, head.trim_end());
             for row in self.rows(*measure) {
@@ -141,8 +146,10 @@ impl Section {
             }
         }
         line(text, "");
-        self.hooks(text);
-        line(text, "");
+        if !self.costs.is_empty() {
+            self.hooks(text);
+            line(text, "");
+        }
     }
 
     fn rows(&self, measure: Measure) -> Vec<Row> {
@@ -156,7 +163,7 @@ impl Section {
                 measure,
                 setting: *setting,
                 value: self.samples.value(measure, *setting)?,
-                of_bare: ratio(Setting::Bare),
+                of_base: ratio(setting.base(self.part)),
                 of_empty: ratio(Setting::Empty)
                     .filter(|_| matches!(setting, Setting::Constant | Setting::Protected)),
             })
@@ -359,7 +366,7 @@ impl Row {
             "{:<28}{:>9}  {:<18}  {:<18}",
             self.setting.title(),
             grouped(self.value.median / f64::from(self.measure.scale())),
-            ratio(self.of_bare),
+            ratio(self.of_base),
             ratio(self.of_empty),
         )
     }

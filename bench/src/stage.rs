@@ -19,11 +19,19 @@ pub(crate) struct Stage<'a> {
     _queues: Vec<Process>,
     _empty: [Empty; 2],
     pub(crate) product: Product,
+    /// Another one that records denials alone; only for records.
+    quiet: Option<Product>,
     /// See `beside`; only for loopback.
     pub(crate) hooks_elsewhere: Option<Figure>,
     meetings: BTreeMap<(Part, Setting), Meeting>,
     lab: &'a Lab,
 }
+
+/// The root of the daemon that records denials alone, and its namespace.
+const QUIET: &str = "quiet";
+const SERVER: &str = "server";
+/// Open to whoever is on this host.
+const OPEN: &[&str] = &["app=open", "cofferdam.ingress=host"];
 
 /// Rounds of `beside`, about 20 ms each.
 const BESIDE_ROUNDS: usize = 60;
@@ -36,6 +44,10 @@ impl<'a> Stage<'a> {
         let host = lab.namespace("host")?;
         let hooks_elsewhere = parts.contains(&Part::Loopback).then(|| beside(lab, &host));
         let hooks_elsewhere = hooks_elsewhere.transpose()?.flatten();
+        let quiet_netns = parts
+            .contains(&Part::Records)
+            .then(|| lab.namespace(QUIET))
+            .transpose()?;
         let mut meetings = BTreeMap::new();
         let mut queues = Vec::new();
         for part in parts {
@@ -45,16 +57,23 @@ impl<'a> Stage<'a> {
                 _ => Meeting::loopback(&host),
             };
             for setting in part.settings() {
-                let own = apart(lab, *part, *setting, &mut queues)?;
+                let own = match (setting, &quiet_netns) {
+                    (Setting::Unrecorded | Setting::VisitorUnrecorded, Some(netns)) => {
+                        Some(Meeting::loopback(netns))
+                    }
+                    _ => apart(lab, *part, *setting, &mut queues)?,
+                };
                 meetings.insert((*part, *setting), own.unwrap_or_else(|| usual.clone()));
             }
         }
         let empty = [attach(lab, Setting::Empty)?, attach(lab, Setting::Constant)?];
         let product = Product::start(Home::new(lab, COFFERDAM, &host, binary)?)?;
+        let quiet = quiet_netns.map(|netns| quiet(lab, &netns, binary)).transpose()?;
         Ok(Self {
             _queues: queues,
             _empty: empty,
             product,
+            quiet,
             hooks_elsewhere,
             meetings,
             lab,
@@ -70,15 +89,27 @@ impl<'a> Stage<'a> {
     }
 
     fn pair(&self, part: Part, setting: Setting) -> anyhow::Result<Pair> {
-        let seat = |end: &str| match setting {
-            Setting::Protected => Ok(self.product.seat()),
-            Setting::Unprotected => seat_in(self.lab, &format!("{COFFERDAM}/unprotected/{end}")),
+        let seat = |end: &str| match (setting, end) {
+            (Setting::Protected, _) => Ok(self.product.seat()),
+            (Setting::Unrecorded, _) => Ok(self.quiet()?.seat()),
+            (Setting::Visitor, SERVER) => Ok(self.product.seat_as(OPEN)),
+            (Setting::VisitorUnrecorded, SERVER) => Ok(self.quiet()?.seat_as(OPEN)),
+            (Setting::Unprotected | Setting::Visitor, _) => {
+                seat_in(self.lab, &format!("{COFFERDAM}/unprotected/{end}"))
+            }
+            (Setting::VisitorUnrecorded, _) => seat_in(self.lab, &format!("{QUIET}/unprotected/{end}")),
             _ => seat_in(self.lab, &format!("{}/{end}", setting.name())),
         };
         let name = format!("{}-{}", part.name(), setting.name());
         let meeting = self.meetings.get(&(part, setting));
         let meeting = meeting.with_context(|| format!("no place for {name}"))?;
-        Pair::start(self.lab, &name, meeting, &seat("server")?, &seat("client")?)
+        Pair::start(self.lab, &name, meeting, &seat(SERVER)?, &seat("client")?)
+    }
+
+    fn quiet(&self) -> anyhow::Result<&Product> {
+        self.quiet
+            .as_ref()
+            .context("no daemon that records denials alone")
     }
 
     /// What the programs of a part's settings take.
@@ -107,6 +138,13 @@ fn seat_in(lab: &Lab, cgroup: &str) -> anyhow::Result<Seat> {
         prefix: Vec::new(),
         cgroup: Some(lab.cgroup(cgroup)?),
     })
+}
+
+/// A daemon that records denials alone. With a host of its own, for what a namespace's hooks do is done once.
+fn quiet(lab: &Lab, netns: &Path, binary: &Path) -> anyhow::Result<Product> {
+    let home = Home::new(lab, QUIET, netns, binary)?;
+    home.configure("[flows]\nrecord = \"denied\"\n")?;
+    Product::start(home)
 }
 
 /// The server in `near`, the client in a new namespace beside it.

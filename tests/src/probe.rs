@@ -29,6 +29,17 @@ pub struct Attempt {
     pub ms: f64,
 }
 
+/// What `cofferdam-probe burst` prints.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Burst {
+    /// Connections that the server greeted.
+    pub answered: u32,
+    /// Connects that were refused with EPERM.
+    pub refused: u32,
+    /// What else became of one.
+    pub other: u32,
+}
+
 /// The transport of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde::Serialize;
 
+mod burst;
 mod daemons;
 mod first_act;
 mod load;
@@ -89,6 +90,13 @@ pub const RUNS: &[Run] = &[
         unit: "fillings",
         full: 20,
         play: ring::full,
+    },
+    Run {
+        name: "burst",
+        about: "50,000 new connections at once, each in a record or counted as lost",
+        unit: "bursts",
+        full: 20,
+        play: burst::burst,
     },
     Run {
         name: "servers",

@@ -59,3 +59,9 @@ fn root_a_full_ring_changes_no_verdict() {
 fn root_servers_work_as_before() {
     share("servers", 4);
 }
+
+/// G-BURST: 50,000 new connections get the right verdict, and each is in a record or counted as lost.
+#[test]
+fn root_a_burst_is_recorded_or_counted() {
+    share("burst", 2);
+}

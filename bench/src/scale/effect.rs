@@ -219,7 +219,7 @@ impl Stage {
             self.file(round)?;
         }
         thread::sleep(Duration::from_millis(10 + u64::from(round) * 7919 % 50));
-        let seat = self.product.seat_as(&format!("app={CLIENT}"));
+        let seat = self.product.seat_as(&[&format!("app={CLIENT}")]);
         let start = clock::now();
         let more = ["--once", "--port", &self.port];
         let mut process = Process::start(&seat, "knock", &self.netns, self.core, &more)?;

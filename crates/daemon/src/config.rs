@@ -14,7 +14,7 @@ mod policy;
 #[cfg(test)]
 mod tests;
 
-pub use flows::Flows;
+pub use flows::{Flows, Wanted};
 pub use keys::Keys;
 pub use policy::{Established, Policy};
 

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
 use crate::command::{Command, Reply};
-use crate::config::{Config, Established};
+use crate::config::{Config, Established, Wanted};
 use crate::enforcer::{Closed, Enforcer, Global};
 use crate::error::chain;
 use crate::flows::FlowStore;
@@ -296,6 +296,7 @@ impl Engine {
         let global = Global {
             off: self.state.choices.off,
             observe: self.config.mode == Mode::Observe,
+            denials_only: self.config.flows.record == Wanted::Denied,
             host_netns: self.host.netns,
         };
         if let Err(error) = self.enforcer.set_global(global) {

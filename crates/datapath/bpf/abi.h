@@ -14,7 +14,7 @@
 #include "abi_wire.h"
 
 /* A daemon adopts pinned maps only if they were made with the same number. */
-enum abi_version { ABI_VERSION = 5 };
+enum abi_version { ABI_VERSION = 6 };
 
 /* What a peer is when it is no protected workload. Workload identities start at IDENTITY_MIN, named prefixes at
  * PREFIX_MIN. */
@@ -253,6 +253,8 @@ struct settings {
 	__u32 observe;        /* 1: nothing is denied, only recorded */
 	__u32 on_dead_closed; /* 1: unannounced containers stay pending under a dead daemon */
 	__u64 host_netns;     /* cookie of the namespace whose loopback is not private */
+	__u32 denials_only;   /* 1: what was allowed is not recorded */
+	__u32 pad;
 };
 
 /* Counters that the daemon moves; apart from the settings, so that counting never undoes an `off` from elsewhere. */

@@ -32,12 +32,20 @@ static __always_inline __u64 wakeup(const struct flow_event *e)
 	return BPF_RB_NO_WAKEUP;
 }
 
+/* What was allowed is not told where nobody wants to know. */
+static __always_inline int is_wanted(__u8 action)
+{
+	const struct settings *s = get_settings();
+
+	return action == ACT_DENY || !s || !s->denials_only;
+}
+
 static __always_inline struct flow_event *describe(const struct flow *f, const struct verdict *v)
 {
 	struct flow_event *e;
 
-	if (!f || !v)
-		return 0;
+	if (!f || !v || !is_wanted(v->action))
+		return NULL;
 	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 
 	if (!e) {

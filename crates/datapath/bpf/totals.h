@@ -86,8 +86,10 @@ static __always_inline void add_to_totals(const void *closing)
 	struct totals_key key = {};
 	struct totals fresh, *t;
 
+	const struct settings *s = get_settings();
+
 	/* Never answered: there was no connection. */
-	if (!FIELD(tp, segs_in))
+	if ((s && s->denials_only) || !FIELD(tp, segs_in))
 		return;
 	key.cgroup = cgroup_of(closing);
 	totals_key_of(&key, (const struct sock *)tp);

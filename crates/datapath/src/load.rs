@@ -92,11 +92,7 @@ impl Datapath {
             adopted,
         };
         if !adopted {
-            datapath.set_global(Global {
-                off: false,
-                observe: false,
-                host_netns: 0,
-            })?;
+            datapath.set_global(Global::default())?;
             if entries_of(&settings.bpffs)?
                 .iter()
                 .any(|version| *version != home)

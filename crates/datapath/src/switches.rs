@@ -10,12 +10,14 @@ use crate::load::{boot_time, home};
 use crate::{Datapath, Error, Result};
 
 /// Switches that hold for every workload at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Global {
     /// Every program allows at once.
     pub off: bool,
     /// Denials are recorded, not carried out.
     pub observe: bool,
+    /// What was allowed is not recorded.
+    pub denials_only: bool,
     /// Cookie of the namespace whose loopback is shared by the host.
     pub host_netns: u64,
 }
@@ -42,6 +44,8 @@ impl Datapath {
             observe: u32::from(global.observe),
             on_dead_closed: u32::from(self.settings.on_dead_closed),
             host_netns: global.host_netns,
+            denials_only: u32::from(global.denials_only),
+            ..types::settings::default()
         };
         write_settings(&self.skel.maps.settings, &new)?;
         self.new_epoch()
@@ -54,6 +58,7 @@ impl Datapath {
             off: now.off == OFF,
             observe: now.observe != 0,
             host_netns: now.host_netns,
+            denials_only: now.denials_only != 0,
         })
     }
 

@@ -2,6 +2,7 @@
 //!
 //!     cofferdam-probe serve NAME tcp|udp|multicast ADDRESS
 //!     cofferdam-probe try tcp|http|postgres|udp|sendto ADDRESS COUNT TIMEOUT_MS
+//!     cofferdam-probe burst ADDRESS COUNT AT_A_TIME
 //!     cofferdam-probe reach TIMEOUT_MS ADDRESS...
 //!     cofferdam-probe hold ADDRESS | hold-udp ADDRESS | pound FOLDER NAME KIND,ADDRESS,EXPECT...
 
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use cofferdam_tests::pound;
-use cofferdam_tests::probe::{Attempt, Attempts};
+use cofferdam_tests::probe::{Attempt, Attempts, Burst, EPERM};
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -30,6 +31,7 @@ fn main() -> Result<()> {
             println!("{}", serde_json::to_string(&all)?);
             Ok(())
         }
+        ["burst", address, count, at_a_time] => burst(address.parse()?, count.parse()?, at_a_time.parse()?),
         ["reach", timeout, addresses @ ..] => reach(Duration::from_millis(timeout.parse()?), addresses),
         ["hold", address] => hold(address.parse()?),
         ["hold-udp", address] => hold_udp(address.parse()?),
@@ -38,7 +40,7 @@ fn main() -> Result<()> {
             pound::run(folder.as_ref(), name, &streams, attempt)
         }
         _ => bail!(
-            "usage: serve NAME tcp|udp|multicast ADDRESS, try tcp|http|postgres|udp|sendto ADDRESS COUNT TIMEOUT_MS, reach TIMEOUT_MS ADDRESS..., hold ADDRESS, hold-udp ADDRESS, pound FOLDER NAME KIND,ADDRESS,EXPECT..."
+            "usage: serve NAME tcp|udp|multicast ADDRESS, try tcp|http|postgres|udp|sendto ADDRESS COUNT TIMEOUT_MS, burst ADDRESS COUNT AT_A_TIME, reach TIMEOUT_MS ADDRESS..., hold ADDRESS, hold-udp ADDRESS, pound FOLDER NAME KIND,ADDRESS,EXPECT..."
         ),
     }
 }
@@ -82,6 +84,58 @@ fn serve_udp(name: &str, socket: UdpSocket) -> Result<()> {
             let _ = socket.send_to(name.as_bytes(), from);
         }
     }
+}
+
+/// So many new connections as fast as they go.
+fn burst(address: SocketAddr, count: u32, at_a_time: u32) -> Result<()> {
+    let share = |thread: u32| (count + thread) / at_a_time.max(1);
+    let sum = thread::scope(|scope| {
+        let all: Vec<_> = (0..at_a_time)
+            .map(|thread| scope.spawn(move || burst_of(address, share(thread))))
+            .collect();
+        let ended = all.into_iter().map(thread::ScopedJoinHandle::join);
+        ended.collect::<Result<Vec<_>, _>>()
+    });
+    let Ok(bursts) = sum else {
+        bail!("a connection panicked")
+    };
+    let mut sum = Burst::default();
+    for one in bursts {
+        sum.answered += one.answered;
+        sum.refused += one.refused;
+        sum.other += one.other;
+    }
+    println!("{}", serde_json::to_string(&sum)?);
+    Ok(())
+}
+
+fn burst_of(address: SocketAddr, count: u32) -> Burst {
+    let mut seen = Burst::default();
+    for _ in 0..count {
+        match greeted(address) {
+            Ok(()) => seen.answered += 1,
+            Err(error) if error.raw_os_error() == Some(EPERM) => seen.refused += 1,
+            Err(_) => seen.other += 1,
+        }
+    }
+    seen
+}
+
+/// Closed with a reset: tens of thousands in TIME_WAIT would leave no port.
+fn greeted(address: SocketAddr) -> std::io::Result<()> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    let mut byte = [0];
+    stream.read_exact(&mut byte)?;
+    nix::sys::socket::setsockopt(
+        &stream,
+        nix::sys::socket::sockopt::Linger,
+        &nix::libc::linger {
+            l_onoff: 1,
+            l_linger: 0,
+        },
+    )?;
+    Ok(())
 }
 
 /// One TCP attempt for each address, all at once: those that nobody answers would add up.

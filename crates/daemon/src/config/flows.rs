@@ -16,6 +16,8 @@ const LARGEST: u64 = 64 << 30;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Flows {
+    /// What is recorded.
+    pub record: Wanted,
     /// Records kept in memory, 100 to 1,000,000.
     pub keep: usize,
     /// How long a record is kept in the file, 1 minute to 3650 days.
@@ -24,6 +26,16 @@ pub struct Flows {
     /// What the file does not outgrow, 1 MiB to 64 GiB.
     #[serde(deserialize_with = "size")]
     pub max_size: u64,
+}
+
+/// Which verdicts are recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Wanted {
+    /// All of protected workloads.
+    All,
+    /// Denials alone.
+    Denied,
 }
 
 // === impl Flows ===
@@ -40,6 +52,7 @@ impl Flows {
 impl Default for Flows {
     fn default() -> Self {
         Self {
+            record: Wanted::All,
             keep: 10_000,
             max_age: Duration::from_secs(7 * 24 * 3600),
             max_size: 256 << 20,

@@ -148,9 +148,8 @@ fn root_what_was_switched_past_the_daemon_is_switched_back() {
     let ground = Ground::new("switch");
     let mut enforcer = ground.open();
     let on = Global {
-        off: false,
-        observe: false,
         host_netns: 1,
+        ..Global::default()
     };
     enforcer.set_global(on).unwrap();
     set_off(&ground.1, true).unwrap();

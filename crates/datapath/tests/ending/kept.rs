@@ -99,15 +99,15 @@ fn root_only_what_is_enforced_is_ended() {
             off,
             observe,
             host_netns,
+            ..Global::default()
         };
         stage.datapath().set_global(global).unwrap();
         assert_eq!(end(&stage, &[Path::new(OWN)]).ended, 0, "{global:?}");
         assert!(flow.lives());
     }
     let global = Global {
-        off: false,
-        observe: false,
         host_netns,
+        ..Global::default()
     };
     stage.datapath().set_global(global).unwrap();
     assert_eq!(end(&stage, &[Path::new(OWN)]).ended, 1);

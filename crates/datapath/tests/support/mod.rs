@@ -108,9 +108,8 @@ impl Stage {
         let host_netns = netns_cookie(&fs::File::open(&self.host).unwrap()).unwrap();
         datapath
             .set_global(Global {
-                off: false,
-                observe: false,
                 host_netns,
+                ..Global::default()
             })
             .unwrap();
         self.datapath = Some(datapath);
