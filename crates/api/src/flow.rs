@@ -14,6 +14,14 @@ mod tests;
 
 /// The hook of a flow that was ended.
 pub const HOOK_END: &str = "end";
+/// The hooks of records that are about something else than who reaches whom.
+pub const HOOK_BIND: [&str; 2] = ["bind4", "bind6"];
+/// `socket()`, of a raw one.
+pub const HOOK_SOCKET: &str = "socket";
+/// `connect()` to an abstract unix socket.
+pub const HOOK_UNIX: &str = "connect_unix";
+/// A write to a sysctl.
+pub const HOOK_SYSCTL: &str = "sysctl";
 
 /// Answer of `GET /v1/flows` without `follow`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -38,12 +46,13 @@ pub struct FlowView {
     /// Allow or deny.
     pub verdict: Verdict,
     /// Why: `rule`, `same-workload`, `loopback`, `reply`, `unprotected`, `pending`, `no-policy`, `protocol`,
-    /// `malformed`, `port-taken`, `foreign-socket`, `foreign-source`, `off`. More may come.
+    /// `malformed`, `port-taken`, `foreign-socket`, `foreign-source`, `off`, `not-judged`. More may come.
     pub reason: String,
     /// The rule that decided, where one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<RuleView>,
-    /// The hook that saw it, e.g. `connect4`; `end`: it was established, and was ended because a change denied it.
+    /// The hook that saw it, e.g. `connect4`; `end`: it was established, and was ended because a change denied it. `bind4`, `bind6`:
+    /// the workload takes a port. `socket`, `connect_unix`, `sysctl`: what it acts on is no address, see `object`.
     pub hook: String,
     /// `observe`: a denial was recorded and not carried out.
     pub mode: Mode,
@@ -54,7 +63,7 @@ pub struct FlowView {
     /// The end whose policy decided, where one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub direction: Option<Direction>,
-    /// `tcp`, `udp`, `icmp`, `icmp6`, or the IP protocol's number.
+    /// `tcp`, `udp`, `icmp`, `icmp6`, or the IP protocol's number; of an object that has none, `unix` or `sysctl`.
     pub protocol: String,
     /// Address and port it came from; absent where the socket had none yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -63,6 +72,15 @@ pub struct FlowView {
     /// Address and port it went to.
     #[schema(value_type = String)]
     pub destination: SocketAddr,
+    /// The port that rules are about, where that of `destination` is published for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inner_port: Option<u16>,
+    /// The name that the workload had asked for, where the answer was the address of `destination`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dns: Option<String>,
+    /// What was acted on, where that is no address: `raw`, an abstract socket as `@name`, a sysctl as `name = value`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
     /// The process that acted, in the host's pid namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
@@ -171,6 +189,27 @@ fn is_false(value: &bool) -> bool {
     !*value
 }
 
+// === impl FlowView ===
+
+impl FlowView {
+    /// The port that rules are about.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.inner_port.unwrap_or(self.destination.port())
+    }
+
+    /// That one, and the one that was asked for.
+    fn ports(&self) -> [u16; 2] {
+        [self.port(), self.destination.port()]
+    }
+
+    /// Whether it is about who reaches whom, and not about what a workload takes for itself.
+    #[must_use]
+    pub fn is_flow(&self) -> bool {
+        self.object.is_none() && !HOOK_BIND.contains(&self.hook.as_str())
+    }
+}
+
 // === impl Flows ===
 
 impl Flows {
@@ -245,14 +284,14 @@ impl FlowQuery {
     /// Whether `flow` passes every filter but `follow` and `limit`.
     #[must_use]
     pub fn matches(&self, flow: &FlowView) -> bool {
-        self.passes(flow.verdict, flow.time, flow.destination.port(), &flow.protocol)
+        self.passes(flow.verdict, flow.time, flow.ports(), &flow.protocol)
             && self.is_from(&flow.from)
             && self.is_to(&flow.to)
     }
 
     /// The filters that are not about the ends.
     #[must_use]
-    pub fn passes(&self, verdict: Verdict, time: Timestamp, port: u16, protocol: &str) -> bool {
+    pub fn passes(&self, verdict: Verdict, time: Timestamp, ports: [u16; 2], protocol: &str) -> bool {
         let wanted = match (self.denied, self.allowed) {
             (true, false) => verdict == Verdict::Deny,
             (false, true) => verdict == Verdict::Allow,
@@ -260,7 +299,7 @@ impl FlowQuery {
         };
         wanted
             && self.since.is_none_or(|since| time >= since)
-            && self.port.is_none_or(|wanted| wanted == port)
+            && self.port.is_none_or(|wanted| ports.contains(&wanted))
             && self
                 .protocol
                 .as_deref()

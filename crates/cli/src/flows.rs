@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use anstyle::Style;
-use cofferdam_api::{Class, ClientError, FlowEnd, FlowQuery, FlowView, Flows, HOOK_END, Mode, Verdict};
+use cofferdam_api::{
+    Class, ClientError, FlowEnd, FlowQuery, FlowView, Flows, HOOK_BIND, HOOK_END, HOOK_SOCKET, HOOK_SYSCTL,
+    HOOK_UNIX, Mode, Verdict,
+};
 use jiff::Zoned;
 
 use crate::args::{FlowsArgs, Format};
@@ -121,7 +124,10 @@ fn text(answer: &Flows, now: &Zoned) -> String {
 fn lines(flow: &FlowView, now: &Zoned) -> String {
     let time = when::clock(flow.time, now);
     let (style, verdict) = verdict(flow);
-    let ends = format!("{} → {}", from(flow), to(flow));
+    let ends = match act(flow) {
+        Some(act) => format!("{} {act}", from(flow)),
+        None => format!("{} → {}", from(flow), to(flow)),
+    };
     let mut rule = flow
         .rule
         .as_ref()
@@ -176,16 +182,31 @@ fn from(flow: &FlowView) -> String {
 }
 
 fn to(flow: &FlowView) -> String {
-    let protocol = if flow.protocol == "tcp" {
-        String::new()
-    } else {
-        format!("/{}", flow.protocol)
-    };
-    let who = who(&flow.to);
+    let (who, protocol) = (who(&flow.to), protocol(flow));
     if flow.to.class == Class::Workload {
-        format!("{who}:{}{protocol}", flow.destination.port())
-    } else {
-        format!("{who} {}{protocol}", without_port_zero(flow.destination))
+        return format!("{who}:{}{protocol}", flow.port());
+    }
+    let name = flow.dns.as_ref().map(|name| format!(" ({name})"));
+    let name = name.unwrap_or_default();
+    format!("{who} {}{protocol}{name}", without_port_zero(flow.destination))
+}
+
+fn protocol(flow: &FlowView) -> String {
+    match flow.protocol.as_str() {
+        "tcp" => String::new(),
+        other => format!("/{other}"),
+    }
+}
+
+/// What a workload takes or does that reaches nobody.
+fn act(flow: &FlowView) -> Option<String> {
+    let object = flow.object.as_deref().unwrap_or_default();
+    match flow.hook.as_str() {
+        hook if HOOK_BIND.contains(&hook) => Some(format!("binds {}{}", flow.destination, protocol(flow))),
+        HOOK_SOCKET => Some(format!("opens a {object} socket ({})", flow.protocol)),
+        HOOK_UNIX => Some(format!("connects to {object}")),
+        HOOK_SYSCTL => Some(format!("writes {object}")),
+        _ => None,
     }
 }
 

@@ -18,7 +18,7 @@ use crate::command::{Command, Reply};
 use crate::config::{Config, Established, Wanted};
 use crate::enforcer::{Closed, Enforcer, Global};
 use crate::error::chain;
-use crate::flows::FlowStore;
+use crate::flows::{FlowStore, Lookups};
 use crate::names::Names;
 use crate::policies::{Folder, Policies};
 use crate::resolve::{Fingerprints, FoundUnit, HostFacts, Resolved};
@@ -96,6 +96,8 @@ pub(crate) struct Engine {
     /// Since when the policy names runs that have ended.
     leftover: Option<Instant>,
     flows: FlowStore,
+    /// What workloads asked DNS for.
+    lookups: Lookups,
     /// Connections that have ended, and whose records may not have been read yet.
     closed: Vec<Closed>,
     names: Names,
@@ -195,6 +197,7 @@ impl Engine {
             resolved: Resolved::default(),
             leftover: None,
             flows: FlowStore::new(keep),
+            lookups: Lookups::default(),
             closed: Vec::new(),
             names: Names::default(),
             names_due: false,

@@ -4,6 +4,7 @@
 //! Names and rules are settled when a record comes in, so that it reads the same after its workloads are gone.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::hash::BuildHasher;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use cofferdam_api::{FlowQuery, FlowView, Records, Timestamp, Totals};
 use cofferdam_policy::{Action, Peer, Protocol, RuleText, Verdict};
+use rustc_hash::FxBuildHasher;
 use tokio::sync::broadcast;
 
 use crate::enforcer::{EndPoint, FlowEvent, Hook};
@@ -18,6 +20,7 @@ use crate::names::End;
 use keeper::{Keeper, Sent, What};
 
 mod block;
+mod dns;
 mod keeper;
 mod past;
 mod store;
@@ -26,6 +29,7 @@ mod sums;
 mod tests;
 mod words;
 
+pub(crate) use dns::Lookups;
 pub(crate) use past::Past;
 pub(crate) use store::Limits;
 pub(crate) use sums::Sums;
@@ -66,6 +70,12 @@ pub(crate) struct Record {
     pub(crate) source: SocketAddr,
     /// To where.
     pub(crate) destination: SocketAddr,
+    /// The port that rules are about, where it is another.
+    pub(crate) inner_port: Option<u16>,
+    /// The name by which it was looked for.
+    pub(crate) dns: Option<Arc<str>>,
+    /// What was acted on, where that is no address.
+    pub(crate) object: Option<Arc<str>>,
     /// The process; 0 where a packet was judged.
     pub(crate) pid: u32,
     /// Its name.
@@ -96,7 +106,10 @@ pub(crate) struct Key {
     destination: SocketAddr,
     action: Action,
     observed: bool,
-    ended: bool,
+    /// The hook where it is no start of a flow.
+    act: Option<Hook>,
+    /// Of the object's name.
+    object: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -286,7 +299,7 @@ impl FlowStore {
     }
 
     fn opened(&mut self, key: &Key, number: u64) {
-        if key.protocol != Protocol::TCP || key.action != Action::Allow {
+        if key.protocol != Protocol::TCP || key.action != Action::Allow || key.act.is_some() {
             return;
         }
         // The end that started tells, if its sockets are seen.
@@ -364,7 +377,11 @@ impl Key {
             destination: event.destination,
             action: event.verdict.action,
             observed: event.observed,
-            ended: event.hook == Hook::End,
+            act: Some(event.hook).filter(|hook| !hook.starts_flows()),
+            object: event
+                .object
+                .as_deref()
+                .map_or(0, |name| FxBuildHasher.hash_one(name)),
         }
     }
 }

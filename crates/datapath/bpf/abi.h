@@ -48,6 +48,7 @@ enum reason {
 	WHY_FOREIGN_SOCKET = 11,
 	WHY_OFF = 12,
 	WHY_FOREIGN_SOURCE = 13,
+	WHY_NOT_JUDGED = 14, /* no rule is about it */
 };
 
 /* Where a flow record was made. */
@@ -59,6 +60,9 @@ enum hook {
 	HOOK_INGRESS = 4,
 	HOOK_BIND = 5,
 	HOOK_END = 6, /* an established flow, after a change of the policy */
+	HOOK_SOCKET = 7,
+	HOOK_UNIX = 8,
+	HOOK_SYSCTL = 9,
 };
 
 enum entry_flag {

@@ -9,7 +9,13 @@ struct endpoint {
 	__u32 workload; /* 0: not protected */
 };
 
-enum event_type { EVENT_FLOW = 1, EVENT_CGROUP_CREATED = 2, EVENT_CGROUP_REMOVED = 3 };
+enum event_type {
+	EVENT_FLOW = 1,
+	EVENT_CGROUP_CREATED = 2,
+	EVENT_CGROUP_REMOVED = 3,
+	EVENT_OBJECT = 4,
+	EVENT_NAMES = 5
+};
 
 struct flow_event {
 	__u32 type; /* EVENT_FLOW; first in every event */
@@ -25,11 +31,37 @@ struct flow_event {
 	__u16 source_port;
 	__u16 destination_port;
 	__u8 protocol;
-	__u8 observed; /* 1: a denial that was not carried out */
-	__u16 pad;
+	__u8 observed;    /* 1: a denial that was not carried out */
+	__u16 inner_port; /* that the destination's is published for, and rules are about; 0: it is not */
 	__u32 rule;
 	__u32 pid; /* of the caller; 0 where a packet was judged */
 	char comm[16];
+};
+
+enum object_limits { OBJECT_TEXT = 128, OBJECT_VALUE = 64 };
+
+/* A protected workload acted on something that is no address. Seen, not judged. */
+struct object_event {
+	__u32 type; /* EVENT_OBJECT */
+	__u32 hook;
+	__u64 time;
+	struct endpoint who;
+	__u32 pid;
+	__u32 protocol; /* of a raw socket */
+	char comm[16];
+	char text[OBJECT_TEXT];   /* the name of an abstract socket, or of a sysctl */
+	char value[OBJECT_VALUE]; /* that a sysctl is to have */
+};
+
+enum names_limits { NAMES_BYTES = 512 };
+
+/* What a resolver answered a protected workload, as it came. */
+struct names_event {
+	__u32 type;   /* EVENT_NAMES */
+	__u32 length; /* of `message`, as much of it as there is room for */
+	__u32 workload;
+	__u32 pad;
+	__u8 message[NAMES_BYTES];
 };
 
 struct cgroup_event {

@@ -7,6 +7,8 @@
 
 struct abi_anchor {
 	struct flow_event flow;
+	struct object_event object;
+	struct names_event names;
 	struct cgroup_event cgroup;
 	struct decide_args decide;
 	struct sign_args sign;

@@ -44,11 +44,19 @@ static __always_inline int is_repeated(const struct packet *p, __u32 hook)
 	return 0;
 }
 
-/* Records and carries out. What `connect` or the other end's program records already is not recorded twice. */
-static __always_inline int carry_out(const struct flow *f, const struct verdict *v, const struct packet *p,
-				     int record_allowed)
+/* Is this news? What `connect` and `sendmsg` let pass they have told, and so they have a denial that is only observed. */
+static __always_inline int is_news(const struct verdict *v, int is_first)
 {
-	if ((v->action == ACT_DENY ? v->reason != WHY_PENDING : record_allowed) && !is_repeated(p, f->hook))
+	if (v->action == ACT_DENY && v->reason == WHY_PENDING)
+		return 0;
+	return refused(v) || is_first;
+}
+
+/* Records and carries out; `is_first`: no other hook has seen it. */
+static __always_inline int carry_out(const struct flow *f, const struct verdict *v, const struct packet *p,
+				     int is_first)
+{
+	if (is_news(v, is_first) && !is_repeated(p, f->hook))
 		record(f, v);
 	return refused(v) ? DROP : PASS;
 }

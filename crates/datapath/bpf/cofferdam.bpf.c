@@ -5,6 +5,7 @@
 #include "filter.h"
 #include "handshake.h"
 #include "lifecycle.h"
+#include "objects.h"
 #include "socket.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -40,6 +41,8 @@ int on_sendmsg6(struct bpf_sock_addr *ctx)
 SEC("cgroup/sock_create")
 int on_create(struct bpf_sock *ctx)
 {
+	if (ctx->type == SOCK_RAW)
+		tell_raw_socket(ctx);
 	return created(ctx);
 }
 
@@ -84,6 +87,21 @@ SEC("sockops")
 int on_handshake(struct bpf_sock_ops *ctx)
 {
 	return handshake(ctx);
+}
+
+/* Only where the kernel has the hook. */
+SEC("cgroup/connect_unix")
+int on_connect_unix(struct bpf_sock_addr *ctx)
+{
+	tell_abstract(ctx);
+	return 1;
+}
+
+SEC("cgroup/sysctl")
+int on_sysctl(struct bpf_sysctl *ctx)
+{
+	tell_sysctl(ctx);
+	return 1;
 }
 
 /* === on the machine === */

@@ -75,6 +75,45 @@ static __noinline int datagram_may_leave(struct __sk_buff *skb)
 	return 1;
 }
 
+enum { DNS_PORT = 53, UDP_HEADER = 8 };
+
+/* Docker's resolver: in a namespace of its own nobody is judged, so nothing is remembered there. */
+static __always_inline int is_docker_resolver(const struct address *a)
+{
+	return is_v4(a) && *(const __u32 *)(a->bytes + 12) == bpf_htonl(0x7f00000b);
+}
+
+/* What a resolver answers to whom asked it: the daemon reads names from it. Nothing is judged by them. */
+static __noinline int tell_names(struct __sk_buff *skb, __u32 offset)
+{
+	const struct settings *s = get_settings();
+	__u32 length = skb->len - offset;
+	struct bpf_sock *sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
+	struct names_event *e;
+	struct party self;
+
+	if (!s || s->denials_only || !sk || !party_of_cgroup(&self, bpf_sk_cgroup_id(sk)))
+		return 0;
+	if (length > NAMES_BYTES)
+		length = NAMES_BYTES;
+	if (length < UDP_HEADER)
+		return 0;
+	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+	if (!e) {
+		count(LOST_EVENT);
+		return 0;
+	}
+	e->type = EVENT_NAMES;
+	e->length = length;
+	e->workload = self.workload;
+	e->pad = 0;
+	if (bpf_skb_load_bytes(skb, offset, e->message, length))
+		bpf_ringbuf_discard(e, BPF_RB_NO_WAKEUP);
+	else
+		bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
 /* More of an exchange whose other end is still who it was. */
 static __noinline int datagram_may_enter(struct __sk_buff *skb)
 {
@@ -92,6 +131,9 @@ static __noinline int datagram_may_enter(struct __sk_buff *skb)
 	key.protocol = protocol;
 	__builtin_memset(key.pad, 0, sizeof(key.pad));
 	m = bpf_map_lookup_elem(&memories, &key);
+	if (key.port == DNS_PORT && (m ? m->kind == MEMORY_SENT : is_docker_resolver(&key.addr)))
+		tell_names(skb,
+			   (is_v4(&key.addr) ? sizeof(struct ipv4_header) : sizeof(struct ipv6_header)) + UDP_HEADER);
 	if (!m || m->epoch != policy_epoch() || !is_recent(m->time))
 		return 0;
 	if (!m->peer)
@@ -118,15 +160,15 @@ static __always_inline int egress_known(const struct memory *m, const struct flo
 }
 
 /* One record a datagram that is judged: there is no other way to tell an attempt. */
-static __always_inline int carry_out_datagram(const struct flow *f, const struct verdict *v, int record_allowed)
+static __always_inline int carry_out_datagram(const struct flow *f, const struct verdict *v, int is_first)
 {
-	if (v->action == ACT_DENY ? v->reason != WHY_PENDING : record_allowed)
+	if (is_news(v, is_first))
 		record(f, v);
 	return refused(v) ? DROP : PASS;
 }
 
 static __noinline int datagram_egress(struct __sk_buff *skb, const struct packet *p, const struct flow *f,
-				      const struct target *t, int record_allowed)
+				      const struct target *t, int is_first)
 {
 	struct memory_key key =
 		memory_key(bpf_get_socket_cookie(skb), &p->destination, p->destination_port, p->protocol);
@@ -138,7 +180,7 @@ static __noinline int datagram_egress(struct __sk_buff *skb, const struct packet
 	judge(&f->from, &f->to, p->protocol, t->port, &v);
 	if (!refused(&v) && !is_late_answer(m))
 		remember(&key, MEMORY_SENT, t->published ? 0 : provable(&f->to));
-	return carry_out_datagram(f, &v, record_allowed);
+	return carry_out_datagram(f, &v, is_first);
 }
 
 /* An answer to what was sent. After a policy change it is asked whether it might still be sent, to whom it was sent: a
@@ -175,6 +217,7 @@ static __noinline int datagram_ingress(struct __sk_buff *skb, const struct packe
 	struct memory_key key = memory_key(bpf_get_socket_cookie(skb), &p->source, p->source_port, p->protocol);
 	struct verdict v = {};
 	struct memory *m;
+	int is_first;
 
 	if (!s)
 		return PASS;
@@ -182,7 +225,8 @@ static __noinline int datagram_ingress(struct __sk_buff *skb, const struct packe
 	know_address(&f->from, &f->to, &p->destination);
 	if (!ingress_known(&key, s, f, sk, &v)) {
 		judge(&f->from, &f->to, p->protocol, p->destination_port, &v);
-		if (carry_out_datagram(f, &v, !f->from.workload) == DROP)
+		is_first = v.observed ? !caller_told(p, &f->to, netns_of(sk)) : !f->from.workload;
+		if (carry_out_datagram(f, &v, is_first) == DROP)
 			return DROP;
 		remember(&key, MEMORY_RECEIVED, provable(&f->from));
 	}

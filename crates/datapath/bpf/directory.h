@@ -6,6 +6,9 @@
 #include "record.h"
 #include "totals.h"
 
+/* Ports from here on are mostly those that programs get by asking for any: not told. */
+enum { EPHEMERAL_FIRST = 32768 };
+
 static __always_inline void add_to_port(const struct listener_key *key, __u32 n)
 {
 	__u32 index = port_index(key->protocol, key->port);
@@ -118,6 +121,7 @@ static __always_inline int bound(struct bpf_sock *ctx)
 	struct listener_key key;
 	struct flow f = { .hook = HOOK_BIND, .protocol = protocol };
 	struct verdict v = { .action = ACT_DENY, .reason = WHY_PORT_TAKEN, .direction = DIR_INGRESS };
+	const struct verdict allowed = { .action = ACT_ALLOW, .reason = WHY_NOT_JUDGED, .direction = DIR_INGRESS };
 	const struct settings *s = get_settings();
 	__u64 cgroup;
 
@@ -126,16 +130,18 @@ static __always_inline int bound(struct bpf_sock *ctx)
 	cgroup = cgroup_of(sk);
 	if (!party_of_cgroup(&f.from, cgroup) || !listener_key_of(&key, sk, protocol))
 		return 1;
-	if (!is_taken(&key, cgroup)) {
-		add_listener(&key, bpf_get_socket_cookie(ctx), cgroup, is_dual(sk));
-		return 1;
-	}
-	if (!s || s->off)
-		return 1;
 	f.to = f.from;
 	f.source = key.addr;
 	f.destination = key.addr;
 	f.destination_port = key.port;
+	if (!is_taken(&key, cgroup)) {
+		add_listener(&key, bpf_get_socket_cookie(ctx), cgroup, is_dual(sk));
+		if (key.port < EPHEMERAL_FIRST && s && !s->off)
+			record_call(&f, &allowed);
+		return 1;
+	}
+	if (!s || s->off)
+		return 1;
 	v.observed = s->observe || (f.from.flags & ENTRY_OBSERVE);
 	record_call(&f, &v);
 	return v.observed ? 1 : 0;

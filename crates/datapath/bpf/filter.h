@@ -111,6 +111,7 @@ static __always_inline int egress(struct __sk_buff *skb)
 	}
 	t = (struct target){ .addr = p.destination, .port = p.destination_port, .protocol = p.protocol };
 	locate(&t, netns_of(sk), s->host_netns);
+	f.inner_port = inner_port(&t, p.destination_port);
 	if (!party_of_target(&f.to, &t))
 		party_of_address(&f.to, &t.addr);
 	if (may_spoof(sk) && is_foreign(&p, sk, &f))
@@ -169,6 +170,7 @@ static __noinline int from_server(struct __sk_buff *skb, const struct packet *p,
 	f->destination = p->source;
 	f->source_port = p->destination_port;
 	f->destination_port = p->source_port;
+	f->inner_port = inner_port(&t, p->source_port);
 	know_address(&f->from, &f->to, &t.addr);
 	know_address(&f->to, &f->from, &p->destination);
 	judge(&f->from, &f->to, IPPROTO_TCP, t.port, &v);
@@ -213,6 +215,7 @@ static __noinline int from_client(struct __sk_buff *skb, const struct packet *p,
 {
 	const struct settings *s = get_settings();
 	struct verdict v = {};
+	int is_first = 0;
 
 	/* Fast Open to a listener that is older than we: it would read and answer before anyone has proved anything. The
 	 * client's retry is a plain SYN. */
@@ -232,7 +235,9 @@ static __noinline int from_client(struct __sk_buff *skb, const struct packet *p,
 		return DROP;
 	if (segment == SEGMENT_SYN && is_final(&v, p, &f->from))
 		leave_denial(p, netns_of(sk));
-	return carry_out(f, &v, p, segment == SEGMENT_SYN && f->from.class != CLASS_WORKLOAD);
+	if (segment == SEGMENT_SYN)
+		is_first = v.observed ? !caller_told(p, &f->to, netns_of(sk)) : f->from.class != CLASS_WORKLOAD;
+	return carry_out(f, &v, p, is_first);
 }
 
 static __always_inline int tcp_ingress(struct __sk_buff *skb, const struct packet *p, struct bpf_sock *sk,

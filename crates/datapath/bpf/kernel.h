@@ -38,6 +38,16 @@ struct cgroup {
 	struct cgroup_root *root;
 };
 
+struct sockaddr_un {
+	unsigned short sun_family;
+	char sun_path[108];
+};
+
+struct bpf_sock_addr_kern {
+	void *uaddr;
+	__u32 uaddrlen;
+};
+
 struct net {
 	__u64 net_cookie;
 };

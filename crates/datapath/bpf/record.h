@@ -12,9 +12,16 @@ struct flow {
 	struct address destination;
 	__u16 source_port;
 	__u16 destination_port;
+	__u16 inner_port;
 	__u8 protocol;
 	__u8 hook;
 };
+
+/* The port behind the one that was asked for, where that is published. */
+static __always_inline __u16 inner_port(const struct target *t, __u16 asked)
+{
+	return t->published && t->port != asked ? t->port : 0;
+}
 
 static __always_inline void endpoint(struct endpoint *e, const struct party *p)
 {
@@ -65,6 +72,7 @@ static __always_inline struct flow_event *describe(const struct flow *f, const s
 	e->destination = f->destination;
 	e->source_port = f->source_port;
 	e->destination_port = f->destination_port;
+	e->inner_port = f->inner_port;
 	e->protocol = f->protocol;
 	e->observed = v->observed;
 	e->rule = v->rule;

@@ -51,6 +51,19 @@ static __always_inline int is_on_this_host(const struct address *a)
 	return p.class == CLASS_HOST || bpf_map_lookup_elem(&addresses, a);
 }
 
+/*
+ * Has the caller's `connect` or `sendmsg` told of an observed denial? It did where it knew whose listener it meant, and asked it.
+ * Not inlined: the stack of a program and its callees is 512 bytes.
+ */
+static __noinline int caller_told(const struct packet *p, const struct party *to, __u64 netns)
+{
+	if ((to->flags & ENTRY_BY_ADDRESS) || !is_on_this_host(&p->source))
+		return 0;
+	if (!is_own_loopback(&p->destination) && !bpf_map_lookup_elem(&addresses, &p->destination))
+		return 0;
+	return find_listener(netns, &p->destination, p->protocol, p->destination_port) != NULL;
+}
+
 /* Other namespace, or NAT on the way: what the sender's egress program left behind. Only for sources on this host: a SYN
  * from elsewhere that happens to have, or guesses, the sequence number of a handshake here borrows nothing. */
 static __always_inline int sender_by_record(const struct packet *p, __u32 segment, const struct party *self,

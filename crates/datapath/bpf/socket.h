@@ -198,6 +198,7 @@ static __always_inline int judge_reach(struct bpf_sock_addr *ctx, const struct c
 	locate(&t, c->netns, s->host_netns);
 	if (t.netns == c->netns && c->netns != s->host_netns)
 		return PROCEED; /* loopback inside a namespace of its own: whoever joined it shares it */
+	f.inner_port = inner_port(&t, c->port);
 	listener = callee(ctx, &f.to, &t, c->netns, c->from_protected);
 	if (!c->from_protected && listener != 1)
 		return PROCEED;

@@ -41,6 +41,8 @@ plain!(
     listener_key,
     listener,
     flow_event,
+    object_event,
+    names_event,
     judged_key,
     judged,
     totals_key,
@@ -157,8 +159,8 @@ pub(crate) fn class(number: u32) -> Option<PeerClass> {
 
 pub(crate) fn reason(number: u8) -> Option<Reason> {
     use Reason::{
-        ForeignSocket, ForeignSource, Loopback, Malformed, NoPolicy, Off, Pending, PortTaken, Protocol,
-        Reply, Rule, SameWorkload, Unprotected,
+        ForeignSocket, ForeignSource, Loopback, Malformed, NoPolicy, NotJudged, Off, Pending, PortTaken,
+        Protocol, Reply, Rule, SameWorkload, Unprotected,
     };
     [
         Rule,
@@ -174,6 +176,7 @@ pub(crate) fn reason(number: u8) -> Option<Reason> {
         ForeignSocket,
         Off,
         ForeignSource,
+        NotJudged,
     ]
     .into_iter()
     .find(|r| *r as u8 == number)

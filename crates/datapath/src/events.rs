@@ -1,17 +1,17 @@
 //! Records from the kernel: what was decided about whom, and which cgroups came and went.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cofferdam_policy::{Peer, Protocol, Verdict};
+use cofferdam_policy::{Action, Peer, PeerClass, Protocol, Reason, Verdict};
 use libbpf_rs::{MapCore, MapFlags, RingBuffer, RingBufferBuilder};
 
 use crate::abi::{self, bytes, types};
 use crate::{Datapath, Error, Result};
 
 /// Where a flow was judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Hook {
     /// `connect()`, the caller got the answer.
     Connect,
@@ -25,6 +25,12 @@ pub enum Hook {
     Bind,
     /// A look at established flows after a change: this one was ended.
     End,
+    /// `socket()`, of a raw one.
+    Socket,
+    /// `connect()` to a unix socket with an abstract name.
+    Unix,
+    /// A write to a sysctl.
+    Sysctl,
 }
 
 /// One end of a flow.
@@ -59,6 +65,10 @@ pub struct FlowEvent {
     pub source: SocketAddr,
     /// Destination, as the caller named it.
     pub destination: SocketAddr,
+    /// The port that rules are about, where the destination's is published for it.
+    pub inner_port: Option<u16>,
+    /// What was acted on, where that is no address.
+    pub object: Option<Box<str>>,
     /// Calling process; 0 where a packet was judged.
     pub pid: u32,
     /// Its name, at most 15 bytes.
@@ -78,11 +88,22 @@ pub struct CgroupEvent {
     pub bound: bool,
 }
 
+/// What a resolver answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamesEvent {
+    /// Number of the workload that had asked.
+    pub workload: u32,
+    /// The DNS message, or as much of it as there was room for. Whoever answers wrote it.
+    pub message: Vec<u8>,
+}
+
 /// A record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A verdict.
     Flow(FlowEvent),
+    /// Names of addresses.
+    Names(NamesEvent),
     /// A container's cgroup was made.
     CgroupCreated(CgroupEvent),
     /// A cgroup with an entry was removed.
@@ -112,6 +133,16 @@ pub struct Losses {
 pub(crate) struct Ring {
     buffer: RingBuffer<'static>,
     seen: Arc<Mutex<Vec<Event>>>,
+}
+
+// === impl Hook ===
+
+impl Hook {
+    /// Whether records of it say who reaches whom. Others are of what a workload takes for itself, or of a flow's end.
+    #[must_use]
+    pub fn starts_flows(self) -> bool {
+        matches!(self, Self::Connect | Self::Sendmsg | Self::Egress | Self::Ingress)
+    }
 }
 
 // === impl Ring ===
@@ -193,6 +224,8 @@ impl Datapath {
 fn decode(record: &[u8]) -> Option<Event> {
     match types::event_type(abi::read::<u32>(record)?) {
         types::event_type::EVENT_FLOW => flow(&abi::read(record)?).map(Event::Flow),
+        types::event_type::EVENT_OBJECT => object(&abi::read(record)?).map(Event::Flow),
+        types::event_type::EVENT_NAMES => names(&abi::read(record)?).map(Event::Names),
         types::event_type::EVENT_CGROUP_CREATED => Some(Event::CgroupCreated(cgroup(&abi::read(record)?))),
         types::event_type::EVENT_CGROUP_REMOVED => Some(Event::CgroupRemoved(cgroup(&abi::read(record)?))),
         _ => None,
@@ -225,8 +258,73 @@ fn flow(e: &types::flow_event) -> Option<FlowEvent> {
         protocol: Protocol(e.protocol),
         source: SocketAddr::new(abi::ip(&e.source), e.source_port),
         destination: SocketAddr::new(abi::ip(&e.destination), e.destination_port),
+        inner_port: Some(e.inner_port).filter(|port| *port != 0),
+        object: None,
         pid: e.pid,
         comm: abi::text(&e.comm),
+    })
+}
+
+fn object(e: &types::object_event) -> Option<FlowEvent> {
+    let text = abi::text(&e.text);
+    let (hook, object, protocol) = match types::hook(e.hook) {
+        types::hook::HOOK_SOCKET => (
+            Hook::Socket,
+            "raw".to_owned(),
+            Protocol(u8::try_from(e.protocol).ok()?),
+        ),
+        types::hook::HOOK_UNIX => (Hook::Unix, format!("@{text}"), Protocol(0)),
+        types::hook::HOOK_SYSCTL => {
+            let value = abi::text(&e.value);
+            let name = text.replace('/', ".");
+            (
+                Hook::Sysctl,
+                format!("{name} = {}", value.trim_end()),
+                Protocol(0),
+            )
+        }
+        _ => return None,
+    };
+    let nowhere = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);
+    Some(FlowEvent {
+        time_ns: e.time,
+        verdict: Verdict {
+            action: Action::Allow,
+            reason: Reason::NotJudged,
+            direction: None,
+            rule: 0,
+            observed: false,
+        },
+        observed: false,
+        hook,
+        from: end_point(&e.who),
+        to: EndPoint {
+            peer: Peer(PeerClass::Host as u32),
+            workload: 0,
+            cgroup: 0,
+        },
+        protocol,
+        source: nowhere,
+        destination: nowhere,
+        inner_port: None,
+        object: Some(printable(&object)),
+        pid: e.pid,
+        comm: abi::text(&e.comm),
+    })
+}
+
+/// Whoever has that name wrote it: nothing in it may move a terminal's cursor.
+fn printable(text: &str) -> Box<str> {
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}
+
+fn names(e: &types::names_event) -> Option<NamesEvent> {
+    let message = e.message.get(..usize::try_from(e.length).ok()?)?;
+    Some(NamesEvent {
+        workload: e.workload,
+        message: message.to_vec(),
     })
 }
 

@@ -31,7 +31,7 @@ pub use decider::{Answer, Decider};
 pub use empty::{Empty, Handshake};
 pub use ending::{EndBy, Ended, Ender};
 pub use error::Error;
-pub use events::{CgroupEvent, EndPoint, Event, FlowEvent, Hook, Losses};
+pub use events::{CgroupEvent, EndPoint, Event, FlowEvent, Hook, Losses, NamesEvent};
 pub use keys::{KEY_DISTANCE, KEY_LIFE};
 pub use load::{Datapath, Settings};
 pub use netns::netns_cookie;

@@ -57,7 +57,16 @@ pub struct Datapath {
 }
 
 /// What everybody passes: only what a caller without a workload must be asked, too.
-const ROOT_PROGRAMS: [&str; 4] = ["on_connect4", "on_connect6", "on_sendmsg4", "on_sendmsg6"];
+const ROOT_PROGRAMS: [&str; 5] = [
+    "on_connect4",
+    "on_connect6",
+    "on_sendmsg4",
+    "on_sendmsg6",
+    "on_sysctl",
+];
+
+/// Needs a hook that came with 6.7.
+const UNIX_PROGRAM: &str = "on_connect_unix";
 
 // === impl Datapath ===
 
@@ -129,6 +138,8 @@ impl Datapath {
             ("handshake".into(), true),
             ("cgroup-birth".into(), true),
             ("socket-scan".into(), true),
+            ("sysctl".into(), true),
+            ("abstract-sockets".into(), has_unix_hooks()),
             ("typed-sockets".into(), kernel_is_at_least(6, 2)),
             (
                 "lsm".into(),
@@ -192,7 +203,8 @@ impl Datapath {
 
     fn attach_root(&mut self) -> Result<()> {
         let root = self.settings.cgroup_root.clone();
-        for name in ROOT_PROGRAMS {
+        let unix = has_unix_hooks().then_some(UNIX_PROGRAM);
+        for name in ROOT_PROGRAMS.into_iter().chain(unix) {
             let link = self.attach_cgroup(name, &root)?;
             self.links.push(link);
         }
@@ -234,6 +246,10 @@ impl Datapath {
     }
 }
 
+fn has_unix_hooks() -> bool {
+    kernel_is_at_least(6, 7)
+}
+
 // === pins and generations ===
 
 pub(crate) fn home(bpffs: &Path) -> PathBuf {
@@ -248,6 +264,11 @@ fn load(maps: &Path) -> Result<CofferdamSkel<'static>> {
     let mut open = CofferdamSkelBuilder::default()
         .open(object)
         .map_err(Error::Load)?;
+    for mut program in open.open_object_mut().progs_mut() {
+        if program.name() == UNIX_PROGRAM {
+            program.set_autoload(has_unix_hooks());
+        }
+    }
     for mut map in open.open_object_mut().maps_mut() {
         let pin = maps.join(map.name());
         if pin.exists() {

@@ -76,6 +76,8 @@ fn event(key: &types::judged_key, judged: &types::judged, now: u64) -> Option<Fl
         protocol: Protocol::TCP,
         source: SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 0),
         destination: SocketAddr::new(abi::ip(&key.addr), key.port),
+        inner_port: Some(judged.port).filter(|port| *port != key.port),
+        object: None,
         pid: judged.pid,
         comm: abi::text(&judged.comm),
     })

@@ -139,6 +139,8 @@ pub enum Reason {
     Off = 12,
     /// A source address that the sender's namespace does not have.
     ForeignSource = 13,
+    /// No rule is about it: it is only seen.
+    NotJudged = 14,
 }
 
 /// Labels, sorted by key.

@@ -2,8 +2,7 @@
 //!
 //!     cofferdam-probe serve NAME tcp|udp|multicast ADDRESS
 //!     cofferdam-probe try tcp|http|postgres|udp|sendto ADDRESS COUNT TIMEOUT_MS
-//!     cofferdam-probe burst ADDRESS COUNT AT_A_TIME
-//!     cofferdam-probe reach TIMEOUT_MS ADDRESS...
+//!     cofferdam-probe burst ADDRESS COUNT AT_A_TIME | touch ABSTRACT_NAME | reach TIMEOUT_MS ADDRESS...
 //!     cofferdam-probe hold ADDRESS | hold-udp ADDRESS | pound FOLDER NAME KIND,ADDRESS,EXPECT...
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -32,6 +31,7 @@ fn main() -> Result<()> {
             Ok(())
         }
         ["burst", address, count, at_a_time] => burst(address.parse()?, count.parse()?, at_a_time.parse()?),
+        ["touch", name] => touch(name),
         ["reach", timeout, addresses @ ..] => reach(Duration::from_millis(timeout.parse()?), addresses),
         ["hold", address] => hold(address.parse()?),
         ["hold-udp", address] => hold_udp(address.parse()?),
@@ -40,7 +40,7 @@ fn main() -> Result<()> {
             pound::run(folder.as_ref(), name, &streams, attempt)
         }
         _ => bail!(
-            "usage: serve NAME tcp|udp|multicast ADDRESS, try tcp|http|postgres|udp|sendto ADDRESS COUNT TIMEOUT_MS, burst ADDRESS COUNT AT_A_TIME, reach TIMEOUT_MS ADDRESS..., hold ADDRESS, hold-udp ADDRESS, pound FOLDER NAME KIND,ADDRESS,EXPECT..."
+            "usage: serve NAME tcp|udp|multicast ADDRESS, try tcp|http|postgres|udp|sendto ADDRESS COUNT TIMEOUT_MS, burst ADDRESS COUNT AT_A_TIME, touch ABSTRACT_NAME, reach TIMEOUT_MS ADDRESS..., hold ADDRESS, hold-udp ADDRESS, pound FOLDER NAME KIND,ADDRESS,EXPECT..."
         ),
     }
 }
@@ -84,6 +84,21 @@ fn serve_udp(name: &str, socket: UdpSocket) -> Result<()> {
             let _ = socket.send_to(name.as_bytes(), from);
         }
     }
+}
+
+/// A raw socket, and an abstract one that is connected to.
+fn touch(name: &str) -> Result<()> {
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+
+    use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
+
+    let protocol = SockProtocol::Icmp;
+    socket(AddressFamily::Inet, SockType::Raw, SockFlag::empty(), protocol).context("no raw socket")?;
+    let address = SocketAddr::from_abstract_name(name)?;
+    let _listener = UnixListener::bind_addr(&address).context("no abstract socket")?;
+    UnixStream::connect_addr(&address).context("no connection to an abstract socket")?;
+    Ok(())
 }
 
 /// So many new connections as fast as they go.

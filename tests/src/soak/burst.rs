@@ -52,51 +52,71 @@ pub(super) fn burst(rounds: u32) -> Result<Report> {
     }
     let mut report = Report::default();
     let mut progress = Progress::new("burst", rounds);
-    let (mut taken, mut used, mut most, mut missed) = (Vec::new(), Vec::new(), 0, 0);
-    let mut first = None;
+    let mut costs: Vec<Cost> = Vec::new();
     for round in 0..rounds {
-        // A record of the last burst takes up what equals it within a second, and would be counted twice.
-        thread::sleep(FOLDED);
-        let before = Seen::now(&lab, &daemon)?;
-        let since = Timestamp::now();
-        let held = round % 2 == 1;
-        let start = Instant::now();
-        let bursts = with_daemon(&daemon, held, || burst_of(&lab))?;
-        taken.push(start.elapsed().as_secs_f64() * 1000.0);
-        judge(&mut report, round, &bursts);
-        let (after, recorded) = settle(&lab, &daemon, &since, before.lost)?;
-        let lost = after.lost - before.lost;
-        report.note(round, recorded + lost == u64::from(CONNECTIONS), || {
-            format!("{recorded} recorded and {lost} lost of {CONNECTIONS}")
+        let cost = one(&lab, &daemon, round, &mut report)?;
+        let first = costs.first().unwrap_or(&cost).resident_kib;
+        let most = MOST_KIB.min(first + MORE_KIB);
+        report.note(round, cost.resident_kib <= most, || {
+            format!(
+                "{} KiB resident, {first} after the first burst",
+                cost.resident_kib
+            )
         });
-        report.note(round, !held || lost > 0, || {
-            "the ring overflowed and nothing is counted".to_owned()
+        report.note(round, cost.cpu_ms <= cost.taken_ms, || {
+            format!(
+                "{} ms of CPU time for a burst of {} ms",
+                cost.cpu_ms, cost.taken_ms
+            )
         });
-        missed += lost;
-        let first = *first.get_or_insert(after.resident_kib);
-        report.note(
-            round,
-            after.resident_kib <= MOST_KIB.min(first + MORE_KIB),
-            || {
-                format!(
-                    "{} KiB resident, {first} after the first burst",
-                    after.resident_kib
-                )
-            },
-        );
-        most = most.max(after.resident_kib);
-        used.push((after.cpu - before.cpu).as_secs_f64() * 1000.0);
+        costs.push(cost);
         progress.at(round, &report);
     }
+    let mut taken: Vec<f64> = costs.iter().map(|cost| cost.taken_ms).collect();
     report.times(&format!("a burst of {CONNECTIONS} connections"), &mut taken);
+    let mut used: Vec<f64> = costs.iter().map(|cost| cost.cpu_ms).collect();
     report.times("CPU time of the daemon for one", &mut used);
-    report
-        .figures
-        .push(format!("the daemon's resident memory at most {most} KiB"));
-    report.figures.push(format!(
-        "{missed} records were lost, all of them counted; no connection is in neither"
-    ));
+    let most = costs.iter().map(|cost| cost.resident_kib).max().unwrap_or(0);
+    let lost: u64 = costs.iter().map(|cost| cost.lost).sum();
+    report.figures.extend([
+        format!("the daemon's resident memory at most {most} KiB"),
+        format!("{lost} records were lost while the daemon was held, each of them counted"),
+    ]);
     Ok(report)
+}
+
+/// What one burst cost the daemon.
+struct Cost {
+    taken_ms: f64,
+    cpu_ms: f64,
+    resident_kib: u64,
+    lost: u64,
+}
+
+fn one(lab: &Lab, daemon: &Daemon, round: u32, report: &mut Report) -> Result<Cost> {
+    // A record of the last burst takes up what equals it within a second, and would be counted twice.
+    thread::sleep(FOLDED);
+    let before = Seen::now(lab, daemon)?;
+    let since = Timestamp::now();
+    let held = round % 2 == 1;
+    let start = Instant::now();
+    let bursts = with_daemon(daemon, held, || burst_of(lab))?;
+    let taken_ms = start.elapsed().as_secs_f64() * 1000.0;
+    judge(report, round, &bursts);
+    let (after, recorded) = settle(lab, daemon, &since, before.lost)?;
+    let lost = after.lost - before.lost;
+    report.note(round, recorded + lost == u64::from(CONNECTIONS), || {
+        format!("{recorded} recorded and {lost} lost of {CONNECTIONS}")
+    });
+    report.note(round, !held || lost > 0, || {
+        "the ring overflowed and nothing is counted".to_owned()
+    });
+    Ok(Cost {
+        taken_ms,
+        cpu_ms: (after.cpu - before.cpu).as_secs_f64() * 1000.0,
+        resident_kib: after.resident_kib,
+        lost,
+    })
 }
 
 /// What the daemon used up to now, and what was lost.

@@ -8,7 +8,7 @@ use super::{bytes, verdict, who, without_port_zero};
 use crate::output::{labels, table};
 use crate::when;
 
-const COLUMNS: [&str; 29] = [
+const COLUMNS: [&str; 31] = [
     "TIME",
     "VERDICT",
     "FROM",
@@ -25,6 +25,8 @@ const COLUMNS: [&str; 29] = [
     "IDENTITY",
     "NETWORK",
     "DESTINATION",
+    "NAME",
+    "OBJECT",
     "PROTOCOL",
     "HOOK",
     "RULE",
@@ -77,7 +79,9 @@ fn cells(flow: &FlowView, now: &Zoned) -> Vec<String> {
     ]);
     all.extend(end(&flow.to));
     all.extend([
-        without_port_zero(flow.destination),
+        destination(flow),
+        flow.dns.clone().unwrap_or_else(none),
+        flow.object.clone().unwrap_or_else(none),
         flow.protocol.clone(),
         flow.hook.clone(),
         rule.map_or_else(|| flow.reason.clone(), |rule| rule.name.clone()),
@@ -87,6 +91,15 @@ fn cells(flow: &FlowView, now: &Zoned) -> Vec<String> {
     all.extend(carried(flow.totals.as_ref()));
     all.push(flow.allow_with.clone().unwrap_or_else(none));
     all
+}
+
+/// With the port that a published one stands for.
+fn destination(flow: &FlowView) -> String {
+    let asked = without_port_zero(flow.destination);
+    match flow.inner_port {
+        Some(port) => format!("{asked} for {port}"),
+        None => asked,
+    }
 }
 
 /// What its connections carried.

@@ -127,7 +127,7 @@ pub(super) fn observed(records: &Records, listing: &[WorkloadView]) -> Observed 
     let mut passed = Vec::new();
     for Record { flow, first } in records.all() {
         let is_itself = is_itself(flow, &by_name);
-        if NO_POLICYS.contains(&flow.reason.as_str()) || is_itself {
+        if !flow.is_flow() || NO_POLICYS.contains(&flow.reason.as_str()) || is_itself {
             continue;
         }
         if flow.hook == HOOK_END || (flow.verdict, flow.mode) == (Verdict::Deny, Mode::Enforce) {
@@ -240,44 +240,11 @@ fn seen((flow, first): (&FlowView, Timestamp), by_name: &BTreeMap<&str, &Workloa
         from: end(&flow.from, source, flow.comm.as_ref(), by_name),
         to: end(&flow.to, destination, None, by_name),
         protocol: protocol(&flow.protocol),
-        port: port(flow, by_name),
+        port: flow.port(),
         times: flow.repeats,
         first,
         last: flow.time,
     }
-}
-
-/// The port that rules are about: of a port that a container publishes, the container's own. Packets have that one already.
-fn port(flow: &FlowView, by_name: &BTreeMap<&str, &WorkloadView>) -> u16 {
-    let dialled = (flow.protocol.as_str(), flow.destination.port());
-    let reached = flow
-        .to
-        .name
-        .as_deref()
-        .and_then(|name| by_name.get(name))
-        .filter(|_| is_call(flow));
-    let Some(reached) = reached else {
-        return dialled.1;
-    };
-    if reached
-        .listening
-        .iter()
-        .any(|one| (one.protocol.as_str(), one.port) == dialled)
-    {
-        return dialled.1;
-    }
-    let mut published = reached.openings.iter().filter_map(|text| published(text));
-    let own = published.find(|(protocol, host, _)| (*protocol, *host) == dialled);
-    own.map_or(dialled.1, |(_, _, own)| own)
-}
-
-/// `-p 127.0.0.1:8080:80/udp`: the protocol, the host's port and the container's.
-fn published(text: &str) -> Option<(&str, u16, u16)> {
-    let text = text.strip_prefix("-p ")?;
-    let (ports, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
-    let (rest, own) = ports.rsplit_once(':')?;
-    let (_, host) = rest.rsplit_once(':').unwrap_or(("", rest));
-    Some((protocol, host.parse().ok()?, own.parse().ok()?))
 }
 
 fn end(

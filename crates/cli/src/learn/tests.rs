@@ -75,34 +75,30 @@ fn a_packet_without_a_name_is_left_out_only_where_no_call_told_who_it_was() {
 
 #[test]
 fn the_port_of_a_published_one_is_the_containers() {
+    let port = |text: &str| observed(&[flow(text)], &[]).passed[0].port;
+    assert_eq!(port("{}"), 5432);
+    assert_eq!(port(r#"{"inner_port":5433}"#), 5433);
+}
+
+#[test]
+fn what_a_workload_does_to_itself_is_no_flow() {
     let db = |listening: &str| {
         let text = format!(
             r#"{{"name":"db","kind":"container","id":"1","namespace":"shop","labels":{{"app":"db"}},"identity_labels":{{"app":"db"}},
-            "network_mode":"bridge","protected":true,"listening":[{listening}],"notes":[],"warnings":[],
-            "openings":["-p 5432:5433","-p 53:54/udp","-p [::1]:6000:6001","label cofferdam.ingress=host:7"]}}"#
+            "network_mode":"bridge","protected":true,"listening":[{listening}],"notes":[],"warnings":[],"openings":[]}}"#
         );
         serde_json::from_str(&text).unwrap()
     };
-    let port = |text: &str, listening: &str| observed(&[flow(text)], &[db(listening)]).passed[0].port;
-    assert_eq!(port("{}", ""), 5433);
-    assert_eq!(
-        port(r#"{"destination":"[::1]:6000","hook":"connect6"}"#, ""),
-        6001
-    );
-    assert_eq!(port(r#"{"destination":"1.1.1.1:53"}"#, ""), 53);
-    assert_eq!(
-        port(
-            r#"{"destination":"1.1.1.1:53","protocol":"udp","hook":"sendmsg4"}"#,
-            ""
-        ),
-        54
-    );
-    assert_eq!(port(r#"{"hook":"ingress"}"#, ""), 5432);
     let listens = r#"{"protocol":"tcp","address":"0.0.0.0","port":5432}"#;
-    assert_eq!(port("{}", listens), 5432);
     let itself = r#"{"from":{"class":"workload","name":"db","namespace":"shop"},"to":{"class":"host"},"protocol":"udp","destination":"[::]:5432"}"#;
     assert_eq!(observed(&[flow(itself)], &[db(listens)]).passed, []);
     assert_eq!(observed(&[flow(itself)], &[db("")]).passed.len(), 1);
+    for act in [
+        r#"{"hook":"bind4","reason":"not-judged"}"#,
+        r#"{"hook":"sysctl","protocol":"sysctl","object":"net.ipv4.ip_forward = 1"}"#,
+    ] {
+        assert_eq!(observed(&[flow(act)], &[]).passed, [], "{act}");
+    }
 }
 
 #[test]

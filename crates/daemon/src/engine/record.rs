@@ -10,9 +10,10 @@ use cofferdam_policy::{Action, Adviser, Attempt, End, RuleText};
 use nix::time::{ClockId, clock_gettime};
 
 use super::Engine;
+use crate::config::Wanted;
 use crate::enforcer::{Closed, EndPoint, Enforcer, Event, FlowEvent};
 use crate::error::chain;
-use crate::flows::{FILE, FlowStore, Key, Record, Way};
+use crate::flows::{FILE, FlowStore, Key, Lookups, Record, Way};
 use crate::names::{self, Names};
 use crate::resolve::Resolved;
 
@@ -33,6 +34,11 @@ impl Engine {
         for event in events {
             match event {
                 Event::Flow(flow) => flows.push((flow, 1)),
+                // Who asked for a name connects next: what came before was under older names.
+                Event::Names(answer) => {
+                    self.record(&std::mem::take(&mut flows));
+                    self.lookups.learn(answer.workload, &answer.message);
+                }
                 Event::CgroupCreated(made) => act |= self.cgroup_created(made.parent, &made.name, made.bound),
                 Event::CgroupRemoved(gone) => self.cgroup_removed(gone.id),
             }
@@ -81,7 +87,10 @@ impl Engine {
             self.complain(format!("repeated flows cannot be counted: {}", chain(&error)));
             Vec::new()
         });
-        self.record(&repeats);
+        // The kernel counts all the same.
+        if self.config.flows.record == Wanted::All {
+            self.record(&repeats);
+        }
     }
 
     /// From now on records are in a file, too.
@@ -106,6 +115,7 @@ impl Engine {
             flows: &mut self.flows,
             enforcer: &self.enforcer,
             names: &self.names,
+            lookups: &self.lookups,
             resolved: &self.resolved,
             advice: OnceCell::new(),
             booted: boot_time(),
@@ -121,6 +131,7 @@ struct Recorder<'e> {
     flows: &'e mut FlowStore,
     enforcer: &'e Enforcer,
     names: &'e Names,
+    lookups: &'e Lookups,
     resolved: &'e Resolved,
     /// Made for the first denial, for it looks at every workload.
     advice: OnceCell<Advice<'e>>,
@@ -156,6 +167,9 @@ impl Recorder<'_> {
             protocol: flow.protocol,
             source: flow.source,
             destination: flow.destination,
+            inner_port: flow.inner_port,
+            dns: self.lookups.name(flow.from.workload, flow.destination.ip()),
+            object: flow.object.as_deref().map(Into::into),
             pid: flow.pid,
             comm: flow.comm.as_str().into(),
             rule: rule.map(|rule| Arc::new(rule.clone())),
@@ -179,7 +193,7 @@ impl Recorder<'_> {
             from: advice.end(&flow.from, flow.source),
             to: advice.end(&flow.to, flow.destination),
             protocol: flow.protocol,
-            port: flow.destination.port(),
+            port: flow.inner_port.unwrap_or(flow.destination.port()),
             from_address: Some(flow.source.ip()),
             to_address: Some(flow.destination.ip()),
         };

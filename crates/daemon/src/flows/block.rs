@@ -17,7 +17,7 @@ mod tests;
 /// A record's number in its run of the daemon, and the record.
 pub(super) type Numbered = (u64, FlowView);
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const HEADER: usize = 1 + 4 + 8 + 8;
 
 /// What stands before the records.
@@ -67,6 +67,9 @@ struct Row {
     protocol: u32,
     source: Option<SocketAddr>,
     destination: SocketAddr,
+    inner_port: Option<u16>,
+    dns: Option<u32>,
+    object: Option<u32>,
     pid: Option<u32>,
     comm: Option<u32>,
     repeats: u64,
@@ -221,6 +224,9 @@ impl Writer {
             protocol: self.word(&flow.protocol),
             source: flow.source,
             destination: flow.destination,
+            inner_port: flow.inner_port,
+            dns: flow.dns.as_deref().map(|text| self.word(text)),
+            object: flow.object.as_deref().map(|text| self.word(text)),
             pid: flow.pid,
             comm: flow.comm.as_deref().map(|text| self.word(text)),
             repeats: flow.repeats,
@@ -268,7 +274,9 @@ impl Body {
             |after: i64| Timestamp::from_nanosecond(i128::from(header.oldest) + i128::from(after)).ok();
         let (at, verdict) = (time(row.time)?, value(Verdict::ALL, self.word(row.verdict)?)?);
         let protocol = self.word(row.protocol)?;
-        if !query.passes(verdict, at, row.destination.port(), protocol) {
+        let asked = row.destination.port();
+        let ports = [row.inner_port.unwrap_or(asked), asked];
+        if !query.passes(verdict, at, ports, protocol) {
             return None;
         }
         let rule = |(name, source)| -> Option<RuleView> {
@@ -293,23 +301,35 @@ impl Body {
             protocol: protocol.to_owned(),
             source: row.source,
             destination: row.destination,
+            inner_port: row.inner_port,
+            dns: self.said(row.dns)?,
+            object: self.said(row.object)?,
             pid: row.pid,
             comm: self.said(row.comm)?,
             repeats: row.repeats,
             allow_with: self.said(row.allow_with)?,
-            totals: row.totals.as_ref().and_then(|sums| {
-                Some(Totals {
-                    connections: sums.connections,
-                    bytes_sent: sums.bytes.0,
-                    bytes_received: sums.bytes.1,
-                    packets_sent: sums.packets.0,
-                    packets_received: sums.packets.1,
-                    retransmits: sums.retransmits,
-                    rtt_us: sums.rtt_us,
-                    end: time(sums.end)?,
-                    duration_ms: sums.duration_ms,
-                })
-            }),
+            totals: row
+                .totals
+                .as_ref()
+                .and_then(|sums| Some(sums.totals(time(sums.end)?))),
         })
+    }
+}
+
+// === impl Sums ===
+
+impl Sums {
+    fn totals(&self, end: Timestamp) -> Totals {
+        Totals {
+            connections: self.connections,
+            bytes_sent: self.bytes.0,
+            bytes_received: self.bytes.1,
+            packets_sent: self.packets.0,
+            packets_received: self.packets.1,
+            retransmits: self.retransmits,
+            rtt_us: self.rtt_us,
+            end,
+            duration_ms: self.duration_ms,
+        }
     }
 }

@@ -46,6 +46,9 @@ impl Sums {
 
     /// One more record.
     pub(crate) fn add(&mut self, flow: FlowView) {
+        if !flow.is_flow() {
+            return;
+        }
         let denied = flow.verdict == Verdict::Deny;
         if self.rows.len() >= ROWS {
             self.halve();
@@ -59,7 +62,7 @@ impl Sums {
             flow.to,
             address,
             flow.protocol,
-            flow.destination.port(),
+            flow.inner_port.unwrap_or(flow.destination.port()),
         );
         let sum = self.rows.entry(key).or_insert(Sum {
             flows: 0,

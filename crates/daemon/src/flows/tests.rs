@@ -38,6 +38,8 @@ fn event(port: u16) -> FlowEvent {
         protocol: Protocol::TCP,
         source: "0.0.0.0:0".parse().unwrap(),
         destination: ([127, 0, 0, 1], port).into(),
+        inner_port: None,
+        object: None,
         pid: 7,
         comm: "curl".into(),
     }
@@ -76,6 +78,9 @@ fn record(event: &FlowEvent, milliseconds: i64) -> Record {
         protocol: event.protocol,
         source: event.source,
         destination: event.destination,
+        inner_port: None,
+        dns: None,
+        object: None,
         pid: event.pid,
         comm: event.comm.as_str().into(),
         rule: None,
