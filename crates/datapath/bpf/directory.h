@@ -130,7 +130,7 @@ static __always_inline int bound(struct bpf_sock *ctx)
 	cgroup = cgroup_of(sk);
 	if (!party_of_cgroup(&f.from, cgroup) || !listener_key_of(&key, sk, protocol))
 		return 1;
-	f.to = f.from;
+	party_stranger(&f.to, CLASS_HOST);
 	f.source = key.addr;
 	f.destination = key.addr;
 	f.destination_port = key.port;

@@ -11,7 +11,7 @@ use nix::time::{ClockId, clock_gettime};
 
 use super::Engine;
 use crate::config::Wanted;
-use crate::enforcer::{Closed, EndPoint, Enforcer, Event, FlowEvent};
+use crate::enforcer::{Closed, EndPoint, Enforcer, Event, FlowEvent, Hook};
 use crate::error::chain;
 use crate::flows::{FILE, FlowStore, Key, Lookups, Record, Way};
 use crate::names::{self, Names};
@@ -185,7 +185,8 @@ impl Recorder<'_> {
 
     /// The label or the policy that would have allowed a denied flow.
     fn remedy(&self, flow: &FlowEvent) -> Option<Arc<str>> {
-        if flow.verdict.action == Action::Allow {
+        // No rule is about who takes a port.
+        if flow.verdict.action == Action::Allow || flow.hook == Hook::Bind {
             return None;
         }
         let advice = self.advice.get_or_init(|| Advice::new(self.resolved));

@@ -40,6 +40,7 @@ fn enums_agree_with_abi_h() {
         (Reason::PortTaken, r::WHY_PORT_TAKEN),
         (Reason::ForeignSocket, r::WHY_FOREIGN_SOCKET),
         (Reason::ForeignSource, r::WHY_FOREIGN_SOURCE),
+        (Reason::NotJudged, r::WHY_NOT_JUDGED),
         (Reason::Off, r::WHY_OFF),
     ] {
         assert_eq!(u32::from(ours as u8), theirs.0);
