@@ -576,7 +576,7 @@ _cofferdam() {
             return 0
             ;;
         cofferdam__subcmd__learn)
-            opts="-o -h --labels --engine --since --for --output --diff --flows --workloads --addresses --ports --socket --json --help"
+            opts="-o -h --labels --compose --engine --since --for --output --diff --flows --workloads --addresses --ports --socket --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

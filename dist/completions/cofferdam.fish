@@ -146,7 +146,7 @@ complete -c cofferdam -n "__fish_cofferdam_using_subcommand on" -s h -l help -d 
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand explain" -l socket -d 'The daemon\'s socket' -r -F
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand explain" -l json -d 'Print JSON instead of text'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c cofferdam -n "__fish_cofferdam_using_subcommand learn" -l engine -d 'With `--labels`: the engine\'s socket, Docker\'s or Podman\'s' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand learn" -l engine -d 'With `--labels` or `--compose`: the engine\'s socket, Docker\'s or Podman\'s' -r -F
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand learn" -l since -d 'Flows that are not older: `1h`, `10:00`, `2026-03-01T10:00:00Z`' -r
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand learn" -l for -d 'Only the policies of these workloads: labels (`app=web`, several with commas) or a name' -r
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand learn" -s o -l output -d 'Write a file for each policy into this folder' -r -F
@@ -156,6 +156,7 @@ complete -c cofferdam -n "__fish_cofferdam_using_subcommand learn" -l addresses 
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand learn" -l ports -d 'Of more ports of one peer and protocol not each is named, but the nearest ones are joined to ranges' -r
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand learn" -l socket -d 'The daemon\'s socket' -r -F
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand learn" -l labels -d 'Propose identity labels instead, as a compose override'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand learn" -l compose -d 'Write labels instead of documents: an override for each compose project, with `cofferdam.ingress`, `cofferdam.egress` and `cofferdam.profile` of its services'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand learn" -l diff -d 'Print what would change on this host instead of the policies'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand learn" -l json -d 'Print JSON instead of text'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand learn" -s h -l help -d 'Print help (see more with \'--help\')'

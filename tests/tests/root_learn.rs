@@ -323,6 +323,7 @@ fn root_a_project_without_labels_gets_labels_and_policies() {
     }
     all_used("while it is observed");
     project.must("cofferdam learn -o policies");
+    project.must("cofferdam learn --compose -o .");
     project.must("cofferdam policy apply policies");
     project.must("cofferdam enforce --all");
     all_used("under its policies");
@@ -334,5 +335,14 @@ fn root_a_project_without_labels_gets_labels_and_policies() {
     all_used("made anew, enforced from the start");
     for path in &project.paths()[1] {
         assert!(!project.is_answered(path), "{path:?}");
+    }
+    // The same by labels alone.
+    project.must("cofferdam policy remove policies/*");
+    project.must("docker compose -f compose.yaml -f shop.labels.yaml -f shop.openings.yaml up -d");
+    let web = stage.scene_workload("shop-web-1");
+    assert_eq!(web["profile"], "strict", "{web}");
+    all_used("by labels");
+    for path in &project.paths()[1] {
+        assert!(!project.is_answered(path), "{path:?}, by labels");
     }
 }

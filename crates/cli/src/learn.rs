@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::output::{Call, GOOD, ODD, note, styled, warning};
 use crate::policy;
 
+mod compose;
 mod labels;
 mod observed;
 mod records;
@@ -72,6 +73,10 @@ pub(crate) fn learn(call: &Call, args: &LearnArgs) -> Result<u8, Failure> {
     let learned = cofferdam_learn::learn(seen.all(), limits, wanted);
     if learned.policies.is_empty() || seen.passed.is_empty() {
         return Err(nothing(args, &seen, &learned));
+    }
+    if args.as_labels {
+        remark(&seen, &learned);
+        return compose::compose(call, args, &seen, &learned);
     }
     if let Some(folder) = &args.output {
         write(folder, &learned.policies)?;

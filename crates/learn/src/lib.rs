@@ -12,6 +12,7 @@ use jiff::Timestamp;
 mod edges;
 mod evidence;
 pub mod identity;
+pub mod openings;
 mod ports;
 mod rules;
 mod selector;

@@ -254,6 +254,73 @@ fn is_alike(policy: &Policy, workloads: &[Workload]) -> bool {
     others.any(|one| one.visible.iter().all(has))
 }
 
+/// The same by labels: what can be said is allowed, and nothing else, but to those with the same labels.
+fn check_labels(workloads: &[Workload], flows: &[Flow], learned: &Learned) {
+    let mut world = world(workloads, Vec::new());
+    let mut unsaid = false;
+    let numbers: Vec<&Workload> = workloads.iter().collect();
+    for subject in &mut world.subjects {
+        let one = numbers[usize::try_from(subject.number - 1).unwrap()];
+        let mut policies = learned.policies.iter();
+        // Whoever is in no policy gets no label either, and may what it may.
+        let Some(own) = policies.find(|policy| policy.workloads.contains(&one.name)) else {
+            continue;
+        };
+        subject.profile = Some(DefaultProfile::Strict);
+        for direction in [Direction::Ingress, Direction::Egress] {
+            let openings = own.openings(direction);
+            unsaid |= !openings.unsaid.is_empty();
+            let parsed = cofferdam_policy::openings::parse(direction, &openings.value());
+            subject.openings.extend(parsed.expect("a label that parses"));
+        }
+    }
+    // Where one end cannot say it, both ends' other flows are as they were; but which those are is not asked here.
+    if unsaid {
+        return;
+    }
+    let judge = Judge::new(&world);
+    for flow in flows.iter().filter(|flow| flow.protocol != Protocol::SCTP) {
+        let verdict = judge.decide(&attempt(workloads, flow));
+        assert_eq!(verdict.action, Action::Allow, "{flow:#?}\n{learned:#?}");
+    }
+    let known: BTreeSet<Edge> = flows.iter().flat_map(edges).collect();
+    let everybody = everybody(workloads);
+    let pairs = everybody
+        .iter()
+        .flat_map(|from| everybody.iter().map(move |to| (from, to)));
+    for (from, to) in pairs.filter(|(from, to)| !have_same_labels(from, to)) {
+        for (protocol, port) in PORTS {
+            let flow = Flow {
+                from: from.clone(),
+                to: to.clone(),
+                protocol,
+                port,
+                ..example()
+            };
+            // A label knows no types of ICMP, and says so.
+            let is_icmp = [Protocol::ICMP, Protocol::ICMP6].contains(&protocol);
+            if is_icmp || judge.decide(&attempt(workloads, &flow)).action == Action::Deny {
+                continue;
+            }
+            for (edge, (subject, other)) in edges(&flow).iter().zip([(from, to), (to, from)]) {
+                let End::Workload(subject) = subject else { continue };
+                let has = |policy: &Policy| policy.workloads.contains(&subject.name);
+                let is_right = !learned.policies.iter().any(has)
+                    || known.contains(edge)
+                    || is_named(learned, subject, other, edge);
+                assert!(is_right, "nobody has seen {edge:?}\n{learned:#?}");
+            }
+        }
+    }
+}
+
+fn have_same_labels(one: &End, other: &End) -> bool {
+    let (End::Workload(one), End::Workload(other)) = (one, other) else {
+        return false;
+    };
+    one.namespace == other.namespace && one.identity == other.identity
+}
+
 fn check(mut workloads: Vec<Workload>, passed: &[Picked], refused: &[Picked], limits: Limits) {
     (0..)
         .zip(&mut workloads)
@@ -281,6 +348,7 @@ fn check(mut workloads: Vec<Workload>, passed: &[Picked], refused: &[Picked], li
         policy.generalised.is_empty() || policy.identity.is_empty() || is_alike(policy, &workloads)
     };
     assert!(learned.policies.iter().all(told), "{learned:#?}");
+    check_labels(&workloads, &flows, &learned);
     let world = world(&workloads, read(&learned));
     let judge = Judge::new(&world);
     for flow in flows.iter().filter(|flow| flow.protocol != Protocol::SCTP) {

@@ -23,8 +23,12 @@ pub(crate) struct LearnArgs {
     /// Propose identity labels instead, as a compose override
     #[arg(long, conflicts_with_all = ["diff", "wanted", "workloads"])]
     pub(crate) labels: bool,
-    /// With `--labels`: the engine's socket, Docker's or Podman's
-    #[arg(long, value_name = "PATH", requires = "labels")]
+    /// Write labels instead of documents: an override for each compose project, with `cofferdam.ingress`, `cofferdam.egress` and
+    /// `cofferdam.profile` of its services
+    #[arg(id = "as_labels", long = "compose", conflicts_with_all = ["labels", "diff"])]
+    pub(crate) as_labels: bool,
+    /// With `--labels` or `--compose`: the engine's socket, Docker's or Podman's
+    #[arg(long, value_name = "PATH")]
     pub(crate) engine: Option<PathBuf>,
     /// Flows that are not older: `1h`, `10:00`, `2026-03-01T10:00:00Z`
     #[arg(long, value_name = "TIME")]

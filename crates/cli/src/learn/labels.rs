@@ -14,8 +14,8 @@ use crate::audit::{engine, files};
 use crate::failure::Failure;
 use crate::output::{Call, GOOD, note, styled};
 
-const PROJECT: &str = "com.docker.compose.project";
-const SERVICE: &str = "com.docker.compose.service";
+pub(super) const PROJECT: &str = "com.docker.compose.project";
+pub(super) const SERVICE: &str = "com.docker.compose.service";
 
 /// What `--json` prints.
 #[derive(Serialize)]

@@ -48,6 +48,11 @@ const NO_POLICYS: [&str; 8] = [
 // === impl Observed ===
 
 impl Observed {
+    /// Workloads that are there.
+    pub(super) fn there(&self) -> &[Workload] {
+        &self.there
+    }
+
     /// How many flows were refused.
     pub(super) fn denied(&self) -> u64 {
         self.refused.iter().map(|flow| flow.times).sum()
