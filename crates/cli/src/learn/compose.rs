@@ -39,26 +39,7 @@ pub(super) fn compose(
     learned: &Learned,
 ) -> Result<u8, Failure> {
     let services = services(args)?;
-    let mut projects: BTreeMap<&str, BTreeMap<&str, &Policy>> = BTreeMap::new();
-    for policy in &learned.policies {
-        for workload in seen
-            .there()
-            .iter()
-            .filter(|one| policy.workloads.contains(&one.name))
-        {
-            let known = services.get(&workload.name);
-            let known = known.map(|(project, service)| (project.as_str(), service.as_str()));
-            if let Some((project, service)) = known.or_else(|| by_name(workload)) {
-                projects.entry(project).or_default().insert(service, policy);
-            } else {
-                note(&format!(
-                    "{} is of no compose project: {}",
-                    workload.name,
-                    given(policy)
-                ));
-            }
-        }
-    }
+    let projects = by_project(seen, learned, &services);
     if projects.is_empty() {
         return Err(Failure::new("no flow of a compose project's service was seen")
             .hint("without `--compose` the same is written as policy documents"));
@@ -84,6 +65,35 @@ pub(super) fn compose(
         note("`docker compose -f compose.yaml -f FILE up -d` makes the services anew with these labels");
     }
     Ok(crate::OK)
+}
+
+/// Project → service → what was learnt of it.
+fn by_project<'a>(
+    seen: &'a Observed,
+    learned: &'a Learned,
+    services: &'a BTreeMap<String, (String, String)>,
+) -> BTreeMap<&'a str, BTreeMap<&'a str, &'a Policy>> {
+    let mut projects: BTreeMap<&str, BTreeMap<&str, &Policy>> = BTreeMap::new();
+    for policy in &learned.policies {
+        for workload in seen
+            .there()
+            .iter()
+            .filter(|one| policy.workloads.contains(&one.name))
+        {
+            let known = services.get(&workload.name);
+            let known = known.map(|(project, service)| (project.as_str(), service.as_str()));
+            if let Some((project, service)) = known.or_else(|| by_name(workload)) {
+                projects.entry(project).or_default().insert(service, policy);
+            } else {
+                note(&format!(
+                    "{} is of no compose project: {}",
+                    workload.name,
+                    given(policy)
+                ));
+            }
+        }
+    }
+    projects
 }
 
 /// Of the engine's containers: the name → project and service.
