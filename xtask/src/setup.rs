@@ -38,6 +38,7 @@ const TEST_PACKAGES: &[(&str, &str)] = &[
     ("/usr/bin/psql", "postgresql"),
     ("/usr/sbin/sysctl", "procps"),
     ("/usr/bin/podman", "podman"),
+    ("/usr/bin/tmux", "tmux"),
 ];
 
 /// Servers and their load tools, for `root_soak` and `cargo xtask soak`.

@@ -26,7 +26,7 @@ pub use change::{ChangeRequest, Changed, EnforceRequest, ProtectRequest, StopReq
 pub use client::{Client, ClientError, FlowStream};
 pub use document::openapi;
 pub use explain::{ExplainRequest, ExplainResponse, PolicyText};
-pub use flow::{FlowEnd, FlowQuery, FlowView, Flows, HOOK_END, RuleView, Totals};
+pub use flow::{FlowCounts, FlowEnd, FlowQuery, FlowView, Flows, HOOK_END, RuleView, Totals};
 pub use jiff::Timestamp;
 pub use key::{Key, KeyAnswer};
 pub use policies::{Mistake, Policies, PolicyFile, PolicyView, ReloadRequest};

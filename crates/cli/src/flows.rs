@@ -56,7 +56,8 @@ fn say_lost(call: &Call, lost: u64) {
     }
 }
 
-fn query(args: &FlowsArgs, now: &Zoned) -> Result<FlowQuery, Failure> {
+/// The options as the daemon is asked.
+pub(crate) fn query(args: &FlowsArgs, now: &Zoned) -> Result<FlowQuery, Failure> {
     let since = args
         .since
         .as_deref()
@@ -78,6 +79,7 @@ fn query(args: &FlowsArgs, now: &Zoned) -> Result<FlowQuery, Failure> {
         port: args.port,
         protocol: args.protocol.clone(),
         follow: args.follow,
+        updates: false,
         limit,
     })
 }
@@ -122,10 +124,7 @@ fn lines(flow: &FlowView, now: &Zoned) -> String {
     let time = when::clock(flow.time, now);
     let (style, verdict) = verdict(flow);
     let ends = format!("{} → {}", from(flow), to(flow));
-    let mut rule = flow
-        .rule
-        .as_ref()
-        .map_or_else(|| flow.reason.clone(), |rule| rule.name.clone());
+    let mut rule = rule_or_reason(flow);
     if flow.repeats > 1 {
         let _ = write!(rule, " (×{})", flow.repeats);
     }
@@ -154,7 +153,14 @@ fn lines(flow: &FlowView, now: &Zoned) -> String {
     text
 }
 
-fn verdict(flow: &FlowView) -> (Style, &'static str) {
+/// What decided, in a word.
+pub(crate) fn rule_or_reason(flow: &FlowView) -> String {
+    flow.rule
+        .as_ref()
+        .map_or_else(|| flow.reason.clone(), |rule| rule.name.clone())
+}
+
+pub(crate) fn verdict(flow: &FlowView) -> (Style, &'static str) {
     match (flow.verdict, flow.mode) {
         (Verdict::Deny, Mode::Enforce) if flow.hook == HOOK_END => (BAD, "ended"),
         (Verdict::Allow, _) => (GOOD, "allow"),
@@ -163,7 +169,8 @@ fn verdict(flow: &FlowView) -> (Style, &'static str) {
     }
 }
 
-fn from(flow: &FlowView) -> String {
+/// Who started, and with which program.
+pub(crate) fn from(flow: &FlowView) -> String {
     let who = who(&flow.from);
     // The process that acted is at this end: no program can name the receiving one.
     match (flow.from.class, &flow.comm, flow.source) {
@@ -175,22 +182,33 @@ fn from(flow: &FlowView) -> String {
     }
 }
 
-fn to(flow: &FlowView) -> String {
-    let protocol = if flow.protocol == "tcp" {
-        String::new()
-    } else {
-        format!("/{}", flow.protocol)
-    };
+/// Who was to be reached, and where.
+pub(crate) fn to(flow: &FlowView) -> String {
     let who = who(&flow.to);
     if flow.to.class == Class::Workload {
-        format!("{who}:{}{protocol}", flow.destination.port())
+        format!("{who}:{}{}", flow.destination.port(), protocol(flow))
     } else {
-        format!("{who} {}{protocol}", without_port_zero(flow.destination))
+        format!("{who} {}{}", without_port_zero(flow.destination), protocol(flow))
+    }
+}
+
+/// `:80`, `:53/udp`, `/icmp`.
+pub(crate) fn port_of(flow: &FlowView) -> String {
+    match flow.destination.port() {
+        0 => protocol(flow),
+        port => format!(":{port}{}", protocol(flow)),
+    }
+}
+
+fn protocol(flow: &FlowView) -> String {
+    match flow.protocol.as_str() {
+        "tcp" => String::new(),
+        other => format!("/{other}"),
     }
 }
 
 /// `512 B`, `3.4 KiB`, `12.0 MiB`.
-fn bytes(count: u64) -> String {
+pub(crate) fn bytes(count: u64) -> String {
     let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
     let unit = units.into_iter().find(|(_, shift)| count >> shift > 0);
     unit.map_or_else(
@@ -203,7 +221,7 @@ fn bytes(count: u64) -> String {
 }
 
 /// An address with its port, or alone where the protocol has none.
-fn without_port_zero(address: SocketAddr) -> String {
+pub(crate) fn without_port_zero(address: SocketAddr) -> String {
     if address.port() == 0 {
         address.ip().to_string()
     } else {
@@ -212,7 +230,7 @@ fn without_port_zero(address: SocketAddr) -> String {
 }
 
 /// A workload's name, else its labels, else the class; a name of no protected workload stands with its class.
-fn who(end: &FlowEnd) -> String {
+pub(crate) fn who(end: &FlowEnd) -> String {
     match (&end.name, end.class) {
         (Some(name), Class::Workload) => name.clone(),
         (Some(name), class) => format!("{name} ({class})"),

@@ -1,0 +1,90 @@
+//! The terminal: taken over, and given back however this ends.
+
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::sync::Once;
+
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use ratatui::crossterm::cursor::Show;
+use ratatui::crossterm::execute;
+use ratatui::crossterm::terminal::{
+    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
+
+use crate::failure::Failure;
+
+/// A frame is written at once: a terminal that gets half of one shows it.
+const FRAME: usize = 1 << 17;
+
+/// The screen; dropping it gives the terminal back.
+pub(super) struct Screen {
+    pub(super) terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+}
+
+// === impl Screen ===
+
+impl Screen {
+    pub(super) fn open() -> io::Result<Self> {
+        give_back_on_panic();
+        enable_raw_mode()?;
+        let screen = execute!(io::stdout(), EnterAlternateScreen).and_then(|()| {
+            Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(
+                FRAME,
+                io::stdout(),
+            )))
+        });
+        match screen {
+            Ok(terminal) => Ok(Self { terminal }),
+            Err(error) => {
+                give_back();
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+/// Whether a screen can be drawn at all.
+pub(super) fn check(json: bool) -> Result<(), Failure> {
+    if json {
+        return Err(
+            Failure::new("`top` draws a screen and prints no JSON").hint("`cofferdam flows -f --json`")
+        );
+    }
+    if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
+        return Err(
+            Failure::new("`top` needs a terminal, as input and as output").hint("`cofferdam flows -f`")
+        );
+    }
+    match std::env::var("TERM") {
+        Ok(term) if !term.is_empty() && term != "dumb" => Ok(()),
+        _ => Err(
+            Failure::new("this terminal cannot show a screen (`TERM` is `dumb` or not set)")
+                .hint("`cofferdam flows -f`"),
+        ),
+    }
+}
+
+/// What a broken program says belongs on the screen that stays.
+fn give_back_on_panic() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            give_back();
+            before(info);
+        }));
+    });
+}
+
+/// A terminal that has gone takes nothing back.
+fn give_back() {
+    let _ = execute!(io::stdout(), LeaveAlternateScreen, Show);
+    let _ = io::stdout().flush();
+    let _ = disable_raw_mode();
+}
