@@ -104,10 +104,9 @@ fn run(
         }
         if stale && now >= drawn + FRAME {
             let local = time.to_zoned(zone.clone());
-            let frame = screen
-                .terminal
-                .draw(|frame| draw::draw(frame, &mut model, look, &local));
-            frame.map_err(|error| lost(&error))?;
+            screen
+                .draw(|frame| draw::draw(frame, &mut model, look, &local))
+                .map_err(|error| lost(&error))?;
             (drawn, stale) = (now, false);
         }
         let until = if stale { next.min(drawn + FRAME) } else { next };

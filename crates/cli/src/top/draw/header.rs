@@ -43,7 +43,6 @@ fn live(model: &Model, status: &Status, look: Look) -> Vec<Line<'static>> {
         (false, Mode::Observe) => (look.odd(), "observing".to_owned()),
         (false, Mode::Enforce) => (look.good(), "enforcing".to_owned()),
     };
-    let unprotected = counts.total.saturating_sub(counts.protected);
     let first = vec![
         (look.strong(), format!("cofferdam {}", status.daemon)),
         state,
@@ -59,7 +58,6 @@ fn live(model: &Model, status: &Status, look: Look) -> Vec<Line<'static>> {
             },
             format!("{} observed", counts.observed),
         ),
-        (Style::new(), format!("{unprotected} unprotected")),
     ];
     let lost = status.losses.flows + status.losses.unkept;
     let denials = model.shown.denials_per_second;

@@ -36,14 +36,14 @@ const fn number(title: &'static str, width: usize, goes: u8) -> Column {
 }
 
 const WORKLOADS: [Column; 8] = [
-    column("NAME", 10, 22, 0),
+    column("NAME", 14, 22, 0),
     column("LABELS", 9, 24, 6),
     column("NETWORK", 7, 12, 7),
     column("PROTECTED", 9, 9, 4),
     number("FLOWS/S", 7, 3),
     number("DENY/MIN", 8, 1),
     number("DENIED", 6, 2),
-    column("LAST DENIAL", 24, 0, 5),
+    column("LAST DENIAL", 20, 0, 5),
 ];
 
 const FLOWS: [Column; 7] = [
