@@ -2,6 +2,7 @@
 
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::Show;
@@ -17,6 +18,9 @@ use crate::failure::Failure;
 /// A frame is written at once: a terminal that gets half of one shows it.
 const FRAME: usize = 1 << 17;
 
+/// Giving back twice would put the cursor back where it was before what was said in between.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
 /// The screen; dropping it gives the terminal back.
 pub(super) struct Screen {
     terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
@@ -27,6 +31,7 @@ pub(super) struct Screen {
 impl Screen {
     pub(super) fn open() -> io::Result<Self> {
         give_back_on_panic();
+        TAKEN.store(true, Ordering::SeqCst);
         enable_raw_mode()?;
         let screen = execute!(io::stdout(), EnterAlternateScreen).and_then(|()| {
             Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(
@@ -92,6 +97,9 @@ fn give_back_on_panic() {
 
 /// A terminal that has gone takes nothing back.
 fn give_back() {
+    if !TAKEN.swap(false, Ordering::SeqCst) {
+        return;
+    }
     let _ = execute!(io::stdout(), LeaveAlternateScreen, Show);
     let _ = io::stdout().flush();
     let _ = disable_raw_mode();
