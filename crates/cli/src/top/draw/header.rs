@@ -26,7 +26,7 @@ pub(super) fn lines(model: &Model, look: Look, width: usize, now: &Zoned) -> Vec
             Line::default(),
         ],
     };
-    if let Some(at) = model.paused_at() {
+    if let Some(at) = model.paused {
         let text = format!("PAUSED at {}: p goes on", when::clock(at, now));
         lines.push(Line::styled(text, look.odd().patch(look.reversed())));
     }

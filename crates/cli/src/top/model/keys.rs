@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use cofferdam_api::Timestamp;
 use jiff::Zoned;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -158,11 +157,6 @@ impl Model {
             _ => return,
         }
         *error = None;
-    }
-
-    /// When the tables were paused.
-    pub(in crate::top) fn paused_at(&self) -> Option<Timestamp> {
-        self.paused
     }
 }
 

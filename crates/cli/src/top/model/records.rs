@@ -38,16 +38,16 @@ pub(super) struct Records {
 
 impl Records {
     pub(super) fn take(&mut self, lot: Lot, flow: FlowView) {
-        let (index, room) = match lot {
-            Lot::Newest => (0, NEWEST),
-            Lot::Denials => (1, DENIALS),
-            Lot::Fetched => (2, FETCHED),
+        let room = match lot {
+            Lot::Newest => NEWEST,
+            Lot::Denials => DENIALS,
+            Lot::Fetched => FETCHED,
         };
         let flow = Arc::new(flow);
         if flow.verdict == Verdict::Deny {
             self.remember(&flow);
         }
-        let records = &mut self.lots[index];
+        let records = &mut self.lots[lot as usize];
         records.insert(id(&flow), flow);
         if records.len() > room {
             records.pop_first();
@@ -82,13 +82,15 @@ impl Records {
 
     /// The last denial of all.
     pub(super) fn newest_denial(&self) -> Option<&Arc<FlowView>> {
-        self.lots[1].values().max_by_key(|flow| flow.time)
+        self.lots[Lot::Denials as usize]
+            .values()
+            .max_by_key(|flow| flow.time)
     }
 
     /// How often who was denied between two times, as far as records tell.
     pub(super) fn denied_within(&self, after: Timestamp, before: Timestamp) -> HashMap<String, u64> {
         let mut counts: HashMap<String, u64> = HashMap::new();
-        let records = self.lots[1].values();
+        let records = self.lots[Lot::Denials as usize].values();
         for flow in records.filter(|flow| flow.time >= after && flow.time < before) {
             *counts.entry(String::new()).or_default() += flow.repeats;
             for name in names(flow) {
