@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use cofferdam_tests::probe::Kind;
 use cofferdam_tests::screen::Screen;
+use cofferdam_tests::walkthrough::scene::eventually;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -228,7 +229,7 @@ fn root_top_gives_the_terminal_back() {
     assert_eq!(screen.ended_with().expect("an end"), "2 opost isig icanon echo");
 }
 
-/// A terminal without colours and without UTF-8 gets the same words in ASCII.
+/// G-TOP: a terminal without colours and without UTF-8 gets the same words in ASCII.
 #[test]
 fn root_top_is_plain_where_the_terminal_is() {
     let stage = shop();
@@ -255,6 +256,16 @@ fn root_top_is_plain_where_the_terminal_is() {
         .filter(|number| matches!(number, 30..=38 | 40..=48 | 90..=107))
         .collect();
     assert!(colours.is_empty(), "{colours:?} in {text:?}");
+
+    // A terminal that is closed takes what runs in it along.
+    let pid = screen.child().expect("a process");
+    drop(screen);
+    eventually("it ends with its terminal", || {
+        // Whoever takes on orphans may not have taken note of its end.
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+        Ok(stat.map_or(true, |stat| stat.contains(") Z ")))
+    })
+    .expect("an end");
 }
 
 /// G-TOP: a screen on which nothing happens is left alone; one on which much happens is not cleared, answers keys at once and

@@ -32,6 +32,8 @@ mod terminal;
 const TICK: Duration = Duration::from_millis(250);
 /// After a key that comes from a pasted text or a held key, frames still have this distance.
 const FRAME: Duration = Duration::from_millis(30);
+/// How long the screen may take to end after a signal.
+const GRACE: Duration = Duration::from_secs(2);
 /// What waits to be taken; more is not read from the daemon.
 const AHEAD: usize = 16;
 
@@ -62,7 +64,12 @@ async fn told(client: Client, news: mpsc::Sender<News>, wanted: watch::Receiver<
         async move {
             if let Ok(mut signals) = signal(kind) {
                 signals.recv().await;
-                let _ = news.send(News::Signal(kind.as_raw_value())).await;
+                let number = kind.as_raw_value();
+                let _ = news.send(News::Signal(number)).await;
+                // Who reads a terminal that was closed in that moment never returns.
+                tokio::time::sleep(GRACE).await;
+                terminal::give_back();
+                std::process::exit(128 + number);
             }
             std::future::pending::<()>().await;
         }
@@ -123,9 +130,8 @@ fn run(
 
 /// Waits for keys until then, and takes all that there are; `true`: the user wants to leave.
 fn keys(model: &mut Model, until: Instant, zone: &TimeZone, stale: &mut bool) -> Result<bool, Failure> {
-    let mut wait = until.saturating_duration_since(Instant::now());
-    while event::poll(wait).map_err(|error| lost(&error))? {
-        wait = Duration::ZERO;
+    terminal::wait(until.saturating_duration_since(Instant::now())).map_err(|error| lost(&error))?;
+    while event::poll(Duration::ZERO).map_err(|error| lost(&error))? {
         *stale = true;
         match event::read().map_err(|error| lost(&error))? {
             Event::Key(key)

@@ -1,9 +1,13 @@
 //! The terminal: taken over, and given back however this ends.
 
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::os::fd::AsFd;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::Show;
 use ratatui::crossterm::terminal::{
@@ -83,6 +87,24 @@ pub(super) fn check(json: bool) -> Result<(), Failure> {
     }
 }
 
+/// Waits for a key, another size or the time; an error where the terminal was closed: the library would read its end for
+/// ever.
+pub(super) fn wait(time: Duration) -> io::Result<()> {
+    let input = io::stdin();
+    let mut polled = [PollFd::new(input.as_fd(), PollFlags::POLLIN)];
+    let time = PollTimeout::try_from(time).unwrap_or(PollTimeout::ZERO);
+    match poll(&mut polled, time) {
+        // Another size is told by a signal.
+        Ok(_) | Err(Errno::EINTR) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let closed = PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL;
+    match polled[0].revents() {
+        Some(events) if events.intersects(closed) => Err(io::ErrorKind::UnexpectedEof.into()),
+        _ => Ok(()),
+    }
+}
+
 /// What a broken program says belongs on the screen that stays.
 fn give_back_on_panic() {
     static ONCE: Once = Once::new();
@@ -96,7 +118,7 @@ fn give_back_on_panic() {
 }
 
 /// A terminal that has gone takes nothing back.
-fn give_back() {
+pub(super) fn give_back() {
     if !TAKEN.swap(false, Ordering::SeqCst) {
         return;
     }
