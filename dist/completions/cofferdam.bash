@@ -82,6 +82,9 @@ _cofferdam() {
             cofferdam,status)
                 cmd="cofferdam__subcmd__status"
                 ;;
+            cofferdam,top)
+                cmd="cofferdam__subcmd__top"
+                ;;
             cofferdam,unprotect)
                 cmd="cofferdam__subcmd__unprotect"
                 ;;
@@ -134,7 +137,7 @@ _cofferdam() {
 
     case "${cmd}" in
         cofferdam)
-            opts="-h -V --socket --json --help --version daemon run ps flows status doctor enforce confirm observe protect unprotect off on explain learn audit policy key config version completions man openapi generate"
+            opts="-h -V --socket --json --help --version daemon run ps flows top status doctor enforce confirm observe protect unprotect off on explain learn audit policy key config version completions man openapi generate"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1020,6 +1023,24 @@ _cofferdam() {
             return 0
             ;;
         cofferdam__subcmd__status)
+            opts="-h --socket --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cofferdam__subcmd__top)
             opts="-h --socket --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -32,6 +32,7 @@ complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "daemon" -d 'Enf
 complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "run" -d 'Run a command under labels'
 complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "ps" -d 'List workloads: labels, identity, protection, listening ports'
 complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "flows" -d 'Show verdicts: who, to whom, by which rule, and how to allow it'
+complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "top" -d 'Watch workloads, flows and denials as they happen'
 complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "status" -d 'Show how the daemon and the data plane are'
 complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "doctor" -d 'Check what this host needs, with or without a daemon'
 complete -c cofferdam -n "__fish_cofferdam_needs_command" -f -a "enforce" -d 'Carry out the denials of workloads'
@@ -108,6 +109,9 @@ complete -c cofferdam -n "__fish_cofferdam_using_subcommand flows" -l denied -d 
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand flows" -l allowed -d 'Only what was allowed'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand flows" -l json -d 'Print JSON instead of text'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand flows" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand top" -l socket -d 'The daemon\'s socket' -r -F
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand top" -l json -d 'Print JSON instead of text'
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand top" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand status" -l socket -d 'The daemon\'s socket' -r -F
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand status" -l json -d 'Print JSON instead of text'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand status" -s h -l help -d 'Print help'

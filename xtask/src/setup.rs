@@ -39,6 +39,7 @@ const TEST_PACKAGES: &[(&str, &str)] = &[
     ("/usr/sbin/sysctl", "procps"),
     ("/usr/bin/podman", "podman"),
     ("/usr/sbin/dnsmasq", "dnsmasq-base"),
+    ("/usr/bin/tmux", "tmux"),
 ];
 
 /// Servers and their load tools, for `root_soak` and `cargo xtask soak`.

@@ -97,6 +97,15 @@ pub struct FlowView {
     pub totals: Option<Totals>,
 }
 
+/// How many verdicts there were since the daemon started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FlowCounts {
+    /// All of them.
+    pub flows: u64,
+    /// Denials, and in mode `observe` what would have been denied.
+    pub denials: u64,
+}
+
 /// What connections carried, by the sockets of a protected end: of who started, if that one is protected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Totals {
@@ -179,6 +188,10 @@ pub struct FlowQuery {
     /// Keep the answer open and send what happens, one JSON object a line.
     #[serde(default, skip_serializing_if = "is_false")]
     pub follow: bool,
+    /// With `follow`: send a record again whenever its count or its totals have grown. It is the same where its first
+    /// time (`start`, else `time`), its ends and its destination are.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub updates: bool,
     /// At most so many of the past, the newest ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
@@ -281,7 +294,7 @@ impl FlowEnd {
 // === impl FlowQuery ===
 
 impl FlowQuery {
-    /// Whether `flow` passes every filter but `follow` and `limit`.
+    /// Whether `flow` passes every filter; `follow`, `updates` and `limit` are none.
     #[must_use]
     pub fn matches(&self, flow: &FlowView) -> bool {
         self.passes(flow.verdict, flow.time, flow.ports(), &flow.protocol)

@@ -27,8 +27,8 @@ pub use client::{Client, ClientError, FlowStream};
 pub use document::openapi;
 pub use explain::{ExplainRequest, ExplainResponse, PolicyText};
 pub use flow::{
-    FlowEnd, FlowQuery, FlowView, Flows, HOOK_BIND, HOOK_END, HOOK_SOCKET, HOOK_SYSCTL, HOOK_UNIX, RuleView,
-    Totals,
+    FlowCounts, FlowEnd, FlowQuery, FlowView, Flows, HOOK_BIND, HOOK_END, HOOK_SOCKET, HOOK_SYSCTL,
+    HOOK_UNIX, RuleView, Totals,
 };
 pub use jiff::Timestamp;
 pub use key::{Key, KeyAnswer};

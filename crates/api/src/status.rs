@@ -41,6 +41,9 @@ pub struct Status {
     /// What the policy folder holds.
     #[serde(default)]
     pub policies: PolicyCounts,
+    /// Verdicts of which an end is protected.
+    #[serde(default)]
+    pub flows: crate::FlowCounts,
     /// Established flows that were ended since the daemon started, because a change denied them.
     #[serde(default)]
     pub flows_ended: u64,

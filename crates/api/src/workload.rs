@@ -58,6 +58,9 @@ pub struct WorkloadView {
     pub ports: BTreeMap<String, String>,
     /// What its user opened, as it was written: `-p 80:80`, `label cofferdam.ingress=lan:53/udp`.
     pub openings: Vec<String>,
+    /// Verdicts of which it was an end; all zero where it is not protected.
+    #[serde(default)]
+    pub flows: crate::FlowCounts,
     /// What the user should know, one sentence each; a sentence may name a command.
     pub notes: Vec<String>,
     /// What is wrong with its labels or openings, one sentence each.

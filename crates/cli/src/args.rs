@@ -58,6 +58,7 @@ pub(crate) enum Command {
     /// List workloads: labels, identity, protection, listening ports
     Ps(PsArgs),
     Flows(FlowsArgs),
+    Top(TopArgs),
     /// Show how the daemon and the data plane are
     Status,
     /// Check what this host needs, with or without a daemon
@@ -194,6 +195,19 @@ pub(crate) enum TopArg {
     Flows,
     /// By what their TCP connections carried, once they have ended
     Bytes,
+}
+
+/// Watch workloads, flows and denials as they happen
+///
+/// A screen for a terminal: workloads with their denials, and below them the flows of the one under the cursor. Enter on a
+/// denial says which rule it was and what would allow it; `?` lists the keys.
+///
+/// FILTER is what `/` takes: the options of `cofferdam flows`, without their dashes: `cofferdam top denied to app=web`.
+#[derive(Debug, Args)]
+pub(crate) struct TopArgs {
+    /// Which flows: from WHO, to WHO, denied, allowed, port NUMBER, protocol NAME, since TIME
+    #[arg(value_name = "FILTER")]
+    pub(crate) filter: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -59,7 +59,8 @@ fn say_lost(call: &Call, lost: u64) {
     }
 }
 
-fn query(args: &FlowsArgs, now: &Zoned) -> Result<FlowQuery, Failure> {
+/// The options as the daemon is asked.
+pub(crate) fn query(args: &FlowsArgs, now: &Zoned) -> Result<FlowQuery, Failure> {
     let since = args
         .since
         .as_deref()
@@ -81,6 +82,7 @@ fn query(args: &FlowsArgs, now: &Zoned) -> Result<FlowQuery, Failure> {
         port: args.port,
         protocol: args.protocol.clone(),
         follow: args.follow,
+        updates: false,
         limit,
     })
 }
@@ -128,10 +130,7 @@ fn lines(flow: &FlowView, now: &Zoned) -> String {
         Some(act) => format!("{} {act}", from(flow)),
         None => format!("{} → {}", from(flow), to(flow)),
     };
-    let mut rule = flow
-        .rule
-        .as_ref()
-        .map_or_else(|| flow.reason.clone(), |rule| rule.name.clone());
+    let mut rule = rule_or_reason(flow);
     if flow.repeats > 1 {
         let _ = write!(rule, " (×{})", flow.repeats);
     }
@@ -160,7 +159,14 @@ fn lines(flow: &FlowView, now: &Zoned) -> String {
     text
 }
 
-fn verdict(flow: &FlowView) -> (Style, &'static str) {
+/// What decided, in a word.
+pub(crate) fn rule_or_reason(flow: &FlowView) -> String {
+    flow.rule
+        .as_ref()
+        .map_or_else(|| flow.reason.clone(), |rule| rule.name.clone())
+}
+
+pub(crate) fn verdict(flow: &FlowView) -> (Style, &'static str) {
     match (flow.verdict, flow.mode) {
         (Verdict::Deny, Mode::Enforce) if flow.hook == HOOK_END => (BAD, "ended"),
         (Verdict::Allow, _) => (GOOD, "allow"),
@@ -169,7 +175,8 @@ fn verdict(flow: &FlowView) -> (Style, &'static str) {
     }
 }
 
-fn from(flow: &FlowView) -> String {
+/// Who started, and with which program.
+pub(crate) fn from(flow: &FlowView) -> String {
     let who = who(&flow.from);
     // The process that acted is at this end: no program can name the receiving one.
     match (flow.from.class, &flow.comm, flow.source) {
@@ -181,7 +188,8 @@ fn from(flow: &FlowView) -> String {
     }
 }
 
-fn to(flow: &FlowView) -> String {
+/// Who was to be reached, and where.
+pub(crate) fn to(flow: &FlowView) -> String {
     let (who, protocol) = (who(&flow.to), protocol(flow));
     if flow.to.class == Class::Workload {
         return format!("{who}:{}{protocol}", flow.port());
@@ -189,6 +197,14 @@ fn to(flow: &FlowView) -> String {
     let name = flow.dns.as_ref().map(|name| format!(" ({name})"));
     let name = name.unwrap_or_default();
     format!("{who} {}{protocol}{name}", without_port_zero(flow.destination))
+}
+
+/// `:80`, `:53/udp`, `/icmp`.
+pub(crate) fn port_of(flow: &FlowView) -> String {
+    match flow.port() {
+        0 => protocol(flow),
+        port => format!(":{port}{}", protocol(flow)),
+    }
 }
 
 fn protocol(flow: &FlowView) -> String {
@@ -199,7 +215,7 @@ fn protocol(flow: &FlowView) -> String {
 }
 
 /// What a workload takes or does that reaches nobody.
-fn act(flow: &FlowView) -> Option<String> {
+pub(crate) fn act(flow: &FlowView) -> Option<String> {
     let object = flow.object.as_deref().unwrap_or_default();
     match flow.hook.as_str() {
         hook if HOOK_BIND.contains(&hook) => Some(format!("binds {}{}", flow.destination, protocol(flow))),
@@ -211,7 +227,7 @@ fn act(flow: &FlowView) -> Option<String> {
 }
 
 /// `512 B`, `3.4 KiB`, `12.0 MiB`.
-fn bytes(count: u64) -> String {
+pub(crate) fn bytes(count: u64) -> String {
     let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
     let unit = units.into_iter().find(|(_, shift)| count >> shift > 0);
     unit.map_or_else(
@@ -224,7 +240,7 @@ fn bytes(count: u64) -> String {
 }
 
 /// An address with its port, or alone where the protocol has none.
-fn without_port_zero(address: SocketAddr) -> String {
+pub(crate) fn without_port_zero(address: SocketAddr) -> String {
     if address.port() == 0 {
         address.ip().to_string()
     } else {
@@ -233,7 +249,7 @@ fn without_port_zero(address: SocketAddr) -> String {
 }
 
 /// A workload's name, else its labels, else the class; a name of no protected workload stands with its class.
-fn who(end: &FlowEnd) -> String {
+pub(crate) fn who(end: &FlowEnd) -> String {
     match (&end.name, end.class) {
         (Some(name), Class::Workload) => name.clone(),
         (Some(name), class) => format!("{name} ({class})"),

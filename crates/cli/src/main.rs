@@ -27,6 +27,7 @@ mod ps;
 mod run;
 mod status;
 mod switch;
+mod top;
 mod version;
 mod when;
 
@@ -53,6 +54,7 @@ fn dispatch(cli: Cli, raw: &[OsString]) -> Result<u8, Failure> {
         Command::Run(args) => run::run(&call, args, raw),
         Command::Ps(args) => ps::ps(&call, &args),
         Command::Flows(args) => flows::flows(&call, &args),
+        Command::Top(args) => top::top(&call, &args),
         Command::Status => status::status(&call),
         Command::Doctor(args) => doctor::doctor(&call, args),
         Command::Enforce(args) => change::enforce(&call, args),

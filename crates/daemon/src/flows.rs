@@ -17,10 +17,14 @@ use tokio::sync::broadcast;
 
 use crate::enforcer::{EndPoint, FlowEvent, Hook};
 use crate::names::End;
+use counts::Counts;
+use feeds::Feeds;
 use keeper::{Keeper, Sent, What};
 
 mod block;
+mod counts;
 mod dns;
+mod feeds;
 mod keeper;
 mod past;
 mod store;
@@ -38,8 +42,6 @@ pub(crate) use words::{protocol_name, reason_name};
 
 /// Equal records within this time are one record with a count.
 const FOLD_MILLISECONDS: i64 = 1000;
-/// Records that a slow follower may lag behind before it loses some (and is told how many).
-const FEED: usize = 1024;
 /// How long records wait for others that are written with them. What a kill loses is that, and the writing.
 const BATCH: Duration = Duration::from_millis(250);
 /// So many do not wait.
@@ -136,7 +138,9 @@ pub(crate) struct FlowStore {
     /// What protected workloads reach: its own sockets do not tell their connections from those of strangers.
     mixed: HashSet<(u64, SocketAddr)>,
     keep: usize,
-    feed: broadcast::Sender<FlowView>,
+    feeds: Feeds,
+    /// How much was judged, whether its records are still there or not.
+    pub(crate) counts: Counts,
     keeper: Option<Keeper>,
     /// Numbers of records that are new or have changed since they were given to the keeper.
     changed: BTreeSet<u64>,
@@ -150,7 +154,6 @@ pub(crate) struct FlowStore {
 impl FlowStore {
     /// A ring of `keep` records.
     pub(crate) fn new(keep: usize) -> Self {
-        let (feed, _) = broadcast::channel(FEED);
         Self {
             slots: VecDeque::new(),
             base: 0,
@@ -158,7 +161,8 @@ impl FlowStore {
             open: HashMap::new(),
             mixed: HashSet::new(),
             keep,
-            feed,
+            feeds: Feeds::new(),
+            counts: Counts::default(),
             keeper: None,
             changed: BTreeSet::new(),
             leaving: Vec::new(),
@@ -191,6 +195,11 @@ impl FlowStore {
 
     fn hand_over_now(&mut self) {
         self.handed_over = Instant::now();
+        let (slots, base) = (&self.slots, self.base);
+        self.feeds.tell_grown(|number| {
+            let index = usize::try_from(number.checked_sub(base)?).ok()?;
+            slots.get(index).map(view)
+        });
         let Some(keeper) = &self.keeper else {
             return;
         };
@@ -247,6 +256,8 @@ impl FlowStore {
         slot.repeats += times;
         slot.record.time = time;
         self.changed.insert(*sequence);
+        self.feeds.grew(*sequence);
+        self.counts.add(key, times);
         // The socket hook knows the process, the packet hook does not.
         if slot.record.pid == 0 && pid != 0 {
             slot.record.pid = pid;
@@ -258,6 +269,7 @@ impl FlowStore {
     /// Takes a new record; whoever follows gets it at once.
     pub(crate) fn push(&mut self, key: Key, times: u64, record: Record) {
         let number = self.base + self.slots.len() as u64;
+        self.counts.add(&key, times);
         self.newest.insert(key, number);
         self.changed.insert(number);
         self.opened(&key, number);
@@ -269,9 +281,7 @@ impl FlowStore {
             totals: None,
             sent: false,
         };
-        if self.feed.receiver_count() > 0 {
-            let _ = self.feed.send(view(&slot));
-        }
+        self.feeds.tell(|| view(&slot));
         self.slots.push_back(slot);
         self.trim();
     }
@@ -295,6 +305,7 @@ impl FlowStore {
         if let Some(slot) = index.and_then(|index| self.slots.get_mut(index)) {
             slot.totals = Some(slot.totals.unwrap_or_default().and(totals, slot.first));
             self.changed.insert(number);
+            self.feeds.grew(number);
         }
     }
 
@@ -343,9 +354,9 @@ impl FlowStore {
         found
     }
 
-    /// What comes from now on.
-    pub(crate) fn follow(&self) -> broadcast::Receiver<FlowView> {
-        self.feed.subscribe()
+    /// What comes from now on; with `updates`, a record again when it has grown.
+    pub(crate) fn follow(&self, updates: bool) -> broadcast::Receiver<FlowView> {
+        self.feeds.follow(updates)
     }
 
     fn trim(&mut self) {

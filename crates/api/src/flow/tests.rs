@@ -77,6 +77,7 @@ fn a_query_survives_its_url() {
         since: Some("2026-03-01T10:00:00.5Z".parse().unwrap()),
         port: Some(443),
         follow: true,
+        updates: true,
         limit: Some(7),
         ..FlowQuery::default()
     };

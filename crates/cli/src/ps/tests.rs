@@ -41,6 +41,7 @@ fn nginx() -> WorkloadView {
         profile: None,
         ports: map(&[]),
         openings: vec!["-p 80:80".into()],
+        flows: Default::default(),
         notes: vec![],
         warnings: vec![],
     }

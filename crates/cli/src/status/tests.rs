@@ -52,6 +52,7 @@ fn status_now() -> Status {
             in_force: 2,
             refused_files: 0,
         },
+        flows: Default::default(),
         flows_ended: 0,
         losses: Losses::default(),
         records: Records {

@@ -96,6 +96,9 @@ impl Engine {
             self.state.rules.clone_from(&self.enforcer.applied().rules);
         }
         self.learn_and_tell(&resolved);
+        self.flows
+            .counts
+            .forget(resolved.placements.iter().map(|one| one.entry.workload));
         self.resolved = resolved;
         self.leftover = None;
         self.dirty = true;

@@ -40,6 +40,7 @@ impl Engine {
             key: self.key(),
             workloads: self.counts(),
             policies: self.policy_counts(),
+            flows: self.flows.counts.all(),
             flows_ended: self.enforcer.ended_flows(),
             losses: self.losses(),
             records: self.flows.records(),
@@ -219,6 +220,7 @@ impl Engine {
                 .map(|port| (port.name.clone(), format!("{}/{}", port.port, port.protocol)))
                 .collect(),
             openings,
+            flows: self.flows.counts.of(one.entry.workload),
             notes: one.notes.clone(),
             warnings: one.warnings.clone(),
         }
@@ -257,7 +259,7 @@ impl Engine {
             older: self.flows.past().filter(|_| !enough),
             past,
             lost: losses.flows + losses.unkept,
-            feed: query.follow.then(|| self.flows.follow()),
+            feed: query.follow.then(|| self.flows.follow(query.updates)),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cofferdam_api::{Class, FlowQuery, Timestamp, Totals};
+use cofferdam_api::{Class, FlowCounts, FlowQuery, FlowView, Timestamp, Totals};
 use cofferdam_policy::{Action, Direction, Peer, PeerClass, Protocol, Reason, Verdict};
 
 use super::{FlowStore, Key, Record, Way};
@@ -156,12 +156,58 @@ fn a_record_reads_as_it_should() {
 #[test]
 fn a_follower_gets_new_records_and_no_repeats() {
     let mut store = FlowStore::new(3);
-    let mut feed = store.follow();
+    let mut feed = store.follow(false);
     for milliseconds in [0, 1, 2] {
         add(&mut store, milliseconds, 80);
     }
     assert_eq!(feed.try_recv().unwrap().destination.port(), 80);
     assert!(feed.try_recv().is_err());
+}
+
+#[test]
+fn who_asks_for_updates_is_told_again_what_has_grown() {
+    let mut store = FlowStore::new(100);
+    let mut feed = store.follow(true);
+    allow(&mut store, 7, 81);
+    for milliseconds in [0, 1, 2] {
+        add(&mut store, milliseconds, 80);
+    }
+    store.ended(&way(70, false, 81), &carried(1, 100));
+    store.hand_over_now();
+    let told = |feed: &mut tokio::sync::broadcast::Receiver<FlowView>| {
+        let flow = feed.try_recv().ok()?;
+        let bytes = flow.totals.map(|totals| totals.bytes_sent);
+        Some((flow.destination.port(), flow.repeats, bytes))
+    };
+    let all: Vec<_> = std::iter::from_fn(|| told(&mut feed)).collect();
+    assert_eq!(
+        all,
+        [(81, 1, None), (80, 1, None), (81, 1, Some(100)), (80, 3, None)],
+        "each as it came, then, once, what has grown"
+    );
+    store.hand_over_now();
+    assert_eq!(told(&mut feed), None);
+}
+
+#[test]
+fn counts_are_exact_whatever_becomes_of_records() {
+    let mut store = FlowStore::new(2);
+    for port in 1..=50 {
+        add(&mut store, 0, port);
+        add(&mut store, 1, port);
+        allow(&mut store, 7, port);
+    }
+    let counts = |flows, denials| FlowCounts { flows, denials };
+    assert_eq!(store.counts.all(), counts(150, 100));
+    assert_eq!(store.counts.of(1), counts(150, 100));
+    assert_eq!(store.counts.of(7), counts(50, 0));
+    assert_eq!(store.counts.of(0), counts(0, 0), "strangers have none");
+    for workload in 100..300 {
+        allow(&mut store, workload, 80);
+    }
+    store.counts.forget([7, 9].into_iter());
+    assert_eq!(store.counts.of(7), counts(50, 0));
+    assert_eq!(store.counts.of(299), counts(0, 0), "it is gone");
 }
 
 fn named(name: &str) -> Named {
