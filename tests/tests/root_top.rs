@@ -145,6 +145,17 @@ fn root_top_shows_what_happens_and_why() {
     let text = screen.text().expect("a screen");
     assert!(text.contains("NETWORK") && text.contains("app=web"), "{text}");
 
+    let daemon = Pid::from_raw(i32::try_from(stage.daemon.pid()).expect("a pid"));
+    kill(daemon, Signal::SIGSTOP).expect("a daemon that does nothing");
+    let text = screen.wait("that it is silent", |text| {
+        text.contains("no answer from the daemon for") && !text.contains("flows/s")
+    });
+    kill(daemon, Signal::SIGCONT).expect("a daemon that goes on");
+    assert_eq!(figures(&text.expect("a header"), "web"), ["-", "-", "-"]);
+    screen
+        .wait("that it goes on", |text| text.contains("enforcing"))
+        .expect("a header");
+
     stage.daemon.end(Signal::SIGKILL).expect("the daemon ends");
     let text = screen
         .wait("that nobody answers", |text| {
