@@ -18,11 +18,11 @@ pub(super) fn flow(flow: &FlowView, look: Look, now: &Zoned) -> Vec<Line<'static
         (Verdict::Deny, Mode::Enforce) => look.bad(),
         (Verdict::Deny, Mode::Observe) => look.odd(),
     };
-    let ends = match act(flow) {
+    let whom = match act(flow) {
         Some(act) => format!("{} {act}", from(flow)),
         None => format!("{} {} {}", from(flow), look.arrow(), to(flow)),
     };
-    let title = format!("{}: {ends}", verdict(flow).1);
+    let title = format!("{}: {whom}", verdict(flow).1);
     let mut page = Page::new(look);
     page.heading(style, &title);
     page.line("why", &why(flow));
