@@ -9,6 +9,7 @@ use xshell::{Shell, cmd};
 
 use crate::repo;
 
+mod collector;
 mod compose;
 
 /// (a file that the package brings, the package). A package is installed when its file is missing.
@@ -38,6 +39,9 @@ const TEST_PACKAGES: &[(&str, &str)] = &[
     ("/usr/bin/psql", "postgresql"),
     ("/usr/sbin/sysctl", "procps"),
     ("/usr/bin/podman", "podman"),
+    ("/usr/bin/prometheus", "prometheus"),
+    ("/lib/systemd/systemd-journald", "systemd"),
+    ("/usr/bin/python3", "python3"),
 ];
 
 /// Servers and their load tools, for `root_soak` and `cargo xtask soak`.
@@ -54,7 +58,8 @@ pub(crate) fn run() -> Result<()> {
     let shell = repo::shell()?;
     packages(&shell, &[PACKAGES, TEST_PACKAGES, SOAK_PACKAGES].concat())?;
     cargo_deny(&shell)?;
-    compose::run(&shell)
+    compose::run(&shell)?;
+    collector::run(&shell)
 }
 
 /// What building the product and running it in a lab needs.

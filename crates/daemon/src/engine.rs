@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cofferdam_api::Stopped;
@@ -14,11 +15,14 @@ use tokio::signal::unix::SignalKind;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
+use crate::alerts::Alerts;
 use crate::command::{Command, Reply};
 use crate::config::{Config, Established};
 use crate::enforcer::{Closed, Enforcer, Global};
 use crate::error::chain;
+use crate::export::Exports;
 use crate::flows::FlowStore;
+use crate::metrics::Metrics;
 use crate::names::Names;
 use crate::policies::{Folder, Policies};
 use crate::resolve::{Fingerprints, FoundUnit, HostFacts, Resolved};
@@ -29,6 +33,8 @@ mod beat;
 mod choices;
 mod ending;
 mod explain;
+mod export;
+mod facts;
 mod keep;
 mod keys;
 mod observe;
@@ -44,6 +50,7 @@ mod units;
 mod views;
 mod wait;
 
+use export::host_name;
 pub(crate) use views::kernel_release;
 use wait::{Watches, heard, listen, until};
 
@@ -96,6 +103,9 @@ pub(crate) struct Engine {
     /// Since when the policy names runs that have ended.
     leftover: Option<Instant>,
     flows: FlowStore,
+    metrics: Arc<Metrics>,
+    exports: Exports,
+    alerts: Alerts,
     /// Connections that have ended, and whose records may not have been read yet.
     closed: Vec<Closed>,
     names: Names,
@@ -171,11 +181,12 @@ pub(crate) struct Ground {
 impl Engine {
     /// Brings the kernel up to what the state says; Docker has not been asked yet.
     pub(crate) fn new(ground: Ground) -> Result<Self, Error> {
-        let keep = ground.config.flows.keep;
         let saver = Saver::start(ground.options.state_dir.clone())?;
         let folder = Folder::open(&ground.config.policy.folder, &ground.options.state_dir);
         let policies = Policies::new(&ground.config.policy.folder, folder.kept());
         let mut engine = Self {
+            flows: FlowStore::new(ground.config.flows.keep),
+            metrics: Arc::new(Metrics::new(ground.config.metrics.pairs)),
             options: ground.options,
             config: ground.config,
             state: ground.state,
@@ -194,7 +205,8 @@ impl Engine {
             fingerprints: Fingerprints::default(),
             resolved: Resolved::default(),
             leftover: None,
-            flows: FlowStore::new(keep),
+            exports: Exports::new(host_name()),
+            alerts: Alerts::new(host_name(), Instant::now()),
             closed: Vec::new(),
             names: Names::default(),
             names_due: false,
@@ -360,7 +372,7 @@ impl Engine {
     }
 
     /// Loud, and kept for `status`; the same line stands there once.
-    fn complain(&mut self, line: String) {
+    pub(crate) fn complain(&mut self, line: String) {
         const KEPT: usize = 20;
         tracing::error!("{line}");
         if !self.complaints.contains(&line) {

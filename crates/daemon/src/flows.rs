@@ -20,6 +20,7 @@ use keeper::{Keeper, Sent, What};
 mod block;
 mod keeper;
 mod past;
+mod settled;
 mod store;
 mod sums;
 #[cfg(test)]
@@ -27,6 +28,7 @@ mod tests;
 mod words;
 
 pub(crate) use past::Past;
+pub(crate) use settled::SETTLED;
 pub(crate) use store::Limits;
 pub(crate) use sums::Sums;
 use words::view;
@@ -130,6 +132,8 @@ pub(crate) struct FlowStore {
     /// What the ring let go before the keeper was given it.
     leaving: Vec<Sent>,
     handed_over: Instant,
+    /// Who takes settled records elsewhere.
+    settling: Option<settled::Settling>,
 }
 
 // === impl FlowStore ===
@@ -150,6 +154,7 @@ impl FlowStore {
             changed: BTreeSet::new(),
             leaving: Vec::new(),
             handed_over: Instant::now(),
+            settling: None,
         }
     }
 
@@ -337,6 +342,7 @@ impl FlowStore {
 
     fn trim(&mut self) {
         while self.slots.len() > self.keep {
+            self.settle_first();
             if let Some(slot) = self.slots.pop_front() {
                 if self.newest.get(&slot.key) == Some(&self.base) {
                     self.newest.remove(&slot.key);

@@ -54,6 +54,7 @@ fn status_now() -> Status {
         },
         flows_ended: 0,
         losses: Losses::default(),
+        exports: Vec::new(),
         records: Records {
             file: "/var/lib/cofferdam/flows.redb".into(),
             kept: 4711,

@@ -13,6 +13,7 @@ use super::Engine;
 use crate::enforcer::{Closed, EndPoint, Enforcer, Event, FlowEvent};
 use crate::error::chain;
 use crate::flows::{FILE, FlowStore, Key, Record, Way};
+use crate::metrics::Metrics;
 use crate::names::{self, Names};
 use crate::resolve::Resolved;
 
@@ -61,6 +62,7 @@ impl Engine {
             self.record_ends();
         }
         self.flows.hand_over();
+        self.export();
     }
 
     fn record_ends(&mut self) {
@@ -71,7 +73,9 @@ impl Engine {
                 accepted: one.from.is_some(),
                 destination: one.destination,
             };
-            self.flows.ended(&way, &totals(&one, booted));
+            let totals = totals(&one, booted);
+            self.metrics.ended(&totals);
+            self.flows.ended(&way, &totals);
         }
     }
 
@@ -104,6 +108,7 @@ impl Engine {
         }
         let mut recorder = Recorder {
             flows: &mut self.flows,
+            metrics: &self.metrics,
             enforcer: &self.enforcer,
             names: &self.names,
             resolved: &self.resolved,
@@ -119,6 +124,7 @@ impl Engine {
 /// What it takes to settle a record.
 struct Recorder<'e> {
     flows: &'e mut FlowStore,
+    metrics: &'e Metrics,
     enforcer: &'e Enforcer,
     names: &'e Names,
     resolved: &'e Resolved,
@@ -137,6 +143,10 @@ struct Advice<'e> {
 
 impl Recorder<'_> {
     fn record(&mut self, flow: &FlowEvent, times: u64) {
+        let who = |end: &EndPoint, address| self.end(end, address).who();
+        self.metrics.flow(flow, times, || {
+            (who(&flow.from, flow.source), who(&flow.to, flow.destination))
+        });
         let time = time_of(flow.time_ns, self.booted);
         let key = Key::of(flow);
         if self.flows.fold(&key, times, time, flow.pid, &flow.comm) {

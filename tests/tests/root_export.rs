@@ -1,0 +1,425 @@
+//! Where flow records and alerts go: to a real journald, a real collector, files, sockets and a web server.
+#![allow(clippy::expect_used, reason = "functions of a test")]
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+
+use cofferdam_tests::binaries;
+use cofferdam_tests::lab::Lab;
+use cofferdam_tests::probe::Kind;
+use cofferdam_tests::walkthrough::scene::eventually;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+mod stage;
+
+use stage::Stage;
+
+const WEB: &str = "127.0.0.1:7001";
+
+/// A lab whose daemon has this configuration, with a server and nobody yet who was denied it.
+fn stage(config: &str) -> Stage {
+    let lab = Lab::new().expect("a lab");
+    fs::write(&lab.paths.config, config).expect("a configuration");
+    let daemon = lab.daemon(&[]).expect("a daemon");
+    let stage = Stage { daemon, lab };
+    stage.serve("web", &["-l", "app=web", "--net=host"], "tcp", WEB);
+    stage
+}
+
+fn denied(stage: &Stage, label: &str, times: u32) {
+    assert!(stage.run_tries(label, Kind::Tcp, WEB, times).all_refused());
+}
+
+fn allowed(stage: &Stage) {
+    assert!(stage.run_tries("app=web", Kind::Tcp, WEB, 1).all_answered("web"));
+}
+
+/// The entry of `status` about one of them.
+fn export(stage: &Stage, name: &str) -> Value {
+    let status = stage.lab.json(&["status"]).expect("status");
+    let all = status["exports"].as_array().cloned().unwrap_or_default();
+    let found = all.into_iter().find(|one| one["name"] == name);
+    found.unwrap_or_else(|| panic!("no {name}: {status}"))
+}
+
+/// A process on the lab's host that ends with this, and what it printed.
+struct Running {
+    process: Child,
+    output: PathBuf,
+}
+
+impl Running {
+    fn start(lab: &Lab, output: &Path, program: impl AsRef<std::ffi::OsStr>, args: &[&str]) -> Self {
+        let file = fs::File::create(output).expect("a file");
+        let mut command = lab.host.command(program, args);
+        command
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().expect("a file"))
+            .stderr(file);
+        Self {
+            process: lab.host.spawn(&mut command).expect("a process"),
+            output: output.to_owned(),
+        }
+    }
+
+    fn printed(&self) -> String {
+        fs::read_to_string(&self.output).unwrap_or_default()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself; either way no process is left.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A journald of our own, for a namespace of its own.
+struct Journald {
+    namespace: String,
+    running: Option<Running>,
+}
+
+impl Journald {
+    fn start(lab: &Lab, namespace: &str) -> Self {
+        let output = lab.paths.state.join("journald.log");
+        let running = Running::start(lab, &output, "/lib/systemd/systemd-journald", &[namespace]);
+        let started = Self {
+            namespace: namespace.to_owned(),
+            running: Some(running),
+        };
+        eventually("journald listens", || Ok(started.socket().exists())).expect("journald");
+        started
+    }
+
+    fn socket(&self) -> PathBuf {
+        PathBuf::from(format!("/run/systemd/journal.{}/socket", self.namespace))
+    }
+
+    /// The folders in which it may keep its files.
+    fn folders(&self) -> Vec<PathBuf> {
+        let below = ["/var/log/journal", "/run/log/journal"];
+        let all = below
+            .iter()
+            .filter_map(|folder| fs::read_dir(folder).ok())
+            .flatten();
+        let ours = |path: &PathBuf| path.extension().is_some_and(|name| *name == *self.namespace);
+        all.flatten().map(|entry| entry.path()).filter(ours).collect()
+    }
+
+    /// What `journalctl` shows with these matches.
+    fn shows(&self, lab: &Lab, matches: &[&str]) -> Vec<Value> {
+        let folders = self.folders().into_iter();
+        let folders = folders.map(|folder| format!("--directory={}", folder.display()));
+        let mut args: Vec<String> = folders
+            .chain(["--output=json".to_owned(), "--all".to_owned()])
+            .collect();
+        args.extend(matches.iter().map(ToString::to_string));
+        let outcome = lab.host.run("journalctl", &args).expect("journalctl");
+        let lines = outcome.stdout.lines();
+        lines.filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+}
+
+impl Drop for Journald {
+    fn drop(&mut self) {
+        self.running.take();
+        let mut left = self.folders();
+        left.extend(self.socket().parent().map(Path::to_owned));
+        for folder in left {
+            let _ = fs::remove_dir_all(folder);
+        }
+    }
+}
+
+/// G-EXPORT: journald has each denial, with fields to search by, and what was allowed as well where it is asked for.
+#[test]
+fn root_journald_shows_what_was_denied() {
+    let namespace = format!("cofferdam{}", std::process::id());
+    let stage = stage(&format!(
+        "[export.journald]\nflows = \"all\"\nnamespace = \"{namespace}\"\n"
+    ));
+    // It is not there yet: what happens meanwhile waits.
+    denied(&stage, "app=x", 3);
+    eventually("status tells", || {
+        Ok(export(&stage, "export.journald")["error"].is_string())
+    })
+    .expect("an error");
+    let journald = Journald::start(&stage.lab, &namespace);
+    allowed(&stage);
+    let shown = |matches: &[&str]| journald.shows(&stage.lab, matches);
+    eventually("journald shows the denial", || {
+        Ok(!shown(&["SYSLOG_IDENTIFIER=cofferdam", "COFFERDAM_VERDICT=deny"]).is_empty())
+    })
+    .expect("an entry");
+    let entries = shown(&["MESSAGE_ID=c0ffe4da3d1a4e6b9c35f0a7d2b18e01"]);
+    assert_eq!(entries.len(), 1, "{entries:?}");
+    let entry = &entries[0];
+    let message = entry["MESSAGE"].as_str().expect("a message");
+    assert!(
+        message.starts_with("denied: ")
+            && message.ends_with(" → web:7001/tcp by default/other-workloads, 3 times"),
+        "{message}"
+    );
+    for (field, value) in [
+        ("PRIORITY", "4"),
+        ("COFFERDAM_TO_NAME", "web"),
+        ("COFFERDAM_TO_LABELS", "app=web"),
+        ("COFFERDAM_FROM_LABELS", "app=x"),
+        ("COFFERDAM_DESTINATION", WEB),
+        ("COFFERDAM_PROTOCOL", "tcp"),
+        ("COFFERDAM_REPEATS", "3"),
+        ("COFFERDAM_RULE_NAME", "default/other-workloads"),
+        ("COFFERDAM_MODE", "enforce"),
+    ] {
+        assert_eq!(entry[field], value, "{field}: {entry}");
+    }
+    assert!(
+        entry["COFFERDAM_ALLOW_WITH"]
+            .as_str()
+            .is_some_and(|line| line.contains("cofferdam.ingress"))
+    );
+    eventually("and what was allowed", || {
+        Ok(!shown(&["COFFERDAM_VERDICT=allow", "COFFERDAM_TO_NAME=web", "PRIORITY=6"]).is_empty())
+    })
+    .expect("an entry");
+    let log = stage.daemon.log();
+    assert_eq!(
+        log.matches("export.journald to ").count(),
+        2,
+        "once that it fails, once that it works: {log}"
+    );
+    let status = export(&stage, "export.journald");
+    assert_eq!(
+        (&status["dropped"], &status["error"]),
+        (&Value::from(0), &Value::Null)
+    );
+}
+
+/// G-EXPORT: a collector of OpenTelemetry receives each denial as a log record with the attributes of the conventions.
+#[test]
+fn root_a_collector_receives_what_was_denied() {
+    let Some(collector) = binaries::collector() else {
+        println!("skipped: there is no OpenTelemetry collector; `cargo xtask setup` fetches it");
+        return;
+    };
+    let stage =
+        stage("[export.otlp]\nendpoint = \"http://127.0.0.1:4318\"\nheaders = { X-Scope-OrgID = \"lab\" }\n");
+    let state = &stage.lab.paths.state;
+    let pid = state.join("rotel.pid").display().to_string();
+    let args = [
+        "start",
+        "--otlp-http-endpoint=127.0.0.1:4318",
+        "--otlp-grpc-endpoint=127.0.0.1:4317",
+        "--exporter=blackhole",
+        "--debug-log=logs",
+        "--debug-log-verbosity=detailed",
+        "--pid-file",
+        &pid,
+    ];
+    denied(&stage, "app=x", 2);
+    eventually("it fails as long as nobody is there", || {
+        Ok(export(&stage, "export.otlp")["error"].is_string())
+    })
+    .expect("an error");
+    let rotel = Running::start(&stage.lab, &state.join("rotel.log"), collector, &args);
+    eventually("the collector has it", || {
+        Ok(rotel.printed().contains("cofferdam.rule.name"))
+    })
+    .expect("a record");
+    allowed(&stage);
+    let printed = rotel.printed();
+    for part in [
+        "service.name",
+        "host.name",
+        "denied: ",
+        "→ web:7001/tcp by default/other-workloads, 2 times",
+        "destination.port",
+        "7001",
+        "network.transport",
+        "cofferdam.from.labels",
+        "app=x",
+        "cofferdam.verdict",
+    ] {
+        assert!(printed.contains(part), "{part}: {printed}");
+    }
+    assert!(!printed.contains("allowed: "), "{printed}");
+    eventually("it is taken", || Ok(export(&stage, "export.otlp")["sent"] == 1)).expect("taken");
+}
+
+/// G-EXPORT: each line is what `flows --json` prints, also after the file was moved away and after the reader of a socket
+/// was away.
+#[test]
+fn root_json_lines_are_what_flows_prints() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, moved) = (
+        folder.path().join("flows.jsonl"),
+        folder.path().join("flows.jsonl.1"),
+    );
+    let stage = stage(&format!("[export.json]\npath = \"{}\"\n", file.display()));
+    let told = |filter: &str| -> Vec<Value> {
+        let answer = stage.lab.json(&["flows", filter, "--limit", "0"]).expect("flows");
+        answer["flows"].as_array().expect("flows").clone()
+    };
+    let lines = |file: &Path| -> Vec<Value> {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        text.lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect()
+    };
+    denied(&stage, "app=x", 5);
+    allowed(&stage);
+    eventually("a line", || Ok(lines(&file) == told("--denied"))).expect("the same");
+    assert_eq!(lines(&file)[0]["repeats"], 5);
+    fs::rename(&file, &moved).expect("mv");
+    let pid = Pid::from_raw(i32::try_from(stage.daemon.pid()).expect("a pid"));
+    kill(pid, Signal::SIGHUP).expect("SIGHUP");
+    stage.daemon.wait_for("configuration reloaded").expect("a reload");
+    denied(&stage, "app=y", 1);
+    let both = || [lines(&moved), lines(&file)].concat();
+    eventually("a line in a new file", || Ok(both() == told("--denied"))).expect("the same");
+    assert_eq!((lines(&moved).len(), lines(&file).len()), (1, 1));
+
+    let socket = folder.path().join("s");
+    let config = format!(
+        "[export.json]\nsocket = \"{}\"\nflows = \"all\"\n",
+        socket.display()
+    );
+    fs::write(&stage.lab.paths.config, config).expect("a configuration");
+    kill(pid, Signal::SIGHUP).expect("SIGHUP");
+    eventually("the other export runs", || {
+        Ok(export(&stage, "export.json")["target"] == socket.display().to_string())
+    })
+    .expect("a reload");
+    denied(&stage, "app=z", 1);
+    eventually("nobody reads", || {
+        Ok(export(&stage, "export.json")["error"].is_string())
+    })
+    .expect("an error");
+    allowed(&stage);
+    let listener = UnixListener::bind(&socket).expect("a socket");
+    let (stream, _) = listener.accept().expect("the daemon");
+    let mut read = BufReader::new(stream).lines();
+    let mut next =
+        || -> Value { serde_json::from_str(&read.next().expect("a line").expect("a line")).expect("JSON") };
+    let first = next();
+    assert_eq!(
+        first,
+        *told("--denied").last().expect("a denial"),
+        "what waited comes first"
+    );
+    let second = next();
+    assert_eq!(
+        (&second["verdict"], &second["to"]["name"]),
+        (&"allow".into(), &"web".into())
+    );
+}
+
+/// Answers the first request with 503 and keeps every body that it takes.
+const WEBHOOK: &str = r#"
+import http.server, sys
+class Hook(http.server.BaseHTTPRequestHandler):
+    busy = True
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["content-length"]))
+        if Hook.busy:
+            Hook.busy = False
+            self.send_response(503)
+        else:
+            assert self.headers["content-type"] == "application/json" and self.headers["authorization"] == "Bearer s3cret"
+            open(sys.argv[1], "ab").write(body + b"\n")
+            self.send_response(204)
+        self.end_headers()
+http.server.HTTPServer(("127.0.0.1", 8080), Hook).serve_forever()
+"#;
+
+/// G-EXPORT: the first denial of a kind, a refused policy and a hook that somebody took off are one alert each; the address,
+/// whose path is a password, is not shown.
+#[test]
+fn root_webhooks_tell_what_is_news() {
+    let stage = stage(
+        "[[webhook]]\nurl = \"http://127.0.0.1:8080/services/T0PS3CRET\"\nheaders = { Authorization = \"Bearer s3cret\" }\n",
+    );
+    let bodies = stage.lab.paths.state.join("bodies");
+    let server = Running::start(
+        &stage.lab,
+        &stage.lab.paths.state.join("webhook.log"),
+        "python3",
+        &["-c", WEBHOOK, &bodies.display().to_string()],
+    );
+    let alerts = || -> Vec<Value> {
+        let text = fs::read_to_string(&bodies).unwrap_or_default();
+        text.lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect()
+    };
+    let count = |wanted: usize| {
+        eventually(&format!("{wanted} alerts"), || Ok(alerts().len() == wanted)).unwrap_or_else(|error| {
+            panic!(
+                "{error}: {:?}; {}; {}",
+                alerts(),
+                server.printed(),
+                stage.daemon.log()
+            )
+        });
+    };
+    denied(&stage, "app=x", 3);
+    count(1);
+    denied(&stage, "app=x", 1);
+    denied(&stage, "app=y", 1);
+    count(2);
+    let first = alerts()[0].clone();
+    assert_eq!(
+        (&first["alert"], &first["version"]),
+        (&"first-denial".into(), &1.into())
+    );
+    let text = first["text"].as_str().expect("a text");
+    assert!(
+        text.starts_with("Cofferdam on ")
+            && text.contains("→ web:7001/tcp by default/other-workloads, 3 times; allow with: "),
+        "{text}"
+    );
+    assert_eq!(first["flow"]["to"]["name"], "web");
+
+    let bad = stage.lab.paths.policies.join("bad.yaml");
+    fs::write(&bad, "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicies\n").expect("a file");
+    count(3);
+    let policy = alerts()[2].clone();
+    assert_eq!(policy["alert"], "policy-error");
+    assert!(
+        policy["text"]
+            .as_str()
+            .is_some_and(|text| text.contains("bad.yaml:2:")),
+        "{policy}"
+    );
+
+    let host = &stage.lab.host;
+    let pins = stage.lab.paths.bpffs.display().to_string();
+    let link = host
+        .must("find", &[&pins, "-name", "*-on_connect6"])
+        .expect("a link");
+    host.must("bpftool", &["link", "detach", "pinned", link.trim()])
+        .expect("bpftool");
+    count(4);
+    let risk = alerts()[3].clone();
+    assert_eq!(
+        (&risk["alert"], &risk["risk"]),
+        (&"enforcement-at-risk".into(), &"hook".into())
+    );
+    stage.lab.cofferdam(&["off"]).expect("off");
+    count(5);
+    let status = stage.lab.json(&["status"]).expect("status").to_string();
+    assert!(
+        status.contains("http://127.0.0.1:8080") && status.contains("connect6"),
+        "{status}"
+    );
+    for shown in [status, stage.daemon.log()] {
+        assert!(!shown.contains("S3CRET") && !shown.contains("s3cret"), "{shown}");
+    }
+}
