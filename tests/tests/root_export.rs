@@ -155,7 +155,7 @@ fn root_journald_shows_what_was_denied() {
     allowed(&stage);
     let shown = |matches: &[&str]| journald.shows(&stage.lab, matches);
     eventually("journald shows the denial", || {
-        Ok(!shown(&["SYSLOG_IDENTIFIER=cofferdam", "COFFERDAM_VERDICT=deny"]).is_empty())
+        Ok(!shown(&["SYSLOG_IDENTIFIER=cofferdam-flow", "COFFERDAM_VERDICT=deny"]).is_empty())
     })
     .expect("an entry");
     let entries = shown(&["MESSAGE_ID=c0ffe4da3d1a4e6b9c35f0a7d2b18e01"]);
@@ -336,7 +336,13 @@ class Hook(http.server.BaseHTTPRequestHandler):
             open(sys.argv[1], "ab").write(body + b"\n")
             self.send_response(204)
         self.end_headers()
-http.server.HTTPServer(("127.0.0.1", 8080), Hook).serve_forever()
+server = http.server.HTTPServer(("127.0.0.1", int(sys.argv[2])), Hook)
+if len(sys.argv) > 3:
+    import ssl
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(sys.argv[3], sys.argv[4])
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+server.serve_forever()
 "#;
 
 /// G-EXPORT: the first denial of a kind, a refused policy and a hook that somebody took off are one alert each; the address,
@@ -351,7 +357,7 @@ fn root_webhooks_tell_what_is_news() {
         &stage.lab,
         &stage.lab.paths.state.join("webhook.log"),
         "python3",
-        &["-c", WEBHOOK, &bodies.display().to_string()],
+        &["-c", WEBHOOK, &bodies.display().to_string(), "8080"],
     );
     let alerts = || -> Vec<Value> {
         let text = fs::read_to_string(&bodies).unwrap_or_default();
@@ -412,8 +418,19 @@ fn root_webhooks_tell_what_is_news() {
         (&risk["alert"], &risk["risk"]),
         (&"enforcement-at-risk".into(), &"hook".into())
     );
-    stage.lab.cofferdam(&["off"]).expect("off");
+    let link = host
+        .must("find", &[&pins, "-name", "*-on_ingress"])
+        .expect("a link");
+    let link = link.lines().next().expect("a protected cgroup");
+    host.must("bpftool", &["link", "detach", "pinned", link])
+        .expect("bpftool");
     count(5);
+    let folder = alerts()[4]["text"]
+        .as_str()
+        .is_some_and(|text| text.contains("a packet program of /"));
+    assert!(folder, "{:?}", alerts()[4]);
+    stage.lab.cofferdam(&["off"]).expect("off");
+    count(6);
     let status = stage.lab.json(&["status"]).expect("status").to_string();
     assert!(
         status.contains("http://127.0.0.1:8080") && status.contains("connect6"),
@@ -422,4 +439,50 @@ fn root_webhooks_tell_what_is_news() {
     for shown in [status, stage.daemon.log()] {
         assert!(!shown.contains("S3CRET") && !shown.contains("s3cret"), "{shown}");
     }
+}
+
+/// G-EXPORT: whoever has no certificate that this host trusts gets nothing; whoever has one, does.
+#[test]
+fn root_https_is_for_who_is_trusted() {
+    let mut stage = stage(
+        "[[webhook]]\nurl = \"https://127.0.0.1:8443/\"\nheaders = { Authorization = \"Bearer s3cret\" }\n",
+    );
+    let state = stage.lab.paths.state.clone();
+    let path = |name: &str| state.join(name).display().to_string();
+    let (key, certificate, bodies) = (path("key.pem"), path("certificate.pem"), path("bodies"));
+    let make = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=127.0.0.1 \
+                -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE";
+    let mut args: Vec<&str> = make.split_whitespace().collect();
+    args.extend(["-keyout", &key, "-out", &certificate]);
+    let made = stage.lab.host.run("openssl", &args).expect("openssl");
+    assert!(made.success(), "{made}");
+    let args = ["-c", WEBHOOK, &bodies, "8443", &certificate, &key];
+    let server = Running::start(&stage.lab, &state.join("webhook.log"), "python3", &args);
+    denied(&stage, "app=x", 1);
+    eventually("it is not trusted", || {
+        let error = export(&stage, "webhook-1")["error"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        Ok(error.contains("certificate"))
+    })
+    .unwrap_or_else(|error| panic!("{error}: {}", export(&stage, "webhook-1")));
+    assert!(!Path::new(&bodies).exists(), "it got something");
+
+    stage.daemon.end(Signal::SIGTERM).expect("the daemon ends");
+    let mut args = vec!["SSL_CERT_FILE=".to_owned() + &certificate];
+    args.push(binaries::cofferdam().expect("cofferdam").display().to_string());
+    args.push("daemon".to_owned());
+    args.extend(stage.lab.paths.flags());
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let daemon = Running::start(&stage.lab, &state.join("daemon.log"), "env", &args);
+    eventually("the daemon is ready", || {
+        Ok(daemon.printed().contains(" ready in "))
+    })
+    .expect("a daemon");
+    denied(&stage, "app=x", 1);
+    eventually("it is trusted", || {
+        Ok(fs::read_to_string(&bodies).is_ok_and(|text| text.contains("first-denial")))
+    })
+    .unwrap_or_else(|error| panic!("{error}: {}; {}", server.printed(), daemon.printed()));
 }

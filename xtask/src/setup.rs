@@ -42,6 +42,7 @@ const TEST_PACKAGES: &[(&str, &str)] = &[
     ("/usr/bin/prometheus", "prometheus"),
     ("/lib/systemd/systemd-journald", "systemd"),
     ("/usr/bin/python3", "python3"),
+    ("/usr/bin/openssl", "openssl"),
 ];
 
 /// Servers and their load tools, for `root_soak` and `cargo xtask soak`.

@@ -18,6 +18,8 @@ const KINDS: usize = 4096;
 /// How many first denials are told one by one within a minute; the others are told as a number.
 const EACH: u32 = 30;
 const MINUTE: Duration = Duration::from_secs(60);
+/// What helps when a program was taken off.
+pub(crate) const REATTACH: &str = "restart the daemon, which attaches it again, and find out who did that";
 /// How long the same risk is not told again.
 const QUIET: Duration = Duration::from_secs(600);
 
@@ -37,7 +39,8 @@ pub(crate) struct Alert {
     /// The record of a first denial.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) flow: Option<FlowView>,
-    /// What is at risk, in a word: `hook`, `map-full`, `records-lost`, `kernel-errors`, `records-unkept`, `off`.
+    /// What is at risk, in a word: `hook`, `map-full`, `records-lost`, `kernel-errors`, `records-unkept`,
+    /// `altered`, `off`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) risk: Option<&'static str>,
 }
@@ -45,10 +48,12 @@ pub(crate) struct Alert {
 /// How the data plane is, as far as it can be at risk.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Health {
-    /// Hooks that are not attached.
-    pub(crate) missing: Vec<&'static str>,
+    /// Programs that are not attached.
+    pub(crate) missing: Vec<String>,
     /// Enforcement is switched off.
     pub(crate) off: bool,
+    /// Flow records cannot be written.
+    pub(crate) unwritten: bool,
     /// Inserts that found a map full.
     pub(crate) map_full: u64,
     /// Records that the kernel lost.
@@ -153,19 +158,25 @@ impl Alerts {
         let old = before.clone().unwrap_or_else(|| Health {
             missing: Vec::new(),
             off: false,
+            unwritten: false,
             ..health.clone()
         });
-        for hook in health.missing.iter().filter(|hook| !old.missing.contains(hook)) {
+        for what in health.missing.iter().filter(|what| !old.missing.contains(what)) {
             let text = format!(
-                "the program at {hook} is not attached any more: what only it refuses is let through; restart the daemon, which \
-                 attaches it again"
+                "{what} is not attached any more, so what only it refuses is let through: {REATTACH}"
             );
-            self.at_risk("hook", text);
+            self.at_risk("hook", &text);
+        }
+        if health.unwritten && !old.unwritten {
+            self.at_risk(
+                "records-unkept",
+                "flow records cannot be written; `cofferdam status` says why",
+            );
         }
         if health.off && !old.off {
             self.at_risk(
                 "off",
-                "enforcement is off for the whole host; `cofferdam on` ends that".to_owned(),
+                "enforcement is off for the whole host; `cofferdam on` ends that",
             );
         }
         self.grown(&old, &health, now);
@@ -205,13 +216,14 @@ impl Alerts {
                 self.quiet.insert(risk, now);
                 self.at_risk(
                     risk,
-                    format!("{} {what}; `cofferdam status` says more", new - old),
+                    &format!("{} {what}; `cofferdam status` says more", new - old),
                 );
             }
         }
     }
 
-    fn at_risk(&mut self, risk: &'static str, text: String) {
+    /// Something else puts enforcement at risk.
+    pub(crate) fn at_risk(&mut self, risk: &'static str, text: &str) {
         self.add(
             AlertKind::EnforcementAtRisk,
             format!("enforcement is at risk: {text}"),

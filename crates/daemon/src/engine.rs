@@ -106,6 +106,7 @@ pub(crate) struct Engine {
     metrics: Arc<Metrics>,
     exports: Exports,
     alerts: Alerts,
+    checkup: export::Checkup,
     /// Connections that have ended, and whose records may not have been read yet.
     closed: Vec<Closed>,
     names: Names,
@@ -181,10 +182,10 @@ pub(crate) struct Ground {
 impl Engine {
     /// Brings the kernel up to what the state says; Docker has not been asked yet.
     pub(crate) fn new(ground: Ground) -> Result<Self, Error> {
-        let saver = Saver::start(ground.options.state_dir.clone())?;
         let folder = Folder::open(&ground.config.policy.folder, &ground.options.state_dir);
         let policies = Policies::new(&ground.config.policy.folder, folder.kept());
         let mut engine = Self {
+            saver: Saver::start(ground.options.state_dir.clone())?,
             flows: FlowStore::new(ground.config.flows.keep),
             metrics: Arc::new(Metrics::new(ground.config.metrics.pairs)),
             options: ground.options,
@@ -207,6 +208,7 @@ impl Engine {
             leftover: None,
             exports: Exports::new(host_name()),
             alerts: Alerts::new(host_name(), Instant::now()),
+            checkup: export::Checkup::default(),
             closed: Vec::new(),
             names: Names::default(),
             names_due: false,
@@ -219,7 +221,6 @@ impl Engine {
             chore: 0,
             chore_due: None,
             dirty: true,
-            saver,
             waiting: VecDeque::new(),
             complaints: Vec::new(),
             told: String::new(),
@@ -341,9 +342,12 @@ impl Engine {
         use crate::enforcer::Verified;
         match self.enforcer.verify() {
             Ok(Verified::Idle | Verified::Same) => {}
-            Ok(Verified::Mended(steps)) => self.complain(format!(
-                "the kernel held something else than it was told; {steps} entries were mended"
-            )),
+            Ok(Verified::Mended(steps)) => {
+                let line =
+                    format!("the kernel held something else than it was told; {steps} entries were mended");
+                self.alerts.at_risk("altered", &line);
+                self.complain(line);
+            }
             Err(error) => self.complain(format!("the policy could not be read back: {}", chain(&error))),
         }
     }

@@ -1,9 +1,12 @@
 //! How the data plane is: which hooks everybody passes are in place, and how much the maps hold at most.
 
-use libbpf_rs::MapCore;
+use std::path::PathBuf;
+
 use libbpf_rs::query::LinkTypeInfo;
+use libbpf_rs::{Link, MapCore};
 
 use crate::Datapath;
+use crate::cgroups::cgroup_id;
 
 // === impl Datapath ===
 
@@ -27,16 +30,30 @@ impl Datapath {
                 name.is_some_and(|name| name.to_string_lossy().ends_with(program))
             })
         };
-        let attached = |program: &str| {
-            pinned(program)
-                .and_then(|link| link.info().ok())
-                .is_some_and(|link| match link.info {
-                    // A link that was detached goes on, to no cgroup.
-                    LinkTypeInfo::Cgroup(to) => to.cgroup_id != 0,
-                    _ => true,
-                })
-        };
+        let attached = |program: &str| pinned(program).is_some_and(is_attached);
         HOOKS.map(|(program, hook)| (hook, attached(program))).to_vec()
+    }
+
+    /// How many folders have packet hooks.
+    #[must_use]
+    pub fn hooked(&self) -> usize {
+        self.hooked.len()
+    }
+
+    /// Of those, `count` from the `first` on, the ones whose hooks somebody took off.
+    #[must_use]
+    pub fn unhooked(&self, first: usize, count: usize) -> Vec<PathBuf> {
+        let some = self.hooked.iter().skip(first).take(count);
+        let off = some.filter(|(_, hooked)| {
+            hooked
+                .pins
+                .iter()
+                .any(|pin| !Link::open(pin).is_ok_and(|link| is_attached(&link)))
+        });
+        // The kernel takes them off a folder that is removed.
+        off.filter(|(folder, hooked)| cgroup_id(folder).is_ok_and(|id| id == hooked.id))
+            .map(|(folder, _)| folder.clone())
+            .collect()
     }
 
     /// The maps that can be full of what runs on this host and of its policy, and how much each holds at most.
@@ -56,4 +73,12 @@ impl Datapath {
             ("listeners", maps.listeners.max_entries()),
         ]
     }
+}
+
+/// A link that was detached goes on, to no cgroup.
+fn is_attached(link: &Link) -> bool {
+    link.info().is_ok_and(|link| match link.info {
+        LinkTypeInfo::Cgroup(to) => to.cgroup_id != 0,
+        _ => true,
+    })
 }

@@ -83,7 +83,7 @@ fn a_risk_is_told_when_it_comes() {
     let mut alerts = Alerts::new("here".to_owned(), now);
     let health = |map_full, missing: &[&'static str]| Health {
         map_full,
-        missing: missing.to_vec(),
+        missing: missing.iter().map(|one| one.to_string()).collect(),
         ..Health::default()
     };
     alerts.health(health(7, &[]), now);

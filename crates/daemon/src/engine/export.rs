@@ -1,5 +1,7 @@
 //! Records and alerts on their way out. Nothing here waits for who takes them.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,6 +14,8 @@ use crate::flows::SETTLED;
 
 /// How long the end of the daemon waits for receivers.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+/// Protected folders that are looked at within a second.
+const FOLDERS: usize = 64;
 
 // === impl Engine ===
 
@@ -32,6 +36,7 @@ impl Engine {
 
     /// At the end: everything, and then no more.
     pub(super) fn finish_exports(&mut self) {
+        self.look();
         self.export_older_than(Duration::ZERO);
         self.exports.finish(Instant::now() + LAST_WORDS);
     }
@@ -54,16 +59,15 @@ impl Engine {
 
     /// A chore: is what enforces still there?
     pub(super) fn look_at_health(&mut self) {
-        let hooks = self.enforcer.kernel().hooks();
-        let missing: Vec<_> = hooks
-            .into_iter()
-            .filter(|(_, attached)| !attached)
-            .map(|(hook, _)| hook)
-            .collect();
-        for hook in &missing {
-            let line = format!(
-                "the program at {hook} is not attached any more: restart the daemon, which attaches it again"
-            );
+        self.check_folders();
+        let kernel = self.enforcer.kernel();
+        let hooks = kernel.hooks().into_iter().filter(|(_, attached)| !attached);
+        let hooks = hooks.map(|(hook, _)| format!("the program at {hook}"));
+        let folders = self.checkup.unhooked.iter();
+        let folders = folders.map(|folder| format!("a packet program of {}", folder.display()));
+        let missing: Vec<_> = hooks.chain(folders).collect();
+        for what in &missing {
+            let line = format!("{what} is not attached any more: {}", crate::alerts::REATTACH);
             if self.said.insert(line.clone()) {
                 self.complain(line);
             }
@@ -72,6 +76,7 @@ impl Engine {
         let health = Health {
             missing,
             off: self.state.choices.off,
+            unwritten: self.flows.records().error.is_some(),
             map_full: losses.map_full,
             lost: losses.flows,
             unkept: losses.unkept,
@@ -79,6 +84,29 @@ impl Engine {
         };
         self.alerts.health(health, Instant::now());
     }
+
+    /// Some of the protected folders, others each time: with thousands all of them take long.
+    fn check_folders(&mut self) {
+        let (kernel, checkup) = (self.enforcer.kernel(), &mut self.checkup);
+        if checkup.next >= kernel.hooked() {
+            checkup.unhooked = std::mem::take(&mut checkup.found);
+            checkup.next = 0;
+        }
+        let off = kernel.unhooked(checkup.next, FOLDERS);
+        checkup.unhooked.extend(off.iter().cloned());
+        checkup.found.extend(off);
+        checkup.next += FOLDERS;
+    }
+}
+
+/// Which folders have lost their hooks.
+#[derive(Debug, Default)]
+pub(super) struct Checkup {
+    /// The one that is looked at next.
+    next: usize,
+    /// Those of this round, and those that count: of this round and the one before.
+    found: BTreeSet<PathBuf>,
+    pub(super) unhooked: BTreeSet<PathBuf>,
 }
 
 pub(super) fn host_name() -> String {

@@ -17,6 +17,7 @@ impl Engine {
             facts: Facts {
                 status: self.status(),
                 hooks: self.enforcer.kernel().hooks(),
+                unhooked: self.checkup.unhooked.len() as u64,
                 maps: self.enforcer.fills(),
                 handshakes: (lost.no_room, lost.bad_tags),
                 store_limit: self.config.flows.max_size,

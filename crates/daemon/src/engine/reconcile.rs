@@ -43,9 +43,13 @@ impl Engine {
         let policy = match self.prepare(&resolved) {
             Ok(prepared) => Some(prepared),
             Err(error) => {
-                self.complain(format!(
+                let line = format!(
                     "the policy cannot be compiled, the old one stays and what is new is cut off: {error}"
-                ));
+                );
+                if !self.complaints.contains(&line) {
+                    self.alerts.policy(&line);
+                }
+                self.complain(line);
                 None
             }
         };

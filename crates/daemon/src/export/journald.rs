@@ -95,7 +95,8 @@ fn datagram(flow: &FlowView) -> Vec<u8> {
     field("MESSAGE_ID", if denied { DENIED } else { ALLOWED });
     // Warning, informational.
     field("PRIORITY", if denied { "4" } else { "6" });
-    field("SYSLOG_IDENTIFIER", "cofferdam");
+    // Not the daemon's own, whose log lines are in the journal, too.
+    field("SYSLOG_IDENTIFIER", "cofferdam-flow");
     field("COFFERDAM_TIME", &flow.time.to_string());
     field("COFFERDAM_PROTOCOL", &flow.protocol);
     field("COFFERDAM_DESTINATION", &flow.destination.to_string());

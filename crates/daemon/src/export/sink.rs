@@ -19,6 +19,8 @@ const GATHER: Duration = Duration::from_millis(50);
 /// Between two tries, at first and at last.
 const SOON: Duration = Duration::from_millis(250);
 const LATE: Duration = Duration::from_secs(30);
+/// How often a file that was moved away is looked for while nothing comes.
+const IDLE: Duration = Duration::from_secs(5);
 /// The thread's nice value: nothing waits for it.
 const PRIORITY: i32 = 5;
 
@@ -173,7 +175,7 @@ struct Worker<R: Receiver> {
 impl<R: Receiver> Worker<R> {
     fn run(mut self) {
         loop {
-            match self.items.recv_timeout(Duration::from_secs(1)) {
+            match self.items.recv_timeout(IDLE) {
                 Ok(first) => {
                     let batch = self.gather(first);
                     self.deliver(&batch);

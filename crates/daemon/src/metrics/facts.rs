@@ -12,6 +12,8 @@ pub(crate) struct Facts {
     pub(crate) status: Status,
     /// Hooks that everybody passes, and whether each is attached.
     pub(crate) hooks: Vec<(&'static str, bool)>,
+    /// Protected cgroups whose packet hooks somebody took off.
+    pub(crate) unhooked: u64,
     /// How full maps are.
     pub(crate) maps: Vec<Fill>,
     /// Handshakes in which the identity had no room, and whose identity did not verify.
@@ -51,6 +53,7 @@ pub(super) struct Gauges {
 struct Enforcement {
     on: Level,
     hooks: Level,
+    unhooked: Level,
     heartbeat: Level,
     ended: Count,
     handshakes: Count,
@@ -165,6 +168,11 @@ impl Enforcement {
                 &["hook"],
                 "1: the program that everybody passes there is attached. 0: somebody took it off",
             ),
+            unhooked: book.level(
+                "cofferdam_cgroups_unhooked",
+                &[],
+                "Protected cgroups whose packet programs somebody took off",
+            ),
             heartbeat: book.level(
                 "cofferdam_heartbeat_age_seconds",
                 &[],
@@ -191,6 +199,7 @@ impl Enforcement {
         for (hook, attached) in &facts.hooks {
             self.hooks.set(&[hook], u64::from(*attached));
         }
+        self.unhooked.set(&[], facts.unhooked);
         self.heartbeat.set_to(&[], seconds_of(status.heartbeat_age_ms));
         self.ended.set(&[], status.flows_ended);
         self.handshakes.set(&["no-room"], facts.handshakes.0);
