@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
 
 use cofferdam_tests::binaries;
 use cofferdam_tests::lab::Lab;
@@ -253,8 +254,8 @@ fn root_a_collector_receives_what_was_denied() {
     eventually("it is taken", || Ok(export(&stage, "export.otlp")["sent"] == 1)).expect("taken");
 }
 
-/// G-EXPORT: each line is what `flows --json` prints, also after the file was moved away and after the reader of a socket
-/// was away.
+/// G-EXPORT: each line is what `flows --json` prints, also after logrotate moved the file away and after the reader of a
+/// socket was away.
 #[test]
 fn root_json_lines_are_what_flows_prints() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -277,9 +278,25 @@ fn root_json_lines_are_what_flows_prints() {
     allowed(&stage);
     eventually("a line", || Ok(lines(&file) == told("--denied"))).expect("the same");
     assert_eq!(lines(&file)[0]["repeats"], 5);
-    fs::rename(&file, &moved).expect("mv");
     let pid = Pid::from_raw(i32::try_from(stage.daemon.pid()).expect("a pid"));
-    kill(pid, Signal::SIGHUP).expect("SIGHUP");
+    let rotation = format!(
+        "{} {{\n rotate 7\n missingok\n postrotate\n  kill -HUP {pid}\n endscript\n}}\n",
+        file.display()
+    );
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    fs::write(path("logrotate.conf"), rotation).expect("a configuration");
+    let args = [
+        "--force",
+        "--state",
+        &path("logrotate.state"),
+        &path("logrotate.conf"),
+    ];
+    let rotated = stage
+        .lab
+        .host
+        .run("/usr/sbin/logrotate", &args)
+        .expect("logrotate");
+    assert!(rotated.success() && moved.exists(), "{rotated}");
     stage.daemon.wait_for("configuration reloaded").expect("a reload");
     denied(&stage, "app=y", 1);
     let both = || [lines(&moved), lines(&file)].concat();
@@ -319,6 +336,88 @@ fn root_json_lines_are_what_flows_prints() {
         (&second["verdict"], &second["to"]["name"]),
         (&"allow".into(), &"web".into())
     );
+}
+
+/// G-EXPORT: a log server that reads JSON finds each part of a record by its name.
+#[test]
+fn root_a_log_server_reads_json_lines() {
+    let stage = stage("[export.json]\ntcp = \"127.0.0.1:5170\"\n");
+    let state = &stage.lab.paths.state;
+    let path = |name: &str| state.join(name).display().to_string();
+    let config = format!(
+        "@version: current\n\
+         source s {{ network(ip(\"127.0.0.1\") transport(\"tcp\") port(5170) flags(no-parse)); }};\n\
+         parser p {{ json-parser(prefix(\".flow.\")); }};\n\
+         destination d {{ file(\"{}\" template(\"${{.flow.verdict}} ${{.flow.from.labels.app}} ${{.flow.to.name}} \
+         ${{.flow.destination}} ${{.flow.rule.name}} ${{.flow.repeats}}\\n\")); }};\n\
+         log {{ source(s); parser(p); destination(d); }};\n",
+        path("flows.txt")
+    );
+    fs::write(path("syslog-ng.conf"), config).expect("a configuration");
+    let args = [
+        "--foreground",
+        "--no-caps",
+        "--cfgfile",
+        &path("syslog-ng.conf"),
+        "--persist-file",
+        &path("syslog-ng.persist"),
+        "--pidfile",
+        &path("syslog-ng.pid"),
+        "--control",
+        &path("syslog-ng.ctl"),
+    ];
+    let server = Running::start(
+        &stage.lab,
+        &state.join("syslog-ng.log"),
+        "/usr/sbin/syslog-ng",
+        &args,
+    );
+    denied(&stage, "app=x", 4);
+    allowed(&stage);
+    let wanted = format!("deny x web {WEB} default/other-workloads 4\n");
+    eventually("the server wrote it", || {
+        Ok(fs::read_to_string(path("flows.txt")).is_ok_and(|text| text == wanted))
+    })
+    .unwrap_or_else(|error| {
+        panic!(
+            "{error}: {:?}; {}",
+            fs::read_to_string(path("flows.txt")),
+            server.printed()
+        )
+    });
+}
+
+/// G-EXPORT: who takes connections and then says nothing holds up neither verdicts nor answers nor the end.
+#[test]
+fn root_a_receiver_that_hangs_holds_up_nothing() {
+    let mut stage = stage(
+        "[export.otlp]\nendpoint = \"http://127.0.0.1:4318\"\nflows = \"all\"\n[[webhook]]\nurl = \"http://127.0.0.1:4318\"\n",
+    );
+    let bind = || std::net::TcpListener::bind("127.0.0.1:4318");
+    let _silent = stage
+        .lab
+        .host
+        .within(bind)
+        .expect("a thread")
+        .expect("a listener");
+    denied(&stage, "app=x", 2);
+    eventually("a request is given up", || {
+        let error = export(&stage, "export.otlp")["error"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        Ok(error.contains("timeout"))
+    })
+    .expect("an error");
+    let attempts = stage.run_tries("app=x", Kind::Tcp, WEB, 20);
+    let slowest = attempts.attempts.iter().map(|one| one.ms).fold(0.0, f64::max);
+    assert!(attempts.all_refused() && slowest < 100.0, "{slowest} ms");
+    let start = Instant::now();
+    export(&stage, "webhook-1");
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    let start = Instant::now();
+    stage.daemon.end(Signal::SIGTERM).expect("the daemon ends");
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
 }
 
 /// Answers the first request with 503 and keeps every body that it takes.
@@ -445,7 +544,7 @@ fn root_webhooks_tell_what_is_news() {
 #[test]
 fn root_https_is_for_who_is_trusted() {
     let mut stage = stage(
-        "[[webhook]]\nurl = \"https://127.0.0.1:8443/\"\nheaders = { Authorization = \"Bearer s3cret\" }\n",
+        "[[webhook]]\nurl = \"https://127.0.0.1:8443/S3CRET\"\nheaders = { Authorization = \"Bearer s3cret\" }\n",
     );
     let state = stage.lab.paths.state.clone();
     let path = |name: &str| state.join(name).display().to_string();
@@ -470,7 +569,10 @@ fn root_https_is_for_who_is_trusted() {
     assert!(!Path::new(&bodies).exists(), "it got something");
 
     stage.daemon.end(Signal::SIGTERM).expect("the daemon ends");
-    let mut args = vec!["SSL_CERT_FILE=".to_owned() + &certificate];
+    let mut args = vec![
+        "SSL_CERT_FILE=".to_owned() + &certificate,
+        "COFFERDAM_LOG=trace".to_owned(),
+    ];
     args.push(binaries::cofferdam().expect("cofferdam").display().to_string());
     args.push("daemon".to_owned());
     args.extend(stage.lab.paths.flags());
@@ -485,4 +587,6 @@ fn root_https_is_for_who_is_trusted() {
         Ok(fs::read_to_string(&bodies).is_ok_and(|text| text.contains("first-denial")))
     })
     .unwrap_or_else(|error| panic!("{error}: {}; {}", server.printed(), daemon.printed()));
+    let log = daemon.printed().to_lowercase();
+    assert!(log.contains("trace") && !log.contains("s3cret"), "{log}");
 }

@@ -260,12 +260,28 @@ fn root_metrics_are_bounded_and_as_documented() {
     assert!(outcome.success() && outcome.stderr.is_empty(), "{outcome}");
     let other = format!("curl -s -o /dev/null -w '%{{http_code}}' http://{LISTEN}/v1/status");
     assert_eq!(host.must("sh", &["-c", &other]).expect("curl"), "404");
+    let scrapes = |labels: &[&str]| {
+        let labels: Vec<_> = labels.iter().flat_map(|label| ["--label", label]).collect();
+        let url = format!("http://{LISTEN}/metrics");
+        let outcome = stage
+            .lab
+            .run(&labels, &["curl", "-sf", "--max-time", "5", &url])
+            .expect("run");
+        outcome.stdout.contains("cofferdam_build_info")
+    };
+    assert!(!scrapes(&["app=p"]), "the loopback is the host's");
+    assert!(
+        scrapes(&["app=p", "cofferdam.egress=host:9417/tcp"]),
+        "it was opened"
+    );
 
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/metrics.md");
     let page = fs::read_to_string(page).expect("the page");
     let text = scraped(&stage);
     let served = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let served: Vec<&str> = served.filter_map(|line| line.split(' ').next()).collect();
+    let series = text.lines().filter(|line| !line.starts_with('#')).count();
+    assert!((50..120).contains(&series), "{series} series");
     let told = |name: &&str| page.contains(&format!("| `{name}` |"));
     let untold: Vec<_> = served.iter().filter(|name| !told(name)).collect();
     assert!(untold.is_empty() && served.len() > 30, "{untold:?}");

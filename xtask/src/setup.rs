@@ -43,6 +43,8 @@ const TEST_PACKAGES: &[(&str, &str)] = &[
     ("/lib/systemd/systemd-journald", "systemd"),
     ("/usr/bin/python3", "python3"),
     ("/usr/bin/openssl", "openssl"),
+    ("/usr/sbin/syslog-ng", "syslog-ng-core"),
+    ("/usr/sbin/logrotate", "logrotate"),
 ];
 
 /// Servers and their load tools, for `root_soak` and `cargo xtask soak`.
