@@ -2,8 +2,10 @@
 #![allow(clippy::expect_used, reason = "functions of a test")]
 
 use std::fs;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::time::Duration;
 
 use cofferdam_tests::lab::Lab;
 use cofferdam_tests::probe::Kind;
@@ -285,6 +287,35 @@ fn root_metrics_are_bounded_and_as_documented() {
     let told = |name: &&str| page.contains(&format!("| `{name}` |"));
     let untold: Vec<_> = served.iter().filter(|name| !told(name)).collect();
     assert!(untold.is_empty() && served.len() > 30, "{untold:?}");
+}
+
+/// Who holds connections to the address open does not use up the daemon's descriptors, and Prometheus gets its turn.
+#[test]
+fn root_many_connections_do_not_exhaust_the_daemon() {
+    let stage = stage(&format!("[metrics]\nlisten = \"{LISTEN}\"\n"));
+    let sockets = || {
+        let folder = format!("/proc/{}/fd", stage.daemon.pid());
+        let files = fs::read_dir(folder).expect("files").flatten();
+        let is_socket = |to: PathBuf| to.to_string_lossy().starts_with("socket:");
+        files
+            .filter(|file| fs::read_link(file.path()).is_ok_and(is_socket))
+            .count()
+    };
+    let before = sockets();
+    // As many as the kernel lets wait.
+    let open = || -> Vec<_> { (0..120).filter_map(|_| TcpStream::connect(LISTEN).ok()).collect() };
+    let held = stage.lab.host.within(open).expect("a thread");
+    assert_eq!(held.len(), 120);
+    std::thread::sleep(Duration::from_secs(1));
+    let during = sockets();
+    assert!((before + 10..=before + 16).contains(&during), "{before} {during}");
+    drop(held);
+    eventually("the address answers again", || {
+        let url = format!("http://{LISTEN}/metrics");
+        let outcome = stage.lab.host.run("curl", &["-sf", "--max-time", "1", &url])?;
+        Ok(outcome.stdout.contains("cofferdam_build_info"))
+    })
+    .expect("an answer");
 }
 
 /// An address that somebody else has is told, and keeps nothing from being enforced.

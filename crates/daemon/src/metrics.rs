@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use cofferdam_api::Totals;
+use cofferdam_api::{Class, Totals};
 use cofferdam_policy::{Action, Direction, Peer, Protocol, Reason};
 use prometheus_client::encoding::{prometheus_text, text};
 use prometheus_client::metrics::counter::Counter;
@@ -28,6 +28,8 @@ mod tests;
 
 /// The value that stands for all that has no series of its own.
 const OTHER: &str = "other";
+/// What a workload is called whose name is not known.
+const WORKLOAD: &str = Class::Workload.as_str();
 /// Pairs of numbers whose series are remembered. Prefixes of policies have numbers, too, so there may be more of them than
 /// series.
 const REMEMBERED: usize = 16_384;
@@ -143,8 +145,14 @@ impl Metrics {
                 Some(series) => series.clone(),
                 None => {
                     let (from, to) = ends();
+                    // A workload that has no name yet will have one.
+                    let named = from != WORKLOAD && to != WORKLOAD;
                     let values = known.pair((from, to, flow.observed));
-                    known.learn(numbers, self.denials.of(&values.each_ref().map(String::as_str)))
+                    let series = self.denials.of(&values.each_ref().map(String::as_str));
+                    if named {
+                        known.learn(numbers, &series);
+                    }
+                    series
                 }
             };
             series.inc_by(times);
@@ -224,12 +232,11 @@ impl Known {
         [pair.0, pair.1, mode]
     }
 
-    fn learn(&mut self, numbers: (Peer, Peer, bool), series: Counter) -> Counter {
+    fn learn(&mut self, numbers: (Peer, Peer, bool), series: &Counter) {
         if self.denials.len() >= REMEMBERED {
             self.denials.clear();
         }
         self.denials.insert(numbers, series.clone());
-        series
     }
 }
 
