@@ -61,6 +61,7 @@ pub(crate) fn run() -> Result<()> {
     let shell = repo::shell()?;
     packages(&shell, &[PACKAGES, TEST_PACKAGES, SOAK_PACKAGES].concat())?;
     cargo_deny(&shell)?;
+    pip(&shell);
     compose::run(&shell)?;
     collector::run(&shell)
 }
@@ -72,7 +73,9 @@ pub(crate) fn product() -> Result<()> {
 
 /// What compose files in a lab need.
 pub(crate) fn compose() -> Result<()> {
-    compose::run(&repo::shell()?)
+    let shell = repo::shell()?;
+    pip(&shell);
+    compose::run(&shell)
 }
 
 /// What `cargo xtask soak` needs.
@@ -81,6 +84,19 @@ pub(crate) fn soak() -> Result<()> {
         &repo::shell()?,
         &[PACKAGES, TEST_PACKAGES, SOAK_PACKAGES].concat(),
     )
+}
+
+/// What fetches from PyPI. Without it some tests are skipped.
+fn pip(shell: &Shell) {
+    let there = cmd!(shell, "pip3 --version")
+        .quiet()
+        .ignore_stdout()
+        .ignore_stderr();
+    if there.run().is_err()
+        && let Err(error) = packages(shell, &[("/usr/bin/pip3", "python3-pip")])
+    {
+        eprintln!("setup: no pip3: {error:#}");
+    }
 }
 
 /// About two minutes on two cores, once a machine.

@@ -105,6 +105,18 @@ fn a_risk_is_told_when_it_comes() {
         ..health(13, &[])
     };
     alerts.health(off.clone(), now);
-    alerts.health(off, now);
+    alerts.health(off.clone(), now);
     assert_eq!(alerts.take(now).len(), 1);
+    let unwritten = Health {
+        unwritten: true,
+        ..off
+    };
+    alerts.health(unwritten.clone(), now);
+    alerts.health(unwritten, now);
+    assert_eq!(
+        texts(&mut alerts, now),
+        [
+            "Cofferdam on here: enforcement is at risk: flow records cannot be written; `cofferdam status` says why"
+        ]
+    );
 }
