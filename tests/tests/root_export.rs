@@ -540,6 +540,65 @@ fn root_webhooks_tell_what_is_news() {
     }
 }
 
+/// A daemon that another program starts, once it is ready.
+fn daemon_by(lab: &Lab, starter: &[&str]) -> Running {
+    let program = binaries::cofferdam().expect("cofferdam").display().to_string();
+    let flags = lab.paths.flags();
+    let mut args = starter[1..].to_vec();
+    args.extend([program.as_str(), "daemon"]);
+    args.extend(flags.iter().map(String::as_str));
+    let daemon = Running::start(lab, &lab.paths.state.join("daemon.log"), starter[0], &args);
+    eventually("the daemon is ready", || {
+        Ok(daemon.printed().contains(" ready in "))
+    })
+    .unwrap_or_else(|error| panic!("{error}: {}", daemon.printed()));
+    daemon
+}
+
+/// G-EXPORT, G-METRICS: the capabilities that the unit leaves are enough for all of it.
+#[test]
+fn root_the_units_capabilities_are_enough() {
+    let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist/systemd/cofferdam.service");
+    let unit = fs::read_to_string(unit).expect("the unit");
+    let set = unit
+        .lines()
+        .find_map(|line| line.strip_prefix("CapabilityBoundingSet="));
+    let set = set
+        .expect("a bounding set")
+        .to_lowercase()
+        .replace("cap_", "+")
+        .replace(' ', ",");
+    let namespace = format!("cofferdamu{}", std::process::id());
+    let file = PathBuf::from(format!("/var/log/{namespace}.jsonl"));
+    let mut stage = stage(&format!(
+        "[metrics]\nlisten = \"127.0.0.1:9417\"\n[export.journald]\nnamespace = \"{namespace}\"\n\
+         [export.json]\npath = \"{}\"\n",
+        file.display()
+    ));
+    let journald = Journald::start(&stage.lab, &namespace);
+    stage.daemon.end(Signal::SIGTERM).expect("the daemon ends");
+    let bounding = format!("--bounding-set=-all,{set}");
+    let inherited = format!("--inh-caps=-all,{set}");
+    let daemon = daemon_by(&stage.lab, &["setpriv", &bounding, &inherited, "--no-new-privs"]);
+    denied(&stage, "app=x", 1);
+    let wrote = eventually("journal and file have it", || {
+        let shown = journald.shows(
+            &stage.lab,
+            &["SYSLOG_IDENTIFIER=cofferdam-flow", "COFFERDAM_VERDICT=deny"],
+        );
+        Ok(shown.len() == 1 && fs::read_to_string(&file).is_ok_and(|text| text.lines().count() == 1))
+    });
+    // Whatever came of it.
+    let _ = fs::remove_file(&file);
+    wrote.unwrap_or_else(|error| panic!("{error}: {}", daemon.printed()));
+    let scraped = stage
+        .lab
+        .host
+        .must("curl", &["-sf", "http://127.0.0.1:9417/metrics"])
+        .expect("/metrics");
+    assert!(scraped.contains("process_resident_memory_bytes"), "{scraped}");
+}
+
 /// G-EXPORT: whoever has no certificate that this host trusts gets nothing; whoever has one, does.
 #[test]
 fn root_https_is_for_who_is_trusted() {
@@ -569,19 +628,8 @@ fn root_https_is_for_who_is_trusted() {
     assert!(!Path::new(&bodies).exists(), "it got something");
 
     stage.daemon.end(Signal::SIGTERM).expect("the daemon ends");
-    let mut args = vec![
-        "SSL_CERT_FILE=".to_owned() + &certificate,
-        "COFFERDAM_LOG=trace".to_owned(),
-    ];
-    args.push(binaries::cofferdam().expect("cofferdam").display().to_string());
-    args.push("daemon".to_owned());
-    args.extend(stage.lab.paths.flags());
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let daemon = Running::start(&stage.lab, &state.join("daemon.log"), "env", &args);
-    eventually("the daemon is ready", || {
-        Ok(daemon.printed().contains(" ready in "))
-    })
-    .expect("a daemon");
+    let trusted = format!("SSL_CERT_FILE={certificate}");
+    let daemon = daemon_by(&stage.lab, &["env", &trusted, "COFFERDAM_LOG=trace"]);
     denied(&stage, "app=x", 1);
     eventually("it is trusted", || {
         Ok(fs::read_to_string(&bodies).is_ok_and(|text| text.contains("first-denial")))
