@@ -20,6 +20,12 @@ pub fn compose() -> Option<PathBuf> {
     path.canonicalize().ok()
 }
 
+/// The OpenTelemetry collector that `cargo xtask setup` fetches; none where it could not.
+pub fn collector() -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/collector/rotel/rotel-agent");
+    path.canonicalize().ok()
+}
+
 /// Tests run from `target/debug/deps`, xtask from `target/debug`.
 fn find(program: &str, package: &str) -> Result<PathBuf> {
     let own = std::env::current_exe().context("cannot find the running program")?;

@@ -9,6 +9,7 @@ use xshell::{Shell, cmd};
 
 use crate::repo;
 
+mod collector;
 mod compose;
 
 /// (a file that the package brings, the package). A package is installed when its file is missing.
@@ -40,6 +41,12 @@ const TEST_PACKAGES: &[(&str, &str)] = &[
     ("/usr/bin/podman", "podman"),
     ("/usr/sbin/dnsmasq", "dnsmasq-base"),
     ("/usr/bin/tmux", "tmux"),
+    ("/usr/bin/prometheus", "prometheus"),
+    ("/lib/systemd/systemd-journald", "systemd"),
+    ("/usr/bin/python3", "python3"),
+    ("/usr/bin/openssl", "openssl"),
+    ("/usr/sbin/syslog-ng", "syslog-ng-core"),
+    ("/usr/sbin/logrotate", "logrotate"),
 ];
 
 /// Servers and their load tools, for `root_soak` and `cargo xtask soak`.
@@ -56,7 +63,9 @@ pub(crate) fn run() -> Result<()> {
     let shell = repo::shell()?;
     packages(&shell, &[PACKAGES, TEST_PACKAGES, SOAK_PACKAGES].concat())?;
     cargo_deny(&shell)?;
-    compose::run(&shell)
+    pip(&shell);
+    compose::run(&shell)?;
+    collector::run(&shell)
 }
 
 /// What building the product and running it in a lab needs.
@@ -66,7 +75,9 @@ pub(crate) fn product() -> Result<()> {
 
 /// What compose files in a lab need.
 pub(crate) fn compose() -> Result<()> {
-    compose::run(&repo::shell()?)
+    let shell = repo::shell()?;
+    pip(&shell);
+    compose::run(&shell)
 }
 
 /// What `cargo xtask soak` needs.
@@ -75,6 +86,19 @@ pub(crate) fn soak() -> Result<()> {
         &repo::shell()?,
         &[PACKAGES, TEST_PACKAGES, SOAK_PACKAGES].concat(),
     )
+}
+
+/// What fetches from PyPI. Without it some tests are skipped.
+fn pip(shell: &Shell) {
+    let there = cmd!(shell, "pip3 --version")
+        .quiet()
+        .ignore_stdout()
+        .ignore_stderr();
+    if there.run().is_err()
+        && let Err(error) = packages(shell, &[("/usr/bin/pip3", "python3-pip")])
+    {
+        eprintln!("setup: no pip3: {error:#}");
+    }
 }
 
 /// About two minutes on two cores, once a machine.

@@ -27,6 +27,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     ),
     paths(
         paths::status,
+        paths::metrics,
         paths::workloads,
         paths::flows,
         paths::flows_top,
@@ -62,6 +63,12 @@ mod paths {
     #[utoipa::path(get, path = crate::routes::STATUS, tag = "status",
         responses((status = 200, body = Status), (status = "default", body = Problem)))]
     fn status() {}
+
+    /// What Prometheus scrapes: OpenMetrics where the `Accept` header asks for it, else the plain text format.
+    #[utoipa::path(get, path = crate::routes::METRICS, tag = "status",
+        responses((status = 200, content((String = "application/openmetrics-text"), (String = "text/plain"))),
+            (status = "default", body = Problem)))]
+    fn metrics() {}
 
     /// What runs on this host and how it is protected.
     #[utoipa::path(get, path = crate::routes::WORKLOADS, tag = "workloads",

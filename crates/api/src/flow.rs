@@ -216,6 +216,24 @@ impl FlowView {
         [self.port(), self.destination.port()]
     }
 
+    /// What the workload takes or does, in words, where it reaches nobody: `binds 0.0.0.0:80`.
+    #[must_use]
+    pub fn act(&self) -> Option<String> {
+        let object = self.object.as_deref().unwrap_or_default();
+        match self.hook.as_str() {
+            hook if HOOK_BIND.contains(&hook) && self.protocol == "tcp" => {
+                Some(format!("binds {}", self.destination))
+            }
+            hook if HOOK_BIND.contains(&hook) => {
+                Some(format!("binds {}/{}", self.destination, self.protocol))
+            }
+            HOOK_SOCKET => Some(format!("opens a {object} socket ({})", self.protocol)),
+            HOOK_UNIX => Some(format!("connects to {object}")),
+            HOOK_SYSCTL => Some(format!("writes {object}")),
+            _ => None,
+        }
+    }
+
     /// Whether it is about who reaches whom, and not about what a workload takes for itself.
     #[must_use]
     pub fn is_flow(&self) -> bool {

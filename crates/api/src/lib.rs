@@ -36,7 +36,7 @@ pub use policies::{Mistake, Policies, PolicyFile, PolicyView, ReloadRequest};
 pub use problem::{Code, Problem};
 pub use records::{FlowRecords, NoRecord};
 pub use run::{RunRequest, RunResponse};
-pub use status::{Counts, Docker, DockerState, Feature, Losses, PolicyCounts, Records, Status};
+pub use status::{Counts, Docker, DockerState, ExportView, Feature, Losses, PolicyCounts, Records, Status};
 pub use top::{Top, TopBy, TopQuery, TopRow};
 pub use word::{Class, Direction, Mode, Profile, Verdict};
 pub use workload::{ListeningPort, WorkloadKind, WorkloadView, Workloads};

@@ -42,3 +42,5 @@ pub const KEY: &str = "/v1/key";
 pub const KEY_ROTATE: &str = "/v1/key/rotate";
 /// `GET` → the OpenAPI document.
 pub const OPENAPI: &str = "/v1/openapi.json";
+/// `GET` → the text that Prometheus scrapes.
+pub const METRICS: &str = "/metrics";

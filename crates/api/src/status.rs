@@ -52,6 +52,9 @@ pub struct Status {
     /// The store of flow records.
     #[serde(default)]
     pub records: Records,
+    /// Where records and alerts go besides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exports: Vec<ExportView>,
     /// Milliseconds since the daemon last told the data plane that it lives.
     pub heartbeat_age_ms: u64,
     /// Seconds since the daemon started.
@@ -162,6 +165,24 @@ pub struct Records {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oldest: Option<crate::Timestamp>,
     /// Why nothing is kept at present.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// Somebody who is given flow records or alerts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ExportView {
+    /// The key of the configuration: `export.journald`, `webhook-1`, …
+    pub name: String,
+    /// Where that leads; of an address no path, which may be a secret.
+    pub target: String,
+    /// What was taken there.
+    pub sent: u64,
+    /// What was not, and will not be.
+    pub dropped: u64,
+    /// What waits.
+    pub waiting: u64,
+    /// Why it fails at present.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }

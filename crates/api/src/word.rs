@@ -86,7 +86,7 @@ macro_rules! word {
 
             /// The name on the wire.
             #[must_use]
-            pub fn as_str(self) -> &'static str {
+            pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),+ }
             }
         }

@@ -4,10 +4,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use anstyle::Style;
-use cofferdam_api::{
-    Class, ClientError, FlowEnd, FlowQuery, FlowView, Flows, HOOK_BIND, HOOK_END, HOOK_SOCKET, HOOK_SYSCTL,
-    HOOK_UNIX, Mode, Verdict,
-};
+use cofferdam_api::{Class, ClientError, FlowEnd, FlowQuery, FlowView, Flows, HOOK_END, Mode, Verdict};
 use jiff::Zoned;
 
 use crate::args::{FlowsArgs, Format};
@@ -126,7 +123,7 @@ fn text(answer: &Flows, now: &Zoned) -> String {
 fn lines(flow: &FlowView, now: &Zoned) -> String {
     let time = when::clock(flow.time, now);
     let (style, verdict) = verdict(flow);
-    let ends = match act(flow) {
+    let ends = match flow.act() {
         Some(act) => format!("{} {act}", from(flow)),
         None => format!("{} → {}", from(flow), to(flow)),
     };
@@ -211,18 +208,6 @@ fn protocol(flow: &FlowView) -> String {
     match flow.protocol.as_str() {
         "tcp" => String::new(),
         other => format!("/{other}"),
-    }
-}
-
-/// What a workload takes or does that reaches nobody.
-pub(crate) fn act(flow: &FlowView) -> Option<String> {
-    let object = flow.object.as_deref().unwrap_or_default();
-    match flow.hook.as_str() {
-        hook if HOOK_BIND.contains(&hook) => Some(format!("binds {}{}", flow.destination, protocol(flow))),
-        HOOK_SOCKET => Some(format!("opens a {object} socket ({})", flow.protocol)),
-        HOOK_UNIX => Some(format!("connects to {object}")),
-        HOOK_SYSCTL => Some(format!("writes {object}")),
-        _ => None,
     }
 }
 

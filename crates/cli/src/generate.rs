@@ -1,5 +1,5 @@
-//! What is derived from the code: man pages, completions, `docs/cli.md`, `docs/openapi.json`. `cargo xtask gen` calls
-//! this and compares the result with what is committed.
+//! What is derived from the code: man pages, completions, `docs/cli.md`, `docs/metrics.md`, `docs/openapi.json`.
+//! `cargo xtask gen` calls this and compares the result with what is committed.
 
 use std::fs;
 use std::path::Path;
@@ -19,6 +19,9 @@ const INTRODUCTION: &str = include_str!("generate/introduction.md");
 
 /// The hand-written beginning of `docs/audit/README.md`.
 const RULES: &str = include_str!("generate/rules.md");
+
+/// The hand-written beginning of `docs/metrics.md`.
+const METRICS: &str = include_str!("generate/metrics.md");
 
 const SHELLS: [(Shell, &str); 3] = [
     (Shell::Bash, "cofferdam.bash"),
@@ -62,6 +65,8 @@ pub(crate) fn generate(directory: &Path) -> Result<u8, Failure> {
         json(&cofferdam_api::openapi())?.as_bytes(),
     )?;
     write(&docs.join("cli.md"), reference().as_bytes())?;
+    let metrics = format!("{METRICS}{}", cofferdam_daemon::metrics_table());
+    write(&docs.join("metrics.md"), metrics.as_bytes())?;
     rules(&folder("docs/audit")?)?;
     Ok(crate::OK)
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use cofferdam_api::{DockerState, Status};
+use cofferdam_api::{DockerState, ExportView, Status};
 
 use crate::failure::Failure;
 use crate::output::{BAD, Call, GOOD, ODD, styled, warning};
@@ -50,6 +50,9 @@ fn text(status: &Status) -> String {
     line("heartbeat", format!("{} ms ago", status.heartbeat_age_ms));
     line("ended", ended(status));
     line("records", records(status));
+    for export in &status.exports {
+        line("export", exported(export));
+    }
     line("losses", losses(status));
     line("kernel", status.kernel.clone());
     line("cgroup root", status.cgroup_root.clone());
@@ -160,6 +163,24 @@ fn records(status: &Status) -> String {
         mebibytes(records.bytes),
         records.file
     )
+}
+
+fn exported(export: &ExportView) -> String {
+    let mut text = format!("{} to {}: {} sent", export.name, export.target, export.sent);
+    if export.waiting > 0 {
+        let _ = write!(text, ", {} waiting", export.waiting);
+    }
+    if export.dropped > 0 {
+        let _ = write!(
+            text,
+            ", {}",
+            styled(ODD, format_args!("{} dropped", export.dropped))
+        );
+    }
+    match &export.error {
+        Some(error) => format!("{text}; {}: {error}", styled(BAD, "fails")),
+        None => text,
+    }
 }
 
 fn losses(status: &Status) -> String {

@@ -11,6 +11,7 @@ use cofferdam_api::{
 use tokio::sync::{broadcast, oneshot};
 
 use crate::flows::Past;
+use crate::metrics::{Facts, Metrics};
 
 /// Where the answer goes. A dropped receiver is a client that went away.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, Problem>>;
@@ -19,6 +20,8 @@ pub(crate) type Reply<T> = oneshot::Sender<Result<T, Problem>>;
 pub(crate) enum Command {
     /// How everything is.
     Status(Reply<Status>),
+    /// What Prometheus scrapes.
+    Metrics(Reply<Scrape>),
     /// What runs.
     Workloads(Reply<Workloads>),
     /// Past flows, and with `follow` the feed of those to come.
@@ -51,6 +54,14 @@ pub(crate) enum Command {
     RotateKey(Reply<KeyAnswer>),
     /// End the daemon; with `true`, enforcement too.
     Stop(bool, Reply<Stopped>),
+}
+
+/// What a text for Prometheus is made of, beside the loop.
+pub(crate) struct Scrape {
+    /// What was counted.
+    pub(crate) metrics: Arc<Metrics>,
+    /// What is known.
+    pub(crate) facts: Facts,
 }
 
 /// The past, and the feed.

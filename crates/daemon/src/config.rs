@@ -8,14 +8,18 @@ use cofferdam_policy::{DefaultProfile, Labels, Mode};
 use jiff::{Span, SpanRelativeTo};
 use serde::Deserialize;
 
+mod export;
 mod flows;
 mod keys;
+mod metrics;
 mod policy;
 #[cfg(test)]
 mod tests;
 
+pub use export::{AlertKind, Export, Headers, Journald, Json, Otlp, Webhook, Which};
 pub use flows::{Flows, Wanted};
 pub use keys::Keys;
+pub use metrics::Metrics;
 pub use policy::{Established, Policy};
 
 /// The whole file. Every field has a default, so an empty file is a good one.
@@ -40,6 +44,12 @@ pub struct Config {
     pub keys: Keys,
     /// Where policies lie, and what a change of them does.
     pub policy: Policy,
+    /// What Prometheus scrapes.
+    pub metrics: Metrics,
+    /// Where flow records go besides the daemon's store.
+    pub export: Export,
+    /// Who is told of alerts.
+    pub webhook: Vec<Webhook>,
     /// Who besides root may claim which labels with `run`.
     pub allow: Vec<Allow>,
     /// Systemd units, or any other cgroup, to protect.
@@ -214,6 +224,8 @@ fn validate(config: &Config) -> Result<(), (String, String)> {
             "100 to 1000000",
         );
     }
+    metrics::validate(&config.metrics)?;
+    export::validate(&config.export, &config.webhook)?;
     for (index, allow) in config.allow.iter().enumerate() {
         if allow.group.is_some() == allow.user.is_some() {
             return wrong(

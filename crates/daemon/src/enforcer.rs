@@ -21,6 +21,7 @@ use cofferdam_datapath as datapath;
 
 mod ends;
 mod facts;
+mod fills;
 mod retirement;
 mod rows;
 mod scan;

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cofferdam_api::Stopped;
@@ -14,11 +15,14 @@ use tokio::signal::unix::SignalKind;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
+use crate::alerts::Alerts;
 use crate::command::{Command, Reply};
 use crate::config::{Config, Established, Wanted};
 use crate::enforcer::{Closed, Enforcer, Global};
 use crate::error::chain;
-use crate::flows::{FlowStore, Lookups};
+use crate::export::Exports;
+use crate::flows::FlowStore;
+use crate::metrics::Metrics;
 use crate::names::Names;
 use crate::policies::{Folder, Policies};
 use crate::resolve::{Fingerprints, FoundUnit, HostFacts, Resolved};
@@ -29,6 +33,8 @@ mod beat;
 mod choices;
 mod ending;
 mod explain;
+mod export;
+mod facts;
 mod keep;
 mod keys;
 mod observe;
@@ -44,6 +50,7 @@ mod units;
 mod views;
 mod wait;
 
+use export::host_name;
 pub(crate) use views::kernel_release;
 use wait::{Watches, heard, listen, until};
 
@@ -96,8 +103,10 @@ pub(crate) struct Engine {
     /// Since when the policy names runs that have ended.
     leftover: Option<Instant>,
     flows: FlowStore,
-    /// What workloads asked DNS for.
-    lookups: Lookups,
+    metrics: Arc<Metrics>,
+    exports: Exports,
+    alerts: Alerts,
+    checkup: export::Checkup,
     /// Connections that have ended, and whose records may not have been read yet.
     closed: Vec<Closed>,
     names: Names,
@@ -173,11 +182,12 @@ pub(crate) struct Ground {
 impl Engine {
     /// Brings the kernel up to what the state says; Docker has not been asked yet.
     pub(crate) fn new(ground: Ground) -> Result<Self, Error> {
-        let keep = ground.config.flows.keep;
-        let saver = Saver::start(ground.options.state_dir.clone())?;
         let folder = Folder::open(&ground.config.policy.folder, &ground.options.state_dir);
         let policies = Policies::new(&ground.config.policy.folder, folder.kept());
         let mut engine = Self {
+            saver: Saver::start(ground.options.state_dir.clone())?,
+            flows: FlowStore::new(ground.config.flows.keep),
+            metrics: Arc::new(Metrics::new(ground.config.metrics.pairs)),
             options: ground.options,
             config: ground.config,
             state: ground.state,
@@ -196,8 +206,9 @@ impl Engine {
             fingerprints: Fingerprints::default(),
             resolved: Resolved::default(),
             leftover: None,
-            flows: FlowStore::new(keep),
-            lookups: Lookups::default(),
+            exports: Exports::new(host_name()),
+            alerts: Alerts::new(host_name(), Instant::now()),
+            checkup: export::Checkup::default(),
             closed: Vec::new(),
             names: Names::default(),
             names_due: false,
@@ -210,7 +221,6 @@ impl Engine {
             chore: 0,
             chore_due: None,
             dirty: true,
-            saver,
             waiting: VecDeque::new(),
             complaints: Vec::new(),
             told: String::new(),
@@ -333,9 +343,12 @@ impl Engine {
         use crate::enforcer::Verified;
         match self.enforcer.verify() {
             Ok(Verified::Idle | Verified::Same) => {}
-            Ok(Verified::Mended(steps)) => self.complain(format!(
-                "the kernel held something else than it was told; {steps} entries were mended"
-            )),
+            Ok(Verified::Mended(steps)) => {
+                let line =
+                    format!("the kernel held something else than it was told; {steps} entries were mended");
+                self.alerts.at_risk("altered", &line);
+                self.complain(line);
+            }
             Err(error) => self.complain(format!("the policy could not be read back: {}", chain(&error))),
         }
     }
@@ -364,7 +377,7 @@ impl Engine {
     }
 
     /// Loud, and kept for `status`; the same line stands there once.
-    fn complain(&mut self, line: String) {
+    pub(crate) fn complain(&mut self, line: String) {
         const KEPT: usize = 20;
         tracing::error!("{line}");
         if !self.complaints.contains(&line) {

@@ -4,20 +4,19 @@
 //! Names and rules are settled when a record comes in, so that it reads the same after its workloads are gone.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
-use std::hash::BuildHasher;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cofferdam_api::{FlowQuery, FlowView, Records, Timestamp, Totals};
-use cofferdam_policy::{Action, Peer, Protocol, RuleText, Verdict};
-use rustc_hash::FxBuildHasher;
+use cofferdam_policy::{Action, Protocol, RuleText, Verdict};
 use tokio::sync::broadcast;
 
-use crate::enforcer::{EndPoint, FlowEvent, Hook};
+use crate::enforcer::Hook;
 use crate::names::End;
 use counts::Counts;
+use dns::Lookups;
 use feeds::Feeds;
 use keeper::{Keeper, Sent, What};
 
@@ -26,15 +25,18 @@ mod counts;
 mod dns;
 mod feeds;
 mod keeper;
+mod key;
 mod past;
+mod settled;
 mod store;
 mod sums;
 #[cfg(test)]
 mod tests;
 mod words;
 
-pub(crate) use dns::Lookups;
+pub(crate) use key::{Key, Way};
 pub(crate) use past::Past;
+pub(crate) use settled::SETTLED;
 pub(crate) use store::Limits;
 pub(crate) use sums::Sums;
 use words::view;
@@ -88,32 +90,6 @@ pub(crate) struct Record {
     pub(crate) allow_with: Option<Arc<str>>,
 }
 
-/// Where connections lead, as the sockets of one end know it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Way {
-    /// Whose sockets.
-    pub(crate) cgroup: u64,
-    /// It was reached; else it reached somebody.
-    pub(crate) accepted: bool,
-    /// What was to be reached.
-    pub(crate) destination: SocketAddr,
-}
-
-/// What makes two records the same: numbers only, so that a repeat costs no more than a look-up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Key {
-    from: (Peer, u32, u64),
-    to: (Peer, u32, u64),
-    protocol: Protocol,
-    destination: SocketAddr,
-    action: Action,
-    observed: bool,
-    /// The hook where it is no start of a flow.
-    act: Option<Hook>,
-    /// Of the object's name.
-    object: u64,
-}
-
 #[derive(Clone, Debug)]
 struct Slot {
     key: Key,
@@ -141,12 +117,16 @@ pub(crate) struct FlowStore {
     feeds: Feeds,
     /// How much was judged, whether its records are still there or not.
     pub(crate) counts: Counts,
+    /// What workloads asked DNS for.
+    pub(crate) lookups: Lookups,
     keeper: Option<Keeper>,
     /// Numbers of records that are new or have changed since they were given to the keeper.
     changed: BTreeSet<u64>,
     /// What the ring let go before the keeper was given it.
     leaving: Vec<Sent>,
     handed_over: Instant,
+    /// Who takes settled records elsewhere.
+    settling: Option<settled::Settling>,
 }
 
 // === impl FlowStore ===
@@ -163,10 +143,12 @@ impl FlowStore {
             keep,
             feeds: Feeds::new(),
             counts: Counts::default(),
+            lookups: Lookups::default(),
             keeper: None,
             changed: BTreeSet::new(),
             leaving: Vec::new(),
             handed_over: Instant::now(),
+            settling: None,
         }
     }
 
@@ -361,6 +343,7 @@ impl FlowStore {
 
     fn trim(&mut self) {
         while self.slots.len() > self.keep {
+            self.settle_first();
             if let Some(slot) = self.slots.pop_front() {
                 if self.newest.get(&slot.key) == Some(&self.base) {
                     self.newest.remove(&slot.key);
@@ -372,27 +355,6 @@ impl FlowStore {
                 }
                 self.base += 1;
             }
-        }
-    }
-}
-
-// === impl Key ===
-
-impl Key {
-    pub(crate) fn of(event: &FlowEvent) -> Self {
-        let end = |end: &EndPoint| (end.peer, end.workload, end.cgroup);
-        Self {
-            from: end(&event.from),
-            to: end(&event.to),
-            protocol: event.protocol,
-            destination: event.destination,
-            action: event.verdict.action,
-            observed: event.observed,
-            act: Some(event.hook).filter(|hook| !hook.starts_flows()),
-            object: event
-                .object
-                .as_deref()
-                .map_or(0, |name| FxBuildHasher.hash_one(name)),
         }
     }
 }

@@ -26,8 +26,11 @@ use crate::access::may_change;
 use crate::command::{Caller, Command, Reply};
 
 mod flows;
+mod metrics;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use metrics::serve as serve_metrics;
 
 /// Longest request body; labels of a `run` are the longest there is.
 const BODY_LIMIT: usize = 64 << 10;
@@ -81,6 +84,7 @@ fn router(commands: Commands) -> Router {
         .route(routes::POLICY_DEFAULT, get(policy))
         .route(routes::POLICIES, get(policies))
         .route(routes::POLICIES_RELOAD, post(reload_policies))
+        .route(routes::METRICS, get(metrics::answer))
         .route(routes::OPENAPI, get(|| async { Json(openapi()) }))
         .fallback(|| async { Refusal(Problem::new(Code::NotFound, "there is no such route")) })
         .method_not_allowed_fallback(|| async {

@@ -4,15 +4,18 @@
 //! here is the order in which they are asked, the state that outlives a restart, and the local API.
 
 mod access;
+mod alerts;
 mod cgroups;
 mod command;
 pub mod config;
 mod enforcer;
 mod engine;
 mod error;
+mod export;
 mod flows;
 mod http;
 mod lock;
+mod metrics;
 mod names;
 mod options;
 mod policies;
@@ -24,6 +27,9 @@ mod state;
 
 use std::io::IsTerminal;
 use std::path::Path;
+
+/// The table of what `/metrics` serves, for the page about it.
+pub use metrics::table as metrics_table;
 
 pub use error::Error;
 pub use options::{Kinds, Options};

@@ -20,6 +20,8 @@ pub(crate) struct Named {
     pub(crate) labels: Arc<Labels>,
     /// The number of its identity, where it is protected.
     pub(crate) identity: Option<u32>,
+    /// Its identity in words, where it has one: `shop/app=web`.
+    pub(crate) who: String,
     /// Its network, as `ps` shows it.
     pub(crate) network: String,
 }
@@ -127,6 +129,16 @@ fn class_of(number: u32) -> Option<PeerClass> {
 }
 
 // === impl End ===
+
+impl End {
+    /// Its identity in words, or its class.
+    pub(crate) fn who(&self) -> String {
+        let named = self.named.as_ref().filter(|_| self.class == Class::Workload);
+        named
+            .filter(|named| !named.who.is_empty())
+            .map_or_else(|| self.class.to_string(), |named| named.who.clone())
+    }
+}
 
 impl From<&End> for FlowEnd {
     fn from(end: &End) -> Self {

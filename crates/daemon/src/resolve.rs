@@ -342,7 +342,8 @@ fn named<'a>(config: &'a Config, name: &str) -> Option<&'a Protect> {
     config.protect.iter().find(|protect| protect.name == name)
 }
 
-fn pairs(labels: &Labels) -> String {
+/// `app=web,tier=front`.
+pub(crate) fn pairs(labels: &Labels) -> String {
     labels
         .iter()
         .map(|(key, value)| format!("{key}={value}"))

@@ -1,10 +1,12 @@
 //! From the command line to a running engine, and to its end: checks, locks, loads, listens, says one line.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use cofferdam_workload::{Change, DockerConfig, host};
 use sd_notify::NotifyState;
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::{Config, ConfigError, OnDead};
@@ -142,12 +144,24 @@ async fn live(ready: Ready) -> Result<(), Error> {
     let patience = ready.started + FIRST_LOOK;
     // Before the programs: what cannot listen must not leave something in the kernel.
     let (listener, socket) = socket::bind(&socket_path, &group)?;
+    let scraped = ready.config.metrics.listen;
     let (mut engine, lock) = ready.engine().await?;
     let (stop_serving, stopped) = oneshot::channel();
+    let (stop_scraping, scraping_stopped) = oneshot::channel();
+    match listen(scraped).await {
+        Ok(Some(listener)) => drop(tokio::spawn(http::serve_metrics(
+            listener,
+            commands.clone(),
+            scraping_stopped,
+        ))),
+        Ok(None) => {}
+        Err(line) => engine.complain(line),
+    }
     let server = tokio::spawn(http::serve(listener, commands, stopped));
     engine.first_look(&mut inbox.docker, patience).await;
     engine.settle();
     engine.keep_flows();
+    engine.configure_exports();
     let line = engine.start_line("ready");
     println!("{line}");
     let _ = sd_notify::notify(&[NotifyState::Ready, NotifyState::Status(&line)]);
@@ -159,10 +173,24 @@ async fn live(ready: Ready) -> Result<(), Error> {
         Err(error) => Err(error),
     };
     drop(inbox);
+    drop(stop_scraping);
     let _ = stop_serving.send(());
     let _ = tokio::time::timeout(LAST_ANSWERS, server).await;
     drop((socket, lock));
     done
+}
+
+/// Where everybody may scrape. An address that cannot be had keeps nothing from being enforced.
+async fn listen(address: Option<SocketAddr>) -> Result<Option<TcpListener>, String> {
+    let Some(address) = address else {
+        return Ok(None);
+    };
+    let bound = TcpListener::bind(address).await;
+    bound.map(Some).map_err(|error| {
+        format!(
+            "metrics are not served on {address}: {error}; hint: write another address into [metrics] listen"
+        )
+    })
 }
 
 fn docker_config(options: &Options, config: &Config) -> Option<DockerConfig> {

@@ -41,7 +41,7 @@ pub(crate) const SUBTREE_PROGRAMS: [&str; 8] = [
 
 /// The packet hooks of one folder.
 pub(crate) struct Hooked {
-    id: u64,
+    pub(crate) id: u64,
     /// What keeps them: as descriptors they would be more than a process may have open, with some thousand folders.
     pub(crate) pins: Vec<PathBuf>,
 }

@@ -138,7 +138,13 @@ pub(crate) struct Ring {
 // === impl Hook ===
 
 impl Hook {
-    /// Whether records of it say who reaches whom. Others are of what a workload takes for itself, or of a flow's end.
+    /// Whether records of it say who reaches whom, or no longer does; else what a workload takes for itself.
+    #[must_use]
+    pub fn is_about_flows(self) -> bool {
+        self.starts_flows() || self == Self::End
+    }
+
+    /// Whether a flow begins with its record.
     #[must_use]
     pub fn starts_flows(self) -> bool {
         matches!(self, Self::Connect | Self::Sendmsg | Self::Egress | Self::Ingress)

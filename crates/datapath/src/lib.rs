@@ -12,6 +12,7 @@ mod empty;
 mod ending;
 mod error;
 mod events;
+mod health;
 mod keys;
 mod load;
 mod netns;

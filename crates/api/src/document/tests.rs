@@ -5,6 +5,7 @@ fn every_route_has_an_operation() {
     let document = openapi();
     let routes = [
         routes::STATUS,
+        routes::METRICS,
         routes::WORKLOADS,
         routes::FLOWS,
         routes::FLOWS_TOP,

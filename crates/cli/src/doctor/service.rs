@@ -1,6 +1,6 @@
 //! What a running daemon says about itself.
 
-use cofferdam_api::{ClientError, DockerState, Status};
+use cofferdam_api::{ClientError, DockerState, ExportView, Status};
 
 use super::Check;
 use crate::version::OWN;
@@ -19,6 +19,7 @@ pub(super) fn checks(answer: Result<Status, ClientError>) -> Vec<Check> {
                 engine(&status),
                 losses(&status),
             ];
+            checks.extend(status.exports.iter().map(export));
             checks.extend(features(&status));
             checks
         }
@@ -106,6 +107,18 @@ fn losses(status: &Status) -> Check {
         observed,
         "verdicts are not affected by lost records; full maps refuse what is new",
     )
+}
+
+fn export(export: &ExportView) -> Check {
+    let observed = format!("{} to {}: {} dropped", export.name, export.target, export.dropped);
+    match &export.error {
+        None => Check::ok("export", observed),
+        Some(error) => Check::warn(
+            "export",
+            format!("{observed}; {error}"),
+            "it is tried again; nothing that is enforced waits for it",
+        ),
+    }
 }
 
 fn features(status: &Status) -> impl Iterator<Item = Check> {

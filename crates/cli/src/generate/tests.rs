@@ -26,6 +26,7 @@ fn everything_lands_where_the_repository_keeps_it() {
         "dist/completions/_cofferdam",
         "dist/completions/cofferdam.fish",
         "docs/cli.md",
+        "docs/metrics.md",
         "docs/openapi.json",
     ] {
         let length = fs::metadata(folder.path().join(file)).unwrap().len();

@@ -55,6 +55,7 @@ fn status_now() -> Status {
         flows: Default::default(),
         flows_ended: 0,
         losses: Losses::default(),
+        exports: Vec::new(),
         records: Records {
             file: "/var/lib/cofferdam/flows.redb".into(),
             kept: 4711,
@@ -102,4 +103,31 @@ fn off_and_absent_are_loud() {
         text.contains("2 of /etc/cofferdam/policies, 1 files refused"),
         "{text}"
     );
+}
+
+#[test]
+fn exports_tell_what_they_sent_and_why_they_fail() {
+    let mut status = status_now();
+    let good = ExportView {
+        name: "export.journald".into(),
+        target: "/run/systemd/journal/socket".into(),
+        sent: 7,
+        ..ExportView::default()
+    };
+    let bad = ExportView {
+        name: "webhook-1".into(),
+        target: "https://example.org".into(),
+        waiting: 3,
+        dropped: 2,
+        error: Some("connection refused".into()),
+        ..ExportView::default()
+    };
+    status.exports = vec![good, bad];
+    let text = plain(&status);
+    assert!(
+        text.contains("\nexport       export.journald to /run/systemd/journal/socket: 7 sent\n"),
+        "{text}"
+    );
+    let line = "export       webhook-1 to https://example.org: 0 sent, 3 waiting, 2 dropped; fails: connection refused\n";
+    assert!(text.contains(line), "{text}");
 }

@@ -123,6 +123,7 @@ pub(super) fn answer(flows: FlowCounts, workloads: Vec<WorkloadView>) -> News {
         key: None,
         workloads: counts,
         policies: Default::default(),
+        exports: vec![],
         flows,
         flows_ended: 0,
         losses: Losses::default(),

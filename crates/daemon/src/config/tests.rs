@@ -163,3 +163,61 @@ fn the_example_is_good() {
         .collect();
     parse(Path::new("dist/config.toml"), &uncommented).expect("good with everything switched on");
 }
+
+#[test]
+fn exports_and_webhooks_are_checked() {
+    for (text, what, hint) in [
+        (
+            "[export.otlp]\nendpoint = \"127.0.0.1:4318\"\n",
+            "config.toml: export.otlp.endpoint is no http:// or https:// address",
+            "write \"http://127.0.0.1:4318\"",
+        ),
+        (
+            "[[webhook]]\nurl = \"ftp://S3CRET\"\n",
+            "config.toml: [[webhook]] number 1: url is no http:// or https:// address",
+            "write \"https://example.org/hook\"",
+        ),
+        (
+            "[export.otlp]\nendpoint = \"https://a\"\nheaders = { \"a b\" = \"c\" }\n",
+            "config.toml: export.otlp.headers: `a b` is no header",
+            "write { Authorization = \"Bearer TOKEN\" }",
+        ),
+        (
+            "[export.json]\npath = \"/a\"\nsocket = \"/b\"\n",
+            "config.toml: [export.json] needs one of path, socket and tcp",
+            "write path = \"/var/log/cofferdam/flows.jsonl\"",
+        ),
+        (
+            "[export.json]\ntcp = \"collector\"\n",
+            "config.toml: export.json.tcp = \"collector\" is no host and port",
+            "write \"127.0.0.1:5170\"",
+        ),
+        (
+            "[export.json]\npath = \"flows.jsonl\"\n",
+            "config.toml: export.json: flows.jsonl is no absolute path",
+            "write path = \"/var/log/cofferdam/flows.jsonl\"",
+        ),
+        (
+            "[metrics]\npairs = 10001\n",
+            "config.toml: metrics.pairs = 10001 is out of range",
+            "write 0 to 10000",
+        ),
+    ] {
+        assert_eq!(fails(text), (what.to_owned(), hint.to_owned()));
+    }
+    let (line, _) = fails("[[webhook]]\nurl = \"http://a\"\nevents = [\"all\"]\n");
+    assert!(
+        line.starts_with("config.toml:3:11: unknown variant `all`, expected one of `first-denial`"),
+        "{line}"
+    );
+    let (line, _) = fails("[export.syslog]\n");
+    assert!(
+        line.starts_with("config.toml:1:9: unknown field `syslog`, expected one of"),
+        "{line}"
+    );
+    let (line, _) = fails("[metrics]\nlisten = \"9417\"\n");
+    assert!(
+        line.starts_with("config.toml:2:10: invalid socket address"),
+        "{line}"
+    );
+}

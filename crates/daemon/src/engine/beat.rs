@@ -24,18 +24,20 @@ impl Engine {
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
         self.hear_switch();
         self.record_events();
+        self.export();
         self.chore_due.get_or_insert_with(Instant::now);
     }
 
     /// The next part of what a beat brings with it. One at a time: with thousands of workloads each takes milliseconds, and
     /// a change does not wait for all of them.
     pub(super) fn do_chore(&mut self) {
-        const CHORES: [fn(&mut Engine); 6] = [
+        const CHORES: [fn(&mut Engine); 7] = [
             Engine::look_around,
             Engine::verify,
             Engine::look_for_processes,
             Engine::refresh_names,
             Engine::turn_key,
+            Engine::look_at_health,
             Engine::keep_and_tell,
         ];
         if let Some(chore) = CHORES.get(self.chore) {

@@ -23,6 +23,7 @@ impl Engine {
         // A client that went away has no use for its answer.
         match command {
             Command::Status(reply) => drop(reply.send(Ok(self.status()))),
+            Command::Metrics(reply) => drop(reply.send(Ok(self.scrape()))),
             Command::Workloads(reply) => drop(reply.send(Ok(self.workloads()))),
             Command::Flows(query, reply) => {
                 self.record_events();

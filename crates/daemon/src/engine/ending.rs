@@ -11,6 +11,7 @@ impl Engine {
     /// Ends as was asked, and answers who asked.
     pub(crate) fn finish(mut self, ending: Ending) -> Result<(), Error> {
         let workloads = self.protected_count() as u64;
+        self.finish_exports();
         let (open, reply) = match ending {
             Ending::Signal => (false, None),
             Ending::Asked(open, reply) => (open, Some(reply)),

@@ -105,7 +105,9 @@ impl Engine {
             Err(error) => {
                 // It may have read some of it.
                 self.folder.read_all();
-                tracing::error!("{}", self.policies.lose(&chain(&error)));
+                let line = self.policies.lose(&chain(&error));
+                tracing::error!("{line}");
+                self.alerts.policy(line);
                 None
             }
         }
@@ -141,7 +143,9 @@ impl Engine {
                 }
                 Outcome::Refused(file) => {
                     for mistake in &file.mistakes {
-                        tracing::error!("{}", line(mistake, file));
+                        let line = line(mistake, file);
+                        tracing::error!("{line}");
+                        self.alerts.policy(&line);
                     }
                     Ok(())
                 }

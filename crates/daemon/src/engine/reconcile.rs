@@ -14,7 +14,7 @@ use super::views::network_of;
 use crate::enforcer::{Binding, Prepared, Target, cgroup_id, netns_cookie};
 use crate::error::chain;
 use crate::names::{Named, Names};
-use crate::resolve::{Inputs, Place, Placement, Resolved, resolve};
+use crate::resolve::{Inputs, Place, Placement, Resolved, pairs, resolve};
 
 /// What happened since the kernel was told last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,7 @@ impl Engine {
 
     /// The same after something of which is known where it happened.
     pub(super) fn reconcile_after(&mut self, since: Since) {
+        let start = Instant::now();
         self.find_namespaces();
         let documents = self.policies.in_force(super::policies::now());
         let resolved = self.resolve(documents);
@@ -42,21 +43,28 @@ impl Engine {
         let policy = match self.prepare(&resolved) {
             Ok(prepared) => Some(prepared),
             Err(error) => {
-                self.complain(format!(
+                let line = format!(
                     "the policy cannot be compiled, the old one stays and what is new is cut off: {error}"
-                ));
+                );
+                if !self.complaints.contains(&line) {
+                    self.alerts.policy(&line);
+                }
+                self.complain(line);
                 None
             }
         };
         self.carry_out(resolved, policy, since);
+        self.metrics.applied(start.elapsed());
     }
 
     /// Makes the kernel hold what is known now under these documents, or changes nothing and says what does not fit.
     pub(super) fn try_documents(&mut self, documents: Vec<Arc<Document>>) -> Result<(), CompileError> {
+        let start = Instant::now();
         self.find_namespaces();
         let resolved = self.resolve(documents);
         let prepared = self.prepare(&resolved)?;
         self.carry_out(resolved, Some(prepared), Since::NoMove);
+        self.metrics.applied(start.elapsed());
         Ok(())
     }
 
@@ -255,6 +263,9 @@ fn learn(names: &mut Names, placement: &Placement, network: String, cgroup: Opti
         namespace: placement.namespace.clone(),
         labels: placement.labels.clone(),
         identity: placement.identity.as_ref().map(|who| who.number.0),
+        who: placement.identity.as_ref().map_or_else(String::new, |who| {
+            format!("{}/{}", who.namespace, pairs(&who.identity_labels))
+        }),
         network,
     };
     names.learn(

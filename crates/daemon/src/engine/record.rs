@@ -13,7 +13,8 @@ use super::Engine;
 use crate::config::Wanted;
 use crate::enforcer::{Closed, EndPoint, Enforcer, Event, FlowEvent, Hook};
 use crate::error::chain;
-use crate::flows::{FILE, FlowStore, Key, Lookups, Record, Way};
+use crate::flows::{FILE, FlowStore, Key, Record, Way};
+use crate::metrics::Metrics;
 use crate::names::{self, Names};
 use crate::resolve::Resolved;
 
@@ -37,7 +38,7 @@ impl Engine {
                 // Who asked for a name connects next: what came before was under older names.
                 Event::Names(answer) => {
                     self.record(&std::mem::take(&mut flows));
-                    self.lookups.learn(answer.workload, &answer.message);
+                    self.flows.lookups.learn(answer.workload, &answer.message);
                 }
                 Event::CgroupCreated(made) => act |= self.cgroup_created(made.parent, &made.name, made.bound),
                 Event::CgroupRemoved(gone) => self.cgroup_removed(gone.id),
@@ -67,6 +68,7 @@ impl Engine {
             self.record_ends();
         }
         self.flows.hand_over();
+        self.export();
     }
 
     fn record_ends(&mut self) {
@@ -77,7 +79,9 @@ impl Engine {
                 accepted: one.from.is_some(),
                 destination: one.destination,
             };
-            self.flows.ended(&way, &totals(&one, booted));
+            let totals = totals(&one, booted);
+            self.metrics.ended(&totals);
+            self.flows.ended(&way, &totals);
         }
     }
 
@@ -113,9 +117,9 @@ impl Engine {
         }
         let mut recorder = Recorder {
             flows: &mut self.flows,
+            metrics: &self.metrics,
             enforcer: &self.enforcer,
             names: &self.names,
-            lookups: &self.lookups,
             resolved: &self.resolved,
             advice: OnceCell::new(),
             booted: boot_time(),
@@ -129,9 +133,9 @@ impl Engine {
 /// What it takes to settle a record.
 struct Recorder<'e> {
     flows: &'e mut FlowStore,
+    metrics: &'e Metrics,
     enforcer: &'e Enforcer,
     names: &'e Names,
-    lookups: &'e Lookups,
     resolved: &'e Resolved,
     /// Made for the first denial, for it looks at every workload.
     advice: OnceCell<Advice<'e>>,
@@ -148,6 +152,12 @@ struct Advice<'e> {
 
 impl Recorder<'_> {
     fn record(&mut self, flow: &FlowEvent, times: u64) {
+        let who = |end: &EndPoint, address| self.end(end, address).who();
+        if flow.hook.is_about_flows() {
+            self.metrics.flow(flow, times, || {
+                (who(&flow.from, flow.source), who(&flow.to, flow.destination))
+            });
+        }
         let time = time_of(flow.time_ns, self.booted);
         let key = Key::of(flow);
         if self.flows.fold(&key, times, time, flow.pid, &flow.comm) {
@@ -168,7 +178,7 @@ impl Recorder<'_> {
             source: flow.source,
             destination: flow.destination,
             inner_port: flow.inner_port,
-            dns: self.lookups.name(flow.from.workload, flow.destination.ip()),
+            dns: self.flows.lookups.name(flow.from.workload, flow.destination.ip()),
             object: flow.object.as_deref().map(Into::into),
             pid: flow.pid,
             comm: flow.comm.as_str().into(),

@@ -26,7 +26,9 @@ impl Engine {
     fn take_over(&mut self, mut config: Config) {
         let later = keep_fixed(&mut config, &self.config);
         self.flows.resize(config.flows.keep, config.flows.limits());
+        self.metrics.set_pairs(config.metrics.pairs);
         self.config = config;
+        self.configure_exports();
         self.find_units();
         self.watch_parents();
         self.apply_global();
@@ -73,6 +75,10 @@ fn keep_fixed(new: &mut Config, old: &Config) -> Vec<&'static str> {
     if new.policy.folder != old.policy.folder {
         new.policy.folder.clone_from(&old.policy.folder);
         later.push("policy.folder");
+    }
+    if new.metrics.listen != old.metrics.listen {
+        new.metrics.listen = old.metrics.listen;
+        later.push("metrics.listen");
     }
     later
 }

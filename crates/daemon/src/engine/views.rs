@@ -44,6 +44,7 @@ impl Engine {
             flows_ended: self.enforcer.ended_flows(),
             losses: self.losses(),
             records: self.flows.records(),
+            exports: self.exports.views(),
             heartbeat_age_ms: u64::try_from(self.beaten.elapsed().as_millis()).unwrap_or(u64::MAX),
             uptime_seconds: self.started.elapsed().as_secs(),
             rss_bytes: resident_bytes(),
@@ -135,7 +136,7 @@ impl Engine {
         }
     }
 
-    fn losses(&self) -> api::Losses {
+    pub(super) fn losses(&self) -> api::Losses {
         let lost = self.enforcer.kernel().losses().unwrap_or_default();
         api::Losses {
             flows: lost.events,
@@ -158,6 +159,13 @@ impl Engine {
                 "flow records are not kept, and a restart forgets them: {error}"
             ));
         }
+        all.extend(self.exports.views().into_iter().filter_map(|one| {
+            let error = one.error?;
+            Some(format!(
+                "{} to {} fails, {} were dropped so far: {error}",
+                one.name, one.target, one.dropped
+            ))
+        }));
         all.extend(self.policies.complaints());
         let labels = self.resolved.placements.iter();
         all.extend(labels.flat_map(|one| one.warnings.iter().map(|text| format!("{}: {text}", one.name))));

@@ -7,7 +7,6 @@ use cofferdam_api::FlowCounts;
 use cofferdam_policy::Action;
 
 use super::Key;
-use crate::enforcer::Hook;
 
 /// The sums.
 #[derive(Clone, Debug, Default)]
@@ -21,7 +20,7 @@ pub(crate) struct Counts {
 impl Counts {
     /// `times` equal ones. What a workload takes for itself is no flow.
     pub(super) fn add(&mut self, key: &Key, times: u64) {
-        if key.act.is_some_and(|act| act != Hook::End) {
+        if key.act.is_some_and(|act| !act.is_about_flows()) {
             return;
         }
         let denied = key.action == Action::Deny;

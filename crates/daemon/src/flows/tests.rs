@@ -60,6 +60,7 @@ fn record(event: &FlowEvent, milliseconds: i64) -> Record {
         namespace: "default".into(),
         labels: Arc::new([("app".to_owned(), "web".to_owned())].into()),
         identity: Some(256),
+        who: String::new(),
         network: "host".into(),
     };
     Record {
@@ -216,6 +217,7 @@ fn named(name: &str) -> Named {
         namespace: "shop".into(),
         labels: Default::default(),
         identity: Some(300),
+        who: String::new(),
         network: "bridge".into(),
     }
 }
@@ -323,4 +325,34 @@ fn what_connections_carried_is_their_records() {
         store.query(&FlowQuery::default())[1].totals.unwrap().bytes_sent,
         9
     );
+}
+
+/// G-EXPORT: settled records are taken once each, and their repeats are all that happened, also where the ring is too small.
+#[test]
+fn settled_records_are_all_that_happened() {
+    let mut store = FlowStore::new(3);
+    add(&mut store, 0, 80);
+    store.settle(true);
+    let mut sum = 0;
+    let mut take = |store: &mut FlowStore, age: u64, now: i64| {
+        let (flows, lost) = store.settled(std::time::Duration::from_millis(age), time(now));
+        assert_eq!(lost, 0);
+        sum += flows.iter().map(|flow| flow.repeats).sum::<u64>();
+        flows
+            .iter()
+            .map(|flow| flow.destination.port())
+            .collect::<Vec<_>>()
+    };
+    for port in [1, 2, 1, 1] {
+        add(&mut store, 100, port);
+    }
+    assert_eq!(take(&mut store, 1200, 1299), [0; 0], "not yet");
+    assert_eq!(take(&mut store, 1200, 1300), [1, 2]);
+    add(&mut store, 1050, 1);
+    for port in 10..15 {
+        add(&mut store, 1400, port);
+    }
+    assert_eq!(take(&mut store, 1200, 1500), [1, 10, 11], "what the ring let go");
+    assert_eq!(take(&mut store, 0, 1500), [12, 13, 14], "at the end");
+    assert_eq!(sum, 4 + 6);
 }

@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use super::super::filter::WORDS;
 use super::super::look::Look;
 use super::super::model::Model;
-use crate::flows::{act, bytes, from, to, verdict, who, without_port_zero};
+use crate::flows::{bytes, from, to, verdict, who, without_port_zero};
 use crate::output::labels;
 
 /// A flow in full.
@@ -18,7 +18,7 @@ pub(super) fn flow(flow: &FlowView, look: Look, now: &Zoned) -> Vec<Line<'static
         (Verdict::Deny, Mode::Enforce) => look.bad(),
         (Verdict::Deny, Mode::Observe) => look.odd(),
     };
-    let whom = match act(flow) {
+    let whom = match flow.act() {
         Some(act) => format!("{} {act}", from(flow)),
         None => format!("{} {} {}", from(flow), look.arrow(), to(flow)),
     };

@@ -13,7 +13,7 @@ use super::super::look::Look;
 use super::super::model::{Focus, Link, Model, Row};
 use super::columns::{self, Column};
 use super::header::rate;
-use crate::flows::{act, from, port_of, rule_or_reason, verdict, who};
+use crate::flows::{from, port_of, rule_or_reason, verdict, who};
 
 const fn column(title: &'static str, least: usize, most: usize, goes: u8) -> Column {
     Column {
@@ -192,7 +192,7 @@ fn flow_cells(flow: &FlowView, look: Look, now: &Zoned) -> Vec<(Style, String)> 
 
 /// Who was to be reached; an address where that is no workload.
 fn whom(flow: &FlowView) -> String {
-    if let Some(act) = act(flow) {
+    if let Some(act) = flow.act() {
         return act;
     }
     let who = who(&flow.to);
