@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use anstyle::Style;
-use cofferdam_api::{Class, ClientError, FlowEnd, FlowQuery, FlowView, Flows, HOOK_END, Mode, Verdict};
+use cofferdam_api::{
+    Class, ClientError, FlowEnd, FlowQuery, FlowView, Flows, HOOK_END, Mode, VERSION, Verdict,
+};
 use jiff::Zoned;
 
 use crate::args::{FlowsArgs, Format};
@@ -24,6 +26,8 @@ const ENDS: usize = 38;
 /// Past flows without and with `-f`.
 const PAST: usize = 100;
 const PAST_FOLLOWED: usize = 10;
+/// An answer without any.
+const NONE: &str = "no flows\n";
 /// Lines of `--top`.
 const ROWS: usize = 20;
 
@@ -38,12 +42,45 @@ pub(crate) fn flows(call: &Call, args: &FlowsArgs) -> Result<u8, Failure> {
     if args.follow {
         return follow(call, &query, wide);
     }
+    if query.limit.is_none() && !wide {
+        return all(call, &query, &now);
+    }
     let answer = call.wait(call.client.flows(&query))?;
     call.print(&answer, |answer| match wide {
         true => wide::text(answer, &now),
         false => text(answer, &now),
     })?;
     say_lost(call, answer.lost);
+    Ok(crate::OK)
+}
+
+/// However many there are: printed as they come, not held.
+fn all(call: &Call, query: &FlowQuery, now: &Zoned) -> Result<u8, Failure> {
+    let (mut count, mut printed) = (0_u64, Ok(()));
+    if call.json {
+        print(&format!("{{\"version\":{VERSION},\"flows\":["))?;
+    }
+    let one = |flow: FlowView| {
+        let text = match (call.json, count) {
+            (false, _) => Ok(lines(&flow, now)),
+            (true, 0) => compact(&flow),
+            (true, _) => compact(&flow).map(|text| format!(",{text}")),
+        };
+        count += 1;
+        if printed.is_ok() {
+            printed = text.and_then(|text| print(&text));
+        }
+    };
+    call.wait(call.client.each_flow(query, one))?;
+    printed?;
+    let losses = call.wait(call.client.status())?.losses;
+    let lost = losses.flows + losses.unkept;
+    if call.json {
+        print(&format!("],\"lost\":{lost}}}\n"))?;
+    } else if count == 0 {
+        print(NONE)?;
+    }
+    say_lost(call, lost);
     Ok(crate::OK)
 }
 
@@ -114,7 +151,7 @@ fn compact(flow: &FlowView) -> Result<String, Failure> {
 
 fn text(answer: &Flows, now: &Zoned) -> String {
     if answer.flows.is_empty() {
-        return "no flows\n".to_owned();
+        return NONE.to_owned();
     }
     answer.flows.iter().map(|flow| lines(flow, now)).collect()
 }
