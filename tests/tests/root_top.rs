@@ -128,7 +128,7 @@ fn root_top_shows_what_happens_and_why() {
     screen.press(&["Enter"]).expect("keys");
     let text = screen
         .wait("the filter", |text| {
-            text.contains("all flows, from app=web allowed port 7001: 1")
+            text.contains("all flows, from app=web allowed port 7001: 2")
         })
         .expect("a filter");
     assert!(!text.contains("deny "), "{text}");
