@@ -67,6 +67,23 @@ fn root_what_is_only_observed_is_recorded_once() {
     }
 }
 
+/// G-ONE-RECORD: a socket that was connected before does not call again, and its datagrams are recorded all the same where
+/// another policy judges them.
+#[test]
+fn root_a_connected_socket_is_recorded_after_a_change() {
+    let stage = Stage::with(&["--mode", "observe"]);
+    stage.serve("web", &["-l", "app=web", "--net=host"], "udp", "127.0.0.1:7003");
+    let _held = stage.hold_by("hold-udp", "app=y", "127.0.0.1:7003");
+    let seen = || count(&flows(&stage, &["--port", "7003", "--denied", "--limit", "0"]));
+    eventually("the connect is recorded", || Ok(seen() >= 1)).expect("a record");
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let before = seen();
+    // Somebody else comes: every verdict is asked anew.
+    let start = ["run", "-dit", "--name", "other", "-l", "app=z", "curl"];
+    stage.lab.engine.docker(&start).expect("docker run");
+    eventually("its datagrams are recorded", || Ok(seen() > before)).expect("a record");
+}
+
 /// G-REMEDY: a denial at a published port names the port that rules are about, and what it offers opens that.
 #[test]
 fn root_a_published_port_is_recorded_with_the_one_behind_it() {

@@ -65,10 +65,12 @@ async fn told(client: Client, news: mpsc::Sender<News>, wanted: watch::Receiver<
             if let Ok(mut signals) = signal(kind) {
                 signals.recv().await;
                 let number = kind.as_raw_value();
-                let _ = news.send(News::Signal(number)).await;
+                // Without waiting for room: whoever draws may hang in a terminal that takes nothing any more.
+                let _ = news.try_send(News::Signal(number));
                 // Who reads a terminal that was closed in that moment never returns.
                 tokio::time::sleep(GRACE).await;
-                terminal::give_back();
+                let _ = std::thread::spawn(terminal::give_back);
+                tokio::time::sleep(FRAME).await;
                 std::process::exit(128 + number);
             }
             std::future::pending::<()>().await;

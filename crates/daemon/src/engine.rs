@@ -260,14 +260,16 @@ impl Engine {
                 () = heard(folder.as_ref()) => self.hear_policies(),
                 () = until(self.look_due) => { self.look_at_policies(); }
                 () = until(self.chore_due) => self.do_chore(),
+                () = saved.notified() => self.hear_saver(),
+                () = retired.notified() => self.finish_change(),
+                // Before commands: who asks without an end holds up nothing that is due.
+                _ = look.tick() => self.look(),
                 Some(change) = inbox.docker.recv() => self.absorb_all(change, &mut inbox.docker),
                 Some(command) = inbox.commands.recv() => {
                     if let Some(ending) = self.answer(command) {
                         return Ok(ending);
                     }
                 }
-                () = saved.notified() => self.hear_saver(),
-                () = retired.notified() => self.finish_change(),
                 Some(()) = inbox.host.recv() => self.host_changed().await,
                 ready = events.readable() => {
                     let more = self.record_events();
@@ -277,7 +279,6 @@ impl Engine {
                         ready.clear_ready();
                     }
                 }
-                _ = look.tick() => self.look(),
             }
         }
     }

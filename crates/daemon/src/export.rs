@@ -29,6 +29,10 @@ mod words;
 
 pub(crate) use words::sentence;
 
+const JOURNALD: &str = "export.journald";
+const OTLP: &str = "export.otlp";
+const JSON: &str = "export.json";
+
 /// Everybody who is told.
 #[derive(Default)]
 pub(crate) struct Exports {
@@ -52,13 +56,26 @@ impl Exports {
 
     /// Starts what the configuration has and the last one had not, ends what it has no more, and has files opened anew.
     pub(crate) fn configure(&mut self, config: &Config) {
-        if self.config != config.export {
-            self.records.clear();
+        let (old, new) = (self.config.clone(), &config.export);
+        let changed = [
+            (JOURNALD, old.journald != new.journald),
+            (OTLP, old.otlp != new.otlp),
+            (JSON, old.json != new.json),
+        ];
+        for name in changed
+            .into_iter()
+            .filter(|(_, changed)| *changed)
+            .map(|(name, _)| name)
+        {
+            let is_it = |(_, sink): &mut (Which, Sink<_>)| sink.view().name == name;
+            let ended: Vec<_> = self.records.extract_if(.., is_it).collect();
+            ended.iter().for_each(|(_, sink)| self.give_up(&sink.view()));
             self.config = config.export.clone();
-            self.start_records();
+            self.start_records(name);
         }
         if self.webhooks != config.webhook {
-            self.hooks.clear();
+            let ended = std::mem::take(&mut self.hooks);
+            ended.iter().for_each(|(_, sink)| self.give_up(&sink.view()));
             self.webhooks.clone_from(&config.webhook);
             self.start_hooks();
         }
@@ -125,21 +142,31 @@ impl Exports {
         self.hooks.iter().for_each(|(_, sink)| sink.wait(deadline));
     }
 
-    fn start_records(&mut self) {
+    /// One whose configuration is another now: what waits is tried once more.
+    fn give_up(&mut self, sink: &ExportView) {
+        if sink.waiting > 0 {
+            self.trouble.push(format!(
+                "{} is configured anew: {} that wait for {} are tried once more and then dropped",
+                sink.name, sink.waiting, sink.target
+            ));
+        }
+    }
+
+    fn start_records(&mut self, name: &str) {
         let config = self.config.clone();
-        if let Some(journald) = &config.journald {
+        if let Some(journald) = config.journald.as_ref().filter(|_| name == JOURNALD) {
             let journal = Journal::new(journald);
-            let started = Sink::start("export.journald", journal.target(), journal);
+            let started = Sink::start(JOURNALD, journal.target(), journal);
             self.keep(journald.flows, started);
         }
-        if let Some(otlp) = &config.otlp {
+        if let Some(otlp) = config.otlp.as_ref().filter(|_| name == OTLP) {
             let collector = Collector::new(otlp, self.host.clone());
-            let started = Sink::start("export.otlp", collector.target(), collector);
+            let started = Sink::start(OTLP, collector.target(), collector);
             self.keep(otlp.flows, started);
         }
-        if let Some(json) = &config.json {
+        if let Some(json) = config.json.as_ref().filter(|_| name == JSON) {
             let lines = Lines::new(json);
-            let started = Sink::start("export.json", lines.target(), lines);
+            let started = Sink::start(JSON, lines.target(), lines);
             self.keep(json.flows, started);
         }
     }

@@ -232,7 +232,8 @@ impl FlowStore {
         let Some(slot) = index.and_then(|index| self.slots.get_mut(index)) else {
             return false;
         };
-        if time.as_millisecond() - slot.first.as_millisecond() >= FOLD_MILLISECONDS {
+        let passed = time.as_millisecond() - slot.first.as_millisecond();
+        if passed.abs() >= FOLD_MILLISECONDS {
             return false;
         }
         slot.repeats += times;

@@ -84,7 +84,7 @@ static __always_inline int is_docker_resolver(const struct address *a)
 }
 
 /* What a resolver answers to whom asked it: the daemon reads names from it. Nothing is judged by them. */
-static __noinline int tell_names(struct __sk_buff *skb, __u32 offset)
+static __noinline int tell_names(struct __sk_buff *skb, __u32 offset, __u32 in_private)
 {
 	const struct settings *s = get_settings();
 	__u32 length = skb->len - offset;
@@ -92,11 +92,13 @@ static __noinline int tell_names(struct __sk_buff *skb, __u32 offset)
 	struct names_event *e;
 	struct party self;
 
-	if (!s || s->denials_only || !sk || !party_of_cgroup(&self, bpf_sk_cgroup_id(sk)))
+	if (!s || s->off || s->denials_only || !sk || !party_of_cgroup(&self, bpf_sk_cgroup_id(sk)))
+		return 0;
+	if (in_private && (skb->ifindex != LOOPBACK_IFINDEX || netns_of(sk) == s->host_netns))
 		return 0;
 	if (length > NAMES_BYTES)
 		length = NAMES_BYTES;
-	if (length < UDP_HEADER)
+	if (length < UDP_HEADER || !has_room_for_seen())
 		return 0;
 	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 	if (!e) {
@@ -110,7 +112,7 @@ static __noinline int tell_names(struct __sk_buff *skb, __u32 offset)
 	if (bpf_skb_load_bytes(skb, offset, e->message, length))
 		bpf_ringbuf_discard(e, BPF_RB_NO_WAKEUP);
 	else
-		bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+		bpf_ringbuf_submit(e, wakeup_for_seen());
 	return 0;
 }
 
@@ -133,7 +135,8 @@ static __noinline int datagram_may_enter(struct __sk_buff *skb)
 	m = bpf_map_lookup_elem(&memories, &key);
 	if (key.port == DNS_PORT && (m ? m->kind == MEMORY_SENT : is_docker_resolver(&key.addr)))
 		tell_names(skb,
-			   (is_v4(&key.addr) ? sizeof(struct ipv4_header) : sizeof(struct ipv6_header)) + UDP_HEADER);
+			   UDP_HEADER + (is_v4(&key.addr) ? sizeof(struct ipv4_header) : sizeof(struct ipv6_header)),
+			   m == NULL);
 	if (!m || m->epoch != policy_epoch() || !is_recent(m->time))
 		return 0;
 	if (!m->peer)
@@ -180,7 +183,8 @@ static __noinline int datagram_egress(struct __sk_buff *skb, const struct packet
 	judge(&f->from, &f->to, p->protocol, t->port, &v);
 	if (!refused(&v) && !is_late_answer(m))
 		remember(&key, MEMORY_SENT, t->published ? 0 : provable(&f->to));
-	return carry_out_datagram(f, &v, is_first);
+	/* Who is let pass by a call leaves a fresh memory: a socket that was connected before makes none. */
+	return carry_out_datagram(f, &v, is_first || (v.observed && !is_late_answer(m)));
 }
 
 /* An answer to what was sent. After a policy change it is asked whether it might still be sent, to whom it was sent: a
@@ -225,7 +229,7 @@ static __noinline int datagram_ingress(struct __sk_buff *skb, const struct packe
 	know_address(&f->from, &f->to, &p->destination);
 	if (!ingress_known(&key, s, f, sk, &v)) {
 		judge(&f->from, &f->to, p->protocol, p->destination_port, &v);
-		is_first = v.observed ? !caller_told(p, &f->to, netns_of(sk)) : !f->from.workload;
+		is_first = v.observed ? !caller_told(skb, p, f, netns_of(sk)) : !f->from.workload;
 		if (carry_out_datagram(f, &v, is_first) == DROP)
 			return DROP;
 		remember(&key, MEMORY_RECEIVED, provable(&f->from));

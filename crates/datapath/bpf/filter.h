@@ -236,7 +236,7 @@ static __noinline int from_client(struct __sk_buff *skb, const struct packet *p,
 	if (segment == SEGMENT_SYN && is_final(&v, p, &f->from))
 		leave_denial(p, netns_of(sk));
 	if (segment == SEGMENT_SYN)
-		is_first = v.observed ? !caller_told(p, &f->to, netns_of(sk)) : f->from.class != CLASS_WORKLOAD;
+		is_first = v.observed ? !caller_told(skb, p, f, netns_of(sk)) : f->from.class != CLASS_WORKLOAD;
 	return carry_out(f, &v, p, is_first);
 }
 

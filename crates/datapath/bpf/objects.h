@@ -19,6 +19,8 @@ static __always_inline struct object_event *object_of_caller(__u32 hook)
 
 	if (!s || s->off || s->denials_only || !party_of_cgroup(&self, bpf_get_current_cgroup_id()))
 		return NULL;
+	if (!has_room_for_seen())
+		return NULL;
 	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 	if (!e) {
 		count(LOST_EVENT);
@@ -41,7 +43,7 @@ static __always_inline void tell_raw_socket(const struct bpf_sock *ctx)
 	if (!e)
 		return;
 	e->protocol = ctx->protocol;
-	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(e, wakeup_for_seen());
 }
 
 /* A name of its own kind: a zero, then bytes without an end. Sockets in the file system are the file system's. */
@@ -58,7 +60,7 @@ static __always_inline void tell_abstract(struct bpf_sock_addr *ctx)
 	if (!e)
 		return;
 	bpf_probe_read_kernel(e->text, (length - 1) & (OBJECT_TEXT - 1), un->sun_path + 1);
-	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(e, wakeup_for_seen());
 }
 
 static __always_inline void tell_sysctl(struct bpf_sysctl *ctx)
@@ -72,7 +74,7 @@ static __always_inline void tell_sysctl(struct bpf_sysctl *ctx)
 		return;
 	bpf_sysctl_get_name(ctx, e->text, sizeof(e->text), 0);
 	bpf_sysctl_get_new_value(ctx, e->value, sizeof(e->value));
-	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(e, wakeup_for_seen());
 }
 
 #endif

@@ -47,6 +47,20 @@ static __always_inline int is_wanted(__u8 action)
 	return action == ACT_DENY || !s || !s->denials_only;
 }
 
+/* Half of the ring is for verdicts and cgroups, whatever a workload floods it with: what is only seen has the other one. */
+static __always_inline int has_room_for_seen(void)
+{
+	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) < RING_BYTES / 2)
+		return 1;
+	count(LOST_EVENT);
+	return 0;
+}
+
+static __always_inline __u64 wakeup_for_seen(void)
+{
+	return bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > RING_BYTES / 4 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+}
+
 static __always_inline struct flow_event *describe(const struct flow *f, const struct verdict *v)
 {
 	struct flow_event *e;

@@ -52,13 +52,17 @@ static __always_inline int is_on_this_host(const struct address *a)
 }
 
 /*
- * Has the caller's `connect` or `sendmsg` told of an observed denial? It did where it knew whose listener it meant, and asked it.
- * Not inlined: the stack of a program and its callees is 512 bytes.
+ * Have the caller's programs told of an observed denial? Those of a protected one did where they knew whose listener it meant;
+ * where the policy is about addresses, those of its packets did, which see other namespaces only. Not inlined: the stack of a
+ * program and its callees is 512 bytes.
  */
-static __noinline int caller_told(const struct packet *p, const struct party *to, __u64 netns)
+static __noinline int caller_told(struct __sk_buff *skb, const struct packet *p, const struct flow *f, __u64 netns)
 {
-	if ((to->flags & ENTRY_BY_ADDRESS) || !is_on_this_host(&p->source))
+	if (f->from.class != CLASS_WORKLOAD)
 		return 0;
+	if (f->to.flags & ENTRY_BY_ADDRESS)
+		return skb->ifindex != LOOPBACK_IFINDEX;
+	/* Not those who send to many. */
 	if (!is_own_loopback(&p->destination) && !bpf_map_lookup_elem(&addresses, &p->destination))
 		return 0;
 	return find_listener(netns, &p->destination, p->protocol, p->destination_port) != NULL;

@@ -108,8 +108,9 @@ static __always_inline int settle(struct flow *f, struct verdict *v, int listene
 		refuse_with(ECONNREFUSED);
 		return REFUSE;
 	}
-	/* The receiver's packet hook records what it lets in from strangers. */
-	if (from_protected || v->action == ACT_DENY)
+	/* The receiver's packet hook records what it lets in from strangers; and where the policy is about addresses, also what
+	 * is only observed. */
+	if (refused(v) || (from_protected && !(v->observed && (f->to.flags & ENTRY_BY_ADDRESS))))
 		record_call(f, v);
 	return refused(v) ? REFUSE : PROCEED;
 }

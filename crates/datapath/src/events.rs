@@ -267,7 +267,7 @@ fn flow(e: &types::flow_event) -> Option<FlowEvent> {
         inner_port: Some(e.inner_port).filter(|port| *port != 0),
         object: None,
         pid: e.pid,
-        comm: abi::text(&e.comm),
+        comm: printable(&abi::text(&e.comm)).into(),
     })
 }
 
@@ -315,12 +315,12 @@ fn object(e: &types::object_event) -> Option<FlowEvent> {
         inner_port: None,
         object: Some(printable(&object)),
         pid: e.pid,
-        comm: abi::text(&e.comm),
+        comm: printable(&abi::text(&e.comm)).into(),
     })
 }
 
 /// Whoever has that name wrote it: nothing in it may move a terminal's cursor.
-fn printable(text: &str) -> Box<str> {
+pub(crate) fn printable(text: &str) -> Box<str> {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()

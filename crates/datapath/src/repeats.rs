@@ -8,7 +8,7 @@ use libbpf_rs::{MapCore, MapFlags};
 
 use crate::abi::{self, read, types};
 use crate::cgroups::ignore_absent;
-use crate::events::{FlowEvent, Hook, end_point};
+use crate::events::{FlowEvent, Hook, end_point, printable};
 use crate::load::boot_time;
 use crate::{Datapath, Error, Result};
 
@@ -79,6 +79,6 @@ fn event(key: &types::judged_key, judged: &types::judged, now: u64) -> Option<Fl
         inner_port: Some(judged.port).filter(|port| *port != key.port),
         object: None,
         pid: judged.pid,
-        comm: abi::text(&judged.comm),
+        comm: printable(&abi::text(&judged.comm)).into(),
     })
 }

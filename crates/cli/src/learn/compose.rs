@@ -83,7 +83,14 @@ fn by_project<'a>(
             let known = services.get(&workload.name);
             let known = known.map(|(project, service)| (project.as_str(), service.as_str()));
             if let Some((project, service)) = known.or_else(|| by_name(workload)) {
-                projects.entry(project).or_default().insert(service, policy);
+                let other = projects.entry(project).or_default().insert(service, policy);
+                if let Some(other) = other.filter(|other| other.full_name() != policy.full_name()) {
+                    warning(&format!(
+                        "{project}: containers of {service} have different labels; only what {} was seen to do is opened, not {}",
+                        policy.full_name(),
+                        other.full_name()
+                    ));
+                }
             } else {
                 note(&format!(
                     "{} is of no compose project: {}",

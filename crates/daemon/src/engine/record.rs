@@ -35,11 +35,7 @@ impl Engine {
         for event in events {
             match event {
                 Event::Flow(flow) => flows.push((flow, 1)),
-                // Who asked for a name connects next: what came before was under older names.
-                Event::Names(answer) => {
-                    self.record(&std::mem::take(&mut flows));
-                    self.flows.lookups.learn(answer.workload, &answer.message);
-                }
+                Event::Names(answer) => self.flows.lookups.learn(answer.workload, &answer.message),
                 Event::CgroupCreated(made) => act |= self.cgroup_created(made.parent, &made.name, made.bound),
                 Event::CgroupRemoved(gone) => self.cgroup_removed(gone.id),
             }

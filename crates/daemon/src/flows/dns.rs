@@ -5,8 +5,8 @@ use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use simple_dns::Packet;
 use simple_dns::rdata::RData;
+use simple_dns::{Packet, PacketFlag};
 
 #[cfg(test)]
 mod tests;
@@ -58,6 +58,9 @@ impl Lookups {
 /// The name that was asked for, and all addresses of the answer: an alias is the name that the program used.
 fn answer(message: &[u8]) -> Option<(String, Vec<IpAddr>)> {
     let packet = Packet::parse(message).ok()?;
+    if !packet.has_flags(PacketFlag::RESPONSE) {
+        return None;
+    }
     let name = packet.questions.first()?.qname.to_string();
     if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
         return None;
