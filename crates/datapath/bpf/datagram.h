@@ -109,7 +109,9 @@ static __noinline int tell_names(struct __sk_buff *skb, __u32 offset, __u32 in_p
 	e->length = length;
 	e->workload = self.workload;
 	e->pad = 0;
-	if (bpf_skb_load_bytes(skb, offset, e->message, length))
+	/* Once more, where it is used: 6.1 has forgotten it. */
+	barrier_var(length);
+	if (length < UDP_HEADER || length > NAMES_BYTES || bpf_skb_load_bytes(skb, offset, e->message, length))
 		bpf_ringbuf_discard(e, BPF_RB_NO_WAKEUP);
 	else
 		bpf_ringbuf_submit(e, wakeup_for_seen());
