@@ -10,11 +10,6 @@ mod stage;
 
 use stage::Stage;
 
-fn flows(stage: &Stage, filters: &[&str]) -> Vec<Value> {
-    let answer = stage.lab.json(&[&["flows"], filters].concat()).expect("flows");
-    answer["flows"].as_array().expect("flows").clone()
-}
-
 fn rows(stage: &Stage, filters: &[&str]) -> Vec<Value> {
     let answer = stage.lab.json(&[&["flows"], filters].concat()).expect("sums");
     answer["rows"].as_array().expect("rows").clone()
@@ -44,14 +39,11 @@ fn played() -> Stage {
     drop(lan);
     eventually("everything is recorded", || {
         let sum = |filters: &[&str]| -> u64 {
-            let flows = flows(&stage, filters);
+            let flows = stage.flows(filters);
             flows.iter().filter_map(|flow| flow["repeats"].as_u64()).sum()
         };
         let ended = |flow: &Value| flow["totals"]["connections"].as_u64().unwrap_or(0);
-        let ended: u64 = flows(&stage, &["--allowed", "--to", "web"])
-            .iter()
-            .map(ended)
-            .sum();
+        let ended: u64 = stage.flows(&["--allowed", "--to", "web"]).iter().map(ended).sum();
         Ok(sum(&["--allowed", "--to", "web"]) == 2 && sum(&["--denied"]) == 8 && ended == 2)
     })
     .expect("records");
@@ -70,7 +62,7 @@ fn root_flows_are_found_summed_and_told_in_full() {
                 .unwrap_or("-")
                 .to_owned()
         };
-        let flows = flows(&stage, filters);
+        let flows = stage.flows(filters);
         flows
             .iter()
             .map(|flow| (end(&flow["from"]), end(&flow["to"])))
@@ -91,7 +83,7 @@ fn root_flows_are_found_summed_and_told_in_full() {
         assert_eq!(found, [wanted], "{filters:?}");
     }
     assert_eq!(ends(&["--from", "app=x", "--to", "world"]), []);
-    assert_eq!(flows(&stage, &["--limit", "1"]).len(), 1);
+    assert_eq!(stage.flows(&["--limit", "1"]).len(), 1);
 
     let denials = rows(&stage, &["--top"]);
     let counts: Vec<_> = denials
@@ -131,7 +123,7 @@ fn root_flows_are_found_summed_and_told_in_full() {
     ] {
         assert!(wide.contains(word), "{word}: {wide}");
     }
-    let carried = flows(&stage, &["--allowed", "--to", "web"])[0]["totals"].clone();
+    let carried = stage.flows(&["--allowed", "--to", "web"])[0]["totals"].clone();
     assert_eq!(carried["connections"], 2, "{carried}");
     assert!(
         carried["bytes_received"].as_u64() >= Some(2) && carried["packets_sent"].as_u64() >= Some(6),
@@ -156,22 +148,22 @@ fn root_flows_are_found_summed_and_told_in_full() {
 fn root_records_keep_names_over_a_restart() {
     let mut stage = played();
     stage.lab.engine.docker(&["rm", "-f", "web"]).expect("docker rm");
-    let before = flows(&stage, &["--limit", "0"]);
+    let before = stage.flows(&["--limit", "0"]);
     stage.daemon.end(Signal::SIGTERM).expect("the daemon ends");
     stage.daemon = stage.lab.daemon(&[]).expect("a new daemon");
-    let after = flows(&stage, &["--limit", "0"]);
+    let after = stage.flows(&["--limit", "0"]);
     assert_eq!(
         before,
         after[..before.len()],
         "a daemon that ends in good order loses nothing"
     );
-    let web = flows(&stage, &["--to", "app=web", "--allowed"]);
+    let web = stage.flows(&["--to", "app=web", "--allowed"]);
     assert_eq!(web[0]["to"]["name"], "web");
     assert_eq!(web[0]["to"]["network_mode"], "host");
     std::thread::sleep(std::time::Duration::from_millis(900));
     stage.daemon.end(Signal::SIGKILL).expect("the daemon ends");
     stage.daemon = stage.lab.daemon(&[]).expect("a new daemon");
-    let after = flows(&stage, &["--limit", "0"]);
+    let after = stage.flows(&["--limit", "0"]);
     assert_eq!(
         before,
         after[..before.len()],
@@ -197,7 +189,7 @@ fn root_what_a_denial_offers_allows_it() {
     let tries = || stage.run_tries("app=x", Kind::Tcp, "127.0.0.1:7001", 1);
     eventually("the policy denies", || {
         tries();
-        let denied = flows(&stage, &["--denied", "--from", "app=x"]);
+        let denied = stage.flows(&["--denied", "--from", "app=x"]);
         Ok(denied.iter().any(|flow| {
             flow["allow_with"]
                 .as_str()
@@ -205,7 +197,7 @@ fn root_what_a_denial_offers_allows_it() {
         }))
     })
     .expect("a denial");
-    let denied = flows(&stage, &["--denied", "--from", "app=x"]);
+    let denied = stage.flows(&["--denied", "--from", "app=x"]);
     let offered = denied
         .last()
         .and_then(|flow| flow["allow_with"].as_str())

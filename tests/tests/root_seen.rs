@@ -15,11 +15,6 @@ mod stage;
 
 use stage::Stage;
 
-fn flows(stage: &Stage, filters: &[&str]) -> Vec<Value> {
-    let answer = stage.lab.json(&[&["flows"], filters].concat()).expect("flows");
-    answer["flows"].as_array().expect("flows").clone()
-}
-
 fn count(flows: &[Value]) -> u64 {
     flows.iter().filter_map(|flow| flow["repeats"].as_u64()).sum()
 }
@@ -55,12 +50,12 @@ fn root_what_is_only_observed_is_recorded_once() {
         let wanted = if port == "7001" { 15 } else { 12 };
         let mut seen = Vec::new();
         let _ = eventually("everything is recorded", || {
-            seen = flows(&stage, &["--port", port, "--denied", "--limit", "0"]);
+            seen = stage.flows(&["--port", port, "--denied", "--limit", "0"]);
             Ok(count(&seen) >= wanted)
         });
         // Whatever comes twice comes within the daemon's next looks.
         std::thread::sleep(std::time::Duration::from_millis(500));
-        seen = flows(&stage, &["--port", port, "--denied", "--limit", "0"]);
+        seen = stage.flows(&["--port", port, "--denied", "--limit", "0"]);
         assert_eq!(count(&seen), wanted, "{port}: {seen:#?}");
         let named = seen.iter().filter(|flow| flow["to"]["name"].is_string());
         assert_eq!(named.count(), seen.len(), "{seen:#?}");
@@ -74,7 +69,7 @@ fn root_a_connected_socket_is_recorded_after_a_change() {
     let stage = Stage::with(&["--mode", "observe"]);
     stage.serve("web", &["-l", "app=web", "--net=host"], "udp", "127.0.0.1:7003");
     let _held = stage.hold_by("hold-udp", "app=y", "127.0.0.1:7003");
-    let seen = || count(&flows(&stage, &["--port", "7003", "--denied", "--limit", "0"]));
+    let seen = || count(&stage.flows(&["--port", "7003", "--denied", "--limit", "0"]));
     eventually("the connect is recorded", || Ok(seen() >= 1)).expect("a record");
     std::thread::sleep(std::time::Duration::from_millis(500));
     let before = seen();
@@ -111,13 +106,13 @@ fn root_a_published_port_is_recorded_with_the_one_behind_it() {
         serde_json::from_str::<probe::Attempts>(&said).expect("attempts")
     };
     assert!(tries(&["app=x"]).all_refused());
-    let denied = flows(&stage, &["--denied", "--from", "app=x", "--port", "7001"]);
+    let denied = stage.flows(&["--denied", "--from", "app=x", "--port", "7001"]);
     assert_eq!(denied.len(), 1, "{denied:#?}");
     assert_eq!(denied[0]["destination"], "127.0.0.1:8080");
     assert_eq!(denied[0]["inner_port"], 7001);
     assert_eq!(
         denied,
-        flows(&stage, &["--denied", "--from", "app=x", "--port", "8080"])
+        stage.flows(&["--denied", "--from", "app=x", "--port", "8080"])
     );
     let offered = denied[0]["allow_with"].as_str().expect("a line");
     let mine = offered
@@ -146,7 +141,7 @@ fn root_what_a_workload_takes_is_recorded() {
         .ok()
         .expect("run");
     stage.serve("web", &["-l", "app=web", "--net=host"], "udp", "127.0.0.1:7003");
-    let all = || flows(&stage, &["--limit", "0"]);
+    let all = || stage.flows(&["--limit", "0"]);
     let of = |hook: &str, flows: &[Value]| -> Vec<Value> {
         let of = flows.iter().filter(|flow| flow["hook"] == hook);
         of.cloned().collect()
@@ -238,7 +233,7 @@ fn root_records_have_the_names_that_were_asked_for() {
     let curl = ["curl", "curl", "-sm3", "http://camera.example:7009/"];
     docker(&[&client[..], &open, &curl].concat());
     let named = |filters: &[&str]| -> Vec<Value> {
-        let seen = flows(&stage, filters);
+        let seen = stage.flows(filters);
         seen.iter().map(|flow| flow["dns"].clone()).collect()
     };
     let _ = eventually("everything is recorded", || {
@@ -278,10 +273,10 @@ fn root_only_denials_are_recorded_where_that_is_wanted() {
             .all_refused()
     );
     let _ = eventually("the denial is recorded", || {
-        Ok(!flows(&stage, &["--port", "7001", "--denied"]).is_empty())
+        Ok(!stage.flows(&["--port", "7001", "--denied"]).is_empty())
     });
     std::thread::sleep(std::time::Duration::from_millis(500));
-    let seen = flows(&stage, &["--port", "7001", "--from", "app=web"]);
+    let seen = stage.flows(&["--port", "7001", "--from", "app=web"]);
     assert!(seen.iter().all(|flow| flow["hook"] == "bind4"), "{seen:#?}");
-    assert_eq!(count(&flows(&stage, &["--port", "7001", "--denied"])), 2);
+    assert_eq!(count(&stage.flows(&["--port", "7001", "--denied"])), 2);
 }

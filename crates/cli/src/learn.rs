@@ -79,7 +79,15 @@ pub(crate) fn learn(call: &Call, args: &LearnArgs) -> Result<u8, Failure> {
         return compose::compose(call, args, &seen, &learned);
     }
     if let Some(folder) = &args.output {
-        write(folder, &learned.policies)?;
+        let files: Vec<(String, String)> = learned
+            .policies
+            .iter()
+            .map(|policy| (policy.file_name(), policy.yaml()))
+            .collect();
+        write(
+            folder,
+            files.iter().map(|(name, text)| (name.as_str(), text.as_str())),
+        )?;
     }
     remark(&seen, &learned);
     if args.diff {
@@ -193,12 +201,13 @@ fn diff(call: &Call, policies: &[Policy]) -> Result<u8, Failure> {
     policy::diff_here(call, &names, all)
 }
 
-fn write(folder: &Path, policies: &[Policy]) -> Result<(), Failure> {
+/// Files with these names and texts.
+fn write<'a>(folder: &Path, files: impl Iterator<Item = (&'a str, &'a str)>) -> Result<(), Failure> {
     let cannot = |path: &Path, error| Failure::new(format!("cannot write {}: {error}", path.display()));
     fs::create_dir_all(folder).map_err(|error| cannot(folder, error))?;
-    for policy in policies {
-        let path = folder.join(policy.file_name());
-        fs::write(&path, policy.yaml()).map_err(|error| cannot(&path, error))?;
+    for (name, text) in files {
+        let path = folder.join(name);
+        fs::write(&path, text).map_err(|error| cannot(&path, error))?;
     }
     Ok(())
 }

@@ -98,13 +98,11 @@ static __noinline int tell_names(struct __sk_buff *skb, __u32 offset, __u32 in_p
 		return 0;
 	if (length > NAMES_BYTES)
 		length = NAMES_BYTES;
-	if (length < UDP_HEADER || !has_room_for_seen())
+	if (length < UDP_HEADER)
 		return 0;
-	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
-	if (!e) {
-		count(LOST_EVENT);
+	e = reserve_seen(sizeof(*e));
+	if (!e)
 		return 0;
-	}
 	e->type = EVENT_NAMES;
 	e->length = length;
 	e->workload = self.workload;

@@ -19,13 +19,9 @@ static __always_inline struct object_event *object_of_caller(__u32 hook)
 
 	if (!s || s->off || s->denials_only || !party_of_cgroup(&self, bpf_get_current_cgroup_id()))
 		return NULL;
-	if (!has_room_for_seen())
+	e = reserve_seen(sizeof(*e));
+	if (!e)
 		return NULL;
-	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
-	if (!e) {
-		count(LOST_EVENT);
-		return NULL;
-	}
 	__builtin_memset(e, 0, sizeof(*e));
 	e->type = EVENT_OBJECT;
 	e->hook = hook;

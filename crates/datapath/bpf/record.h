@@ -48,12 +48,15 @@ static __always_inline int is_wanted(__u8 action)
 }
 
 /* Half of the ring is for verdicts and cgroups, whatever a workload floods it with: what is only seen has the other one. */
-static __always_inline int has_room_for_seen(void)
+static __always_inline void *reserve_seen(__u64 size)
 {
+	void *e = NULL;
+
 	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) < RING_BYTES / 2)
-		return 1;
-	count(LOST_EVENT);
-	return 0;
+		e = bpf_ringbuf_reserve(&events, size, 0);
+	if (!e)
+		count(LOST_EVENT);
+	return e;
 }
 
 static __always_inline __u64 wakeup_for_seen(void)

@@ -99,6 +99,13 @@ const KINDS: [(&str, &str); 4] = [
     ("administration", "admin"),
 ];
 
+/// The name of a project's override: a label gives the project's name, and it is not to lead out of the folder.
+#[must_use]
+pub fn file_name(project: &str, what: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    format!("{}.{what}.yaml", project.replace(|c| !plain(c), "-"))
+}
+
 /// Proposes labels for every service without identity. `calls` are those that were seen; what the services' own settings say of
 /// each other is added.
 #[must_use]
@@ -270,10 +277,7 @@ impl Proposal {
     /// The name of the override.
     #[must_use]
     pub fn file_name(&self) -> String {
-        // A label gives the project's name, and it is not to lead out of the folder.
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-        let name = self.project.replace(|c| !plain(c), "-");
-        format!("{name}.labels.yaml")
+        file_name(&self.project, "labels")
     }
 
     /// The override: compose lays it over the project's own file.

@@ -7,14 +7,14 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use cofferdam_policy::documents::{LabelSelector, Operator};
-use cofferdam_policy::{Direction, Protocol, openings};
+use cofferdam_policy::{Direction, Protocol, labels, openings};
 
 use crate::evidence::some;
 use crate::yaml::Text;
 use crate::{Peer, Policy, Ports, Rule, Who};
 
 /// The label for the posture of one workload, and the posture below the openings.
-pub const PROFILE: (&str, &str) = ("cofferdam.profile", "strict");
+pub const PROFILE: (&str, &str) = (labels::PROFILE, "strict");
 
 /// What one direction's label says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -158,13 +158,13 @@ fn who(who: &Who) -> Option<String> {
         Who::Class(class) => Some(class.name().to_owned()),
         Who::Address(IpAddr::V4(address)) => Some(address.to_string()),
         Who::Address(IpAddr::V6(address)) => Some(format!("[{address}]")),
-        Who::Workloads(None, selector) => labels(selector),
+        Who::Workloads(None, selector) => pairs(selector),
         Who::Workloads(Some(_), _) => None,
     }
 }
 
 /// `app=web&env=prod`, where every sign of it stands for itself.
-fn labels(selector: &LabelSelector) -> Option<String> {
+fn pairs(selector: &LabelSelector) -> Option<String> {
     let is_plain = |text: &str| {
         let mut bytes = text.bytes();
         !text.is_empty() && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte))

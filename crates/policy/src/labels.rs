@@ -40,7 +40,8 @@ const RUNTIME_PREFIXES: [&str; 11] = [
 const DIRECTIVE_PREFIX: &str = "cofferdam.";
 const PROTECT: &str = "cofferdam.protect";
 const MODE: &str = "cofferdam.mode";
-const PROFILE: &str = "cofferdam.profile";
+/// The posture of one workload.
+pub const PROFILE: &str = "cofferdam.profile";
 /// `cofferdam.port.NAME=PORT` gives a port a name for policies.
 /// Before the name of a port, in the key of the label that gives it.
 pub const PORT_PREFIX: &str = "cofferdam.port.";

@@ -26,6 +26,12 @@ impl Stage {
         Self { daemon, lab }
     }
 
+    /// What `cofferdam flows FILTERS` lists.
+    pub(crate) fn flows(&self, filters: &[&str]) -> Vec<serde_json::Value> {
+        let answer = self.lab.json(&[&["flows"], filters].concat()).expect("flows");
+        answer["flows"].as_array().expect("flows").clone()
+    }
+
     /// A container that serves with the probe, under its own name.
     pub(crate) fn serve(&self, name: &str, run_args: &[&str], protocol: &str, address: &str) {
         let mut args = vec!["run", "-d", "--name", name];

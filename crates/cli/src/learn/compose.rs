@@ -1,8 +1,8 @@
 //! `cofferdam learn --compose`: what was learnt as labels, in an override for each compose project.
 
 use std::collections::BTreeMap;
-use std::fs;
 
+use cofferdam_learn::identity::file_name;
 use cofferdam_learn::openings::{PROFILE, override_of};
 use cofferdam_learn::{Learned, Policy, Workload};
 use cofferdam_policy::{Direction, openings};
@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::labels::{PROJECT, SERVICE};
 use super::observed::Observed;
+use super::write;
 use crate::args::LearnArgs;
 use crate::audit::engine;
 use crate::failure::Failure;
@@ -51,7 +52,13 @@ pub(super) fn compose(
             .map(|(project, services)| entry(project, services))
             .collect(),
     };
-    write(args, &report)?;
+    if let Some(folder) = &args.output {
+        let files = report
+            .overrides
+            .iter()
+            .map(|one| (one.file.as_str(), one.text.as_str()));
+        write(folder, files)?;
+    }
     call.print(&report, |report| text(report, args))?;
     for one in &report.overrides {
         for what in &one.unsaid {
@@ -137,17 +144,9 @@ fn entry(project: &str, services: &BTreeMap<&str, &Policy>) -> Override {
             .into_iter()
             .map(move |what| format!("{name}, {what}"))
     });
-    // The engine's word for a project, which whoever starts a container may give.
-    let plain = |c: char| {
-        if c.is_ascii_alphanumeric() || "-_".contains(c) {
-            c
-        } else {
-            '-'
-        }
-    };
     Override {
         project: project.to_owned(),
-        file: format!("{}.openings.yaml", project.chars().map(plain).collect::<String>()),
+        file: file_name(project, "openings"),
         services: services.keys().map(|name| (*name).to_owned()).collect(),
         unsaid: unsaid.collect(),
         text: override_of(project, services),
@@ -164,20 +163,6 @@ fn given(policy: &Policy) -> String {
         }
     }
     text
-}
-
-fn write(args: &LearnArgs, report: &Report) -> Result<(), Failure> {
-    let Some(folder) = &args.output else {
-        return Ok(());
-    };
-    let cannot =
-        |path: &std::path::Path, error| Failure::new(format!("cannot write {}: {error}", path.display()));
-    fs::create_dir_all(folder).map_err(|error| cannot(folder, error))?;
-    for one in &report.overrides {
-        let path = folder.join(&one.file);
-        fs::write(&path, &one.text).map_err(|error| cannot(&path, error))?;
-    }
-    Ok(())
 }
 
 fn text(report: &Report, args: &LearnArgs) -> String {

@@ -1,14 +1,13 @@
 //! `cofferdam learn --labels`: compose files, or what an engine runs, to overrides that say who each service is.
 
 use std::collections::BTreeMap;
-use std::fs;
 
 use cofferdam_api::{FlowEnd, FlowView};
 use cofferdam_audit::model::{Project, Service};
 use cofferdam_learn::identity::{Calls, Proposal, Services, propose};
 use serde::Serialize;
 
-use super::observed;
+use super::{observed, write};
 use crate::args::LearnArgs;
 use crate::audit::{engine, files};
 use crate::failure::Failure;
@@ -80,13 +79,11 @@ pub(super) fn labels(call: &Call, args: &LearnArgs) -> Result<u8, Failure> {
         );
     }
     if let Some(folder) = &args.output {
-        let cannot =
-            |path: &std::path::Path, error| Failure::new(format!("cannot write {}: {error}", path.display()));
-        fs::create_dir_all(folder).map_err(|error| cannot(folder, error))?;
-        for one in &report.overrides {
-            let path = folder.join(&one.file);
-            fs::write(&path, &one.text).map_err(|error| cannot(&path, error))?;
-        }
+        let files = report
+            .overrides
+            .iter()
+            .map(|one| (one.file.as_str(), one.text.as_str()));
+        write(folder, files)?;
     }
     call.print(&report, |report| text(report, args))?;
     if !call.json {

@@ -31,7 +31,7 @@ impl Records {
             .map(|source| source.ip());
         let comm = flow.comm.as_ref().filter(|_| flow.from.class == Class::Host);
         let ends = (&flow.from, &flow.to, source, comm);
-        let what = (&flow.protocol, flow.destination, &flow.hook);
+        let what = (&flow.protocol, flow.destination, flow.inner_port, &flow.hook);
         let verdict = (flow.verdict, flow.mode, &flow.reason);
         // Types of the wire always have a text.
         let key = serde_json::to_string(&(ends, what, verdict)).unwrap_or_default();

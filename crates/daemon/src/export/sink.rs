@@ -123,13 +123,6 @@ impl<T: Send + 'static> Sink<T> {
         self.shared.reopen.store(true, Ordering::Relaxed);
     }
 
-    /// Has it end: what waits is tried once more, beside the loop.
-    pub(super) fn end(&mut self) {
-        self.queue.take();
-        *lock(&self.shared.ending) = true;
-        self.shared.ended.notify_all();
-    }
-
     /// Waits for the end, at most until `deadline`.
     pub(super) fn wait(&self, deadline: Instant) {
         // Either way it has had its time.
@@ -150,11 +143,18 @@ impl<T: Send + 'static> Sink<T> {
     }
 }
 
-impl<T> Drop for Sink<T> {
-    fn drop(&mut self) {
+impl<T> Sink<T> {
+    /// Has it end: what waits is tried once more, beside the loop.
+    pub(super) fn end(&mut self) {
         self.queue.take();
         *lock(&self.shared.ending) = true;
         self.shared.ended.notify_all();
+    }
+}
+
+impl<T> Drop for Sink<T> {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

@@ -57,13 +57,8 @@ impl Sums {
         // A workload is known by its name, and this host's addresses are all its own.
         let known = matches!(flow.to.class, Class::Workload | Class::Host | Class::Pending);
         let address = (!known).then(|| flow.destination.ip());
-        let key = (
-            flow.from,
-            flow.to,
-            address,
-            flow.protocol,
-            flow.inner_port.unwrap_or(flow.destination.port()),
-        );
+        let port = flow.port();
+        let key = (flow.from, flow.to, address, flow.protocol, port);
         let sum = self.rows.entry(key).or_insert(Sum {
             flows: 0,
             denials: 0,
