@@ -151,6 +151,18 @@ impl Hook {
     }
 }
 
+// === impl FlowEvent ===
+
+impl FlowEvent {
+    /// Whether it says the same of another attempt: another moment, source port or process, and nothing else.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        let what = |one: &Self| (one.verdict, one.observed, one.hook, one.protocol, one.inner_port);
+        let whom = |one: &Self| (one.from, one.to, one.source.ip(), one.destination);
+        what(self) == what(other) && whom(self) == whom(other) && self.object == other.object
+    }
+}
+
 // === impl Ring ===
 
 impl Ring {

@@ -18,6 +18,11 @@ use crate::metrics::Metrics;
 use crate::names::{self, Names};
 use crate::resolve::Resolved;
 
+#[cfg(test)]
+mod tests;
+
+/// How much of time a row of equal records stands for.
+const ROW_NS: u64 = 100_000_000;
 /// How many sums wait for the records that they belong to, at most.
 const CLOSED: usize = 1 << 16;
 
@@ -34,7 +39,7 @@ impl Engine {
         let (mut act, mut flows) = (false, Vec::new());
         for event in events {
             match event {
-                Event::Flow(flow) => flows.push((flow, 1)),
+                Event::Flow(flow) => gather(&mut flows, flow),
                 Event::Names(answer) => self.flows.lookups.learn(answer.workload, &answer.message),
                 Event::CgroupCreated(made) => act |= self.cgroup_created(made.parent, &made.name, made.bound),
                 Event::CgroupRemoved(gone) => self.cgroup_removed(gone.id),
@@ -123,6 +128,20 @@ impl Engine {
         for (flow, times) in flows {
             recorder.record(flow, *times);
         }
+    }
+}
+
+/// One more. In a burst most are like those before: the first and the last of a short row stand for all of it.
+fn gather(flows: &mut Vec<(FlowEvent, u64)>, flow: FlowEvent) {
+    if let [.., (before, _), (last, times)] = flows.as_mut_slice()
+        && before.is_like(&flow)
+        && last.is_like(&flow)
+        && flow.time_ns.saturating_sub(before.time_ns) < ROW_NS
+    {
+        *times += 1;
+        *last = flow;
+    } else {
+        flows.push((flow, 1));
     }
 }
 
