@@ -245,6 +245,8 @@ impl Candidate {
                 identity: Peer(PeerClass::Host as u32),
                 subject: 0,
                 observe: false,
+                contained: false,
+                moved: false,
             };
             return (None, entry);
         }
@@ -262,6 +264,8 @@ impl Candidate {
             identity: who.number,
             subject,
             observe: self.mode == Mode::Observe,
+            contained: false,
+            moved: false,
         };
         (Some(who), entry)
     }

@@ -40,14 +40,18 @@ struct flow_event {
 
 enum object_limits { OBJECT_TEXT = 128, OBJECT_VALUE = 64 };
 
-/* A protected workload acted on something that is no address. Seen, not judged. */
+/* A protected workload acted on something that is no address. */
 struct object_event {
 	__u32 type; /* EVENT_OBJECT */
-	__u32 hook;
+	__u8 hook;
+	__u8 action;
+	__u8 reason;
+	__u8 observed;
 	__u64 time;
 	struct endpoint who;
 	__u32 pid;
-	__u32 protocol; /* of a raw socket */
+	__u16 protocol; /* of a raw, packet or netlink socket */
+	__u16 family;   /* of a socket */
 	char comm[16];
 	char text[OBJECT_TEXT];   /* the name of an abstract socket, or of a sysctl */
 	char value[OBJECT_VALUE]; /* that a sysctl is to have */

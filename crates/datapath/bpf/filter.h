@@ -62,6 +62,13 @@ static __always_inline int segment_may_enter(struct __sk_buff *skb, struct bpf_s
 	       (h->stage < REMOTE_CONNECT ? arrives_judged(sk, tcp, h) : remote_may_enter(skb, sk, tcp, h));
 }
 
+/* Through an interface that the receiver has not declared, or from elsewhere to its private loopback. */
+static __always_inline int is_out_of_reach(const struct __sk_buff *skb, const struct packet *p, const struct party *to)
+{
+	return (to->flags & ENTRY_CONTAINED) && (!may_use(to, skb->ifindex, &p->destination) ||
+						 (skb->ifindex != LOOPBACK_IFINDEX && is_private_loopback(&p->destination)));
+}
+
 /* What needs no look: an established connection, and a handshake that connect has judged. Before everything else, since
  * nearly every packet ends here. */
 static __always_inline int may_leave(struct __sk_buff *skb)
@@ -114,6 +121,8 @@ static __always_inline int egress(struct __sk_buff *skb)
 	f.inner_port = inner_port(&t, p.destination_port);
 	if (!party_of_target(&f.to, &t))
 		party_of_address(&f.to, &t.addr);
+	if (!may_use(&f.from, skb->ifindex, &p.source))
+		return unjudged(&f, s, &f.from, WHY_UNDECLARED);
 	if (may_spoof(sk) && is_foreign(&p, sk, &f))
 		return unjudged(&f, s, is_protected(&f.from) ? &f.from : &f.to, WHY_FOREIGN_SOURCE);
 	if (!is_protected(&f.from))
@@ -281,6 +290,8 @@ static __always_inline int ingress(struct __sk_buff *skb)
 	if (!p || parse(skb, p) == NOT_PARSED)
 		return unjudged(&f, s, &f.to, WHY_MALFORMED);
 	flow_of_packet(&f, p, HOOK_INGRESS);
+	if (is_out_of_reach(skb, p, &f.to))
+		return unjudged(&f, s, &f.to, WHY_UNDECLARED);
 	if (p->protocol == IPPROTO_TCP)
 		return tcp_ingress(skb, p, sk, &f, s);
 	if (is_icmp(p->protocol))

@@ -9,6 +9,24 @@
 
 enum { PROCEED = 1, REFUSE = 0, ICMP_ECHO = 8, ICMP6_ECHO = 128 };
 
+static __always_inline void read_v6(struct address *a, const struct bpf_sock_addr *ctx)
+{
+	__u64 *w = (__u64 *)a->bytes;
+
+	w[0] = halves(ctx->user_ip6[0], ctx->user_ip6[1]);
+	w[1] = halves(ctx->user_ip6[2], ctx->user_ip6[3]);
+}
+
+static __always_inline void write_v6(struct bpf_sock_addr *ctx, const struct address *a)
+{
+	const __u32 *w = (const __u32 *)a->bytes;
+
+	ctx->user_ip6[0] = w[0];
+	ctx->user_ip6[1] = w[1];
+	ctx->user_ip6[2] = w[2];
+	ctx->user_ip6[3] = w[3];
+}
+
 /* Is the peer the socket's owner says it is? A protected process on a stranger's socket is judged as itself. */
 static __always_inline int caller(struct party *from, const void *sk, int *foreign)
 {
@@ -24,34 +42,28 @@ static __always_inline int caller(struct party *from, const void *sk, int *forei
 	return 1;
 }
 
-/* Who really has that address and port in the caller's own namespace: the kernel's answer beats the directory's, which
- * does not know unprotected listeners. -1: nobody. */
-static __always_inline int ask_kernel(struct bpf_sock_addr *ctx, const struct target *t, struct party *to)
+/* Whose socket the kernel finds there, in the caller's own namespace. 1: protected, 0: not, -1: nobody's. */
+static __always_inline int party_at(struct bpf_sock_addr *ctx, const struct address *at, __u16 port, __u8 protocol,
+				    __be16 own, struct party *to)
 {
 	struct bpf_sock_tuple tuple = {};
-	struct bpf_sock *sk;
 	__u32 size = sizeof(tuple.ipv6);
-	/* A connected UDP socket, to which this may be the answer, hears one port only. */
-	__be16 own = t->protocol == IPPROTO_TCP ? 0 : bpf_htons(ctx->sk->src_port);
+	struct bpf_sock *sk;
 	int found;
 
-	if (is_v4(&t->addr)) {
+	if (is_v4(at)) {
 		size = sizeof(tuple.ipv4);
 		tuple.ipv4.sport = own;
-		tuple.ipv4.daddr = *(const __u32 *)(t->addr.bytes + 12);
-		if (!tuple.ipv4.daddr)
-			tuple.ipv4.daddr = bpf_htonl(0x7f000001);
+		tuple.ipv4.daddr = *(const __u32 *)(at->bytes + 12);
 		tuple.ipv4.saddr = tuple.ipv4.daddr;
-		tuple.ipv4.dport = bpf_htons(t->port);
+		tuple.ipv4.dport = bpf_htons(port);
 	} else {
 		tuple.ipv6.sport = own;
-		__builtin_memcpy(tuple.ipv6.daddr, t->addr.bytes, 16);
-		if (is_own_loopback(&t->addr))
-			tuple.ipv6.daddr[3] = bpf_htonl(1);
+		__builtin_memcpy(tuple.ipv6.daddr, at->bytes, 16);
 		__builtin_memcpy(tuple.ipv6.saddr, tuple.ipv6.daddr, 16);
-		tuple.ipv6.dport = bpf_htons(t->port);
+		tuple.ipv6.dport = bpf_htons(port);
 	}
-	if (t->protocol == IPPROTO_TCP)
+	if (protocol == IPPROTO_TCP)
 		sk = bpf_sk_lookup_tcp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0);
 	else
 		sk = bpf_sk_lookup_udp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0);
@@ -60,6 +72,18 @@ static __always_inline int ask_kernel(struct bpf_sock_addr *ctx, const struct ta
 	found = party_of_cgroup(to, cgroup_of(sk));
 	bpf_sk_release(sk);
 	return found;
+}
+
+/* Who really listens there: the kernel's answer beats the directory's, which does not know unprotected listeners. */
+static __always_inline int ask_kernel(struct bpf_sock_addr *ctx, const struct target *t, struct party *to)
+{
+	/* A connected UDP socket, to which this may be the answer, hears one port only. */
+	__be16 own = t->protocol == IPPROTO_TCP ? 0 : bpf_htons(ctx->sk->src_port);
+	struct address at = t->addr;
+
+	if (is_unspecified(&at))
+		localhost(&at, is_v4(&at));
+	return party_at(ctx, &at, t->port, t->protocol, own, to);
 }
 
 /* Fills `to`. 1: protected, 0: not, -1: nobody listens there. A global function, so that the verifier looks at it once. */
@@ -145,12 +169,9 @@ static __always_inline int will_come_from(const struct bpf_sock *sk, const struc
 	if (sk->src_ip4 || sk->src_ip6[0] || sk->src_ip6[1] || sk->src_ip6[2] || sk->src_ip6[3])
 		return 0;
 	*source = t->addr;
-	if (!is_own_loopback(&t->addr))
-		return 1;
-	if (is_v4(&t->addr))
-		address_v4(source, bpf_htonl(0x7f000001));
-	else
-		source->bytes[15] = 1;
+	/* All of 127.0.0.0/8 is reached from the first. */
+	if (is_own_loopback(&t->addr))
+		localhost(source, is_v4(&t->addr));
 	return 1;
 }
 
@@ -244,6 +265,42 @@ static __always_inline __u16 port_of(const struct bpf_sock_addr *ctx)
 	return ctx->protocol == IPPROTO_ICMPV6 ? ICMP6_ECHO : bpf_ntohs(ctx->user_port);
 }
 
+/*
+ * Its own loopback comes before the host's: what it listens on there, and then what it listens on under another port. What
+ * it has none of its own for may be the host's, and is judged. Also while everything is open: its listeners stay where they are.
+ */
+static __noinline int turn_inwards(struct bpf_sock_addr *ctx, struct call *c, const struct party *from,
+				   const struct settings *s)
+{
+	const struct containment *own = containment_of(from);
+	struct listener_key key = { .port = c->port, .protocol = c->protocol };
+	const struct place *place;
+	int v4 = is_v4(&c->dst);
+
+	key.netns = bpf_get_netns_cookie(ctx);
+	if (!own || key.netns != s->host_netns || !(is_localhost(&c->dst) || is_unspecified(&c->dst)))
+		return 0;
+	loopback_of(own, &key.addr, v4);
+	if (bpf_map_lookup_elem(&listeners, &key)) {
+		c->dst = key.addr;
+	} else {
+		place = from->flags & ENTRY_MOVED ? find_place(from->workload, c->protocol, PORT_INSIDE, c->port) : NULL;
+		if (!place || (!(place->flags & (PLACE_V4 | PLACE_V6)) && place->first == place->to))
+			return 0;
+		c->port = moved(place, c->port);
+		if (v4 && (place->flags & PLACE_V4))
+			c->dst = place->addr4;
+		else if (!v4 && (place->flags & PLACE_V6))
+			c->dst = place->addr6;
+		ctx->user_port = bpf_htons(c->port);
+	}
+	if (ctx->user_family == AF_INET)
+		ctx->user_ip4 = *(const __u32 *)(c->dst.bytes + 12);
+	else
+		write_v6(ctx, &c->dst);
+	return 0;
+}
+
 static __always_inline int reach(struct bpf_sock_addr *ctx, const struct address *dst, __u8 hook)
 {
 	struct call c = { .dst = *dst, .port = port_of(ctx), .hook = hook, .protocol = ctx->protocol };
@@ -263,6 +320,8 @@ static __always_inline int reach(struct bpf_sock_addr *ctx, const struct address
 	if (c.protocol == IPPROTO_TCP && ctx->sk->src_port)
 		remove_listener(bpf_get_socket_cookie(ctx)); /* bound, but it will not listen */
 	s = get_settings();
+	if (s && c.from_protected && (from.flags & ENTRY_CONTAINED) && is_own_loopback(dst))
+		turn_inwards(ctx, &c, &from, s);
 	if (!s || s->off)
 		return PROCEED;
 	if (is_protected_connect(&c) && !s->observe && !(from.flags & ENTRY_OBSERVE) && is_fast_open(ctx->sk)) {
@@ -270,7 +329,7 @@ static __always_inline int reach(struct bpf_sock_addr *ctx, const struct address
 		return REFUSE;
 	}
 	c.netns = bpf_get_netns_cookie(ctx);
-	before = judged_key(from.cgroup, c.netns, dst, c.port);
+	before = judged_key(from.cgroup, c.netns, &c.dst, c.port);
 	if (is_protected_connect(&c) && !c.foreign && was_judged(&before, ctx->sk))
 		return PROCEED;
 	return judge_reach(ctx, &c, &from, &before, s);
@@ -287,10 +346,8 @@ static __always_inline int reach_v4(struct bpf_sock_addr *ctx, __u8 hook)
 static __always_inline int reach_v6(struct bpf_sock_addr *ctx, __u8 hook)
 {
 	struct address dst;
-	__u64 *w = (__u64 *)dst.bytes;
 
-	w[0] = halves(ctx->user_ip6[0], ctx->user_ip6[1]);
-	w[1] = halves(ctx->user_ip6[2], ctx->user_ip6[3]);
+	read_v6(&dst, ctx);
 	return reach(ctx, &dst, hook);
 }
 

@@ -285,12 +285,11 @@ fn flow(e: &types::flow_event) -> Option<FlowEvent> {
 
 fn object(e: &types::object_event) -> Option<FlowEvent> {
     let text = abi::text(&e.text);
-    let (hook, object, protocol) = match types::hook(e.hook) {
-        types::hook::HOOK_SOCKET => (
-            Hook::Socket,
-            "raw".to_owned(),
-            Protocol(u8::try_from(e.protocol).ok()?),
-        ),
+    let (hook, object, protocol) = match types::hook(u32::from(e.hook)) {
+        types::hook::HOOK_SOCKET => {
+            let (object, protocol) = socket(e.family, e.protocol)?;
+            (Hook::Socket, object, protocol)
+        }
         types::hook::HOOK_UNIX => (Hook::Unix, format!("@{text}"), Protocol(0)),
         types::hook::HOOK_SYSCTL => {
             let value = abi::text(&e.value);
@@ -307,13 +306,13 @@ fn object(e: &types::object_event) -> Option<FlowEvent> {
     Some(FlowEvent {
         time_ns: e.time,
         verdict: Verdict {
-            action: Action::Allow,
-            reason: Reason::NotJudged,
+            action: abi::action(e.action)?,
+            reason: abi::reason(e.reason)?,
             direction: None,
             rule: 0,
-            observed: false,
+            observed: e.observed != 0,
         },
-        observed: false,
+        observed: e.observed != 0,
         hook,
         from: end_point(&e.who),
         to: EndPoint {
@@ -329,6 +328,22 @@ fn object(e: &types::object_event) -> Option<FlowEvent> {
         pid: e.pid,
         comm: printable(&abi::text(&e.comm)).into(),
     })
+}
+
+/// What a socket is that is made for no peer.
+fn socket(family: u16, protocol: u16) -> Option<(String, Protocol)> {
+    const IPV4: u16 = 2;
+    const IPV6: u16 = 10;
+    const NETLINK: u16 = 16;
+    const PACKET: u16 = 17;
+    const VSOCK: u16 = 40;
+    match family {
+        IPV4 | IPV6 => Some(("raw".to_owned(), Protocol(u8::try_from(protocol).ok()?))),
+        NETLINK => Some((format!("netlink:{}", containment::family(u8::try_from(protocol).ok()?)), Protocol(0))),
+        PACKET => Some(("packet".to_owned(), Protocol(0))),
+        VSOCK => Some(("vsock".to_owned(), Protocol(0))),
+        _ => None,
+    }
 }
 
 /// Whoever has that name wrote it: nothing in it may move a terminal's cursor.

@@ -180,6 +180,8 @@ impl Host {
                     identity,
                     subject,
                     observe: false,
+                    contained: false,
+                    moved: false,
                 };
                 self.stage.datapath().bind(&cgroup, &entry).unwrap();
             }

@@ -51,6 +51,8 @@ fn entry(number: u32) -> Entry {
         identity: Peer(256 + number),
         subject: number,
         observe: false,
+        contained: false,
+        moved: false,
     }
 }
 

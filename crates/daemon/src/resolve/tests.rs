@@ -34,6 +34,7 @@ pub(crate) fn container(letter: char, name: &str, pairs: &[(&str, &str)]) -> Con
         netns_owner: None,
         published: Vec::new(),
         addresses: Vec::new(),
+        exposed: Vec::new(),
         virtual_addresses: Vec::new(),
         pid: Some(1000),
         state: ContainerState::Running,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use ipnet::IpNet;
-use rtnetlink::MulticastGroup;
+use rtnetlink::{Handle, MulticastGroup};
 use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -81,10 +81,14 @@ async fn forward<S: Stream + Unpin>(
     }
 }
 
+/// A handle, and the connection that it needs.
+pub(super) fn connect(what: &'static str) -> Result<(Handle, AbortOnDrop), HostError> {
+    let (connection, handle, _messages) = rtnetlink::new_connection().map_err(|error| refused(what, &error))?;
+    Ok((handle, AbortOnDrop(tokio::spawn(connection))))
+}
+
 async fn dump() -> Result<Vec<AddressMessage>, HostError> {
-    let (connection, handle, _messages) =
-        rtnetlink::new_connection().map_err(|error| refused("addresses", &error))?;
-    let _connection = AbortOnDrop(tokio::spawn(connection));
+    let (handle, _connection) = connect("addresses")?;
     handle
         .address()
         .get()
@@ -94,7 +98,7 @@ async fn dump() -> Result<Vec<AddressMessage>, HostError> {
         .map_err(|error| refused("addresses", &error))
 }
 
-fn refused(what: &'static str, reason: &dyn std::fmt::Display) -> HostError {
+pub(super) fn refused(what: &'static str, reason: &dyn std::fmt::Display) -> HostError {
     HostError::Netlink {
         what,
         reason: reason.to_string(),
@@ -102,7 +106,7 @@ fn refused(what: &'static str, reason: &dyn std::fmt::Display) -> HostError {
 }
 
 /// IFA_LOCAL where it stands: on a point-to-point link IFA_ADDRESS is the other end (rtnetlink(7)).
-fn own_address(message: &AddressMessage) -> Option<IpAddr> {
+pub(super) fn own_address(message: &AddressMessage) -> Option<IpAddr> {
     let local = message.attributes.iter().find_map(|attribute| match attribute {
         AddressAttribute::Local(address) => Some(*address),
         _ => None,
@@ -125,7 +129,7 @@ fn prefix(message: &AddressMessage) -> Option<IpNet> {
 }
 
 /// Ends the netlink connection with its user.
-struct AbortOnDrop(JoinHandle<()>);
+pub(super) struct AbortOnDrop(JoinHandle<()>);
 
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {
