@@ -53,9 +53,10 @@ struct place {
 	struct address addr6;
 };
 
-/* Names of abstract sockets that a workload may connect to, as prefixes: a whole name has all its bits. */
-enum name_limits { NAME_BYTES = 108, NAME_BITS = 32 + 8 * NAME_BYTES };
+/* A socket's address as the kernel has it, with zeros behind: family, a zero, then the name. */
+enum name_limits { NAME_BYTES = 112, NAME_START = 3, NAME_BITS = 32 + 8 * NAME_BYTES };
 
+/* Abstract sockets that a workload may connect to, as prefixes: a whole name has all its bits. */
 struct name_key {
 	__u32 bits;
 	__u32 workload;

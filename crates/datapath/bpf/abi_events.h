@@ -53,7 +53,7 @@ struct object_event {
 	__u16 protocol; /* of a raw, packet or netlink socket */
 	__u16 family;   /* of a socket */
 	char comm[16];
-	char text[OBJECT_TEXT];   /* the name of an abstract socket, or of a sysctl */
+	char text[OBJECT_TEXT];   /* the address of an abstract socket, as in `name_key`, or the name of a sysctl */
 	char value[OBJECT_VALUE]; /* that a sysctl is to have */
 };
 

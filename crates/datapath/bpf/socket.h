@@ -267,7 +267,8 @@ static __always_inline __u16 port_of(const struct bpf_sock_addr *ctx)
 
 /*
  * Its own loopback comes before the host's: what it listens on there, and then what it listens on under another port. What
- * it has none of its own for may be the host's, and is judged. Also while everything is open: its listeners stay where they are.
+ * it has none of its own for may be the host's, and is judged. Also while everything is open: its listeners stay where they
+ * are. 1: it goes to another address.
  */
 static __noinline int turn_inwards(struct bpf_sock_addr *ctx, struct call *c, const struct party *from,
 				   const struct settings *s)
@@ -294,14 +295,11 @@ static __noinline int turn_inwards(struct bpf_sock_addr *ctx, struct call *c, co
 			c->dst = place->addr6;
 		ctx->user_port = bpf_htons(c->port);
 	}
-	if (ctx->user_family == AF_INET)
-		ctx->user_ip4 = *(const __u32 *)(c->dst.bytes + 12);
-	else
-		write_v6(ctx, &c->dst);
-	return 0;
+	return 1;
 }
 
-static __always_inline int reach(struct bpf_sock_addr *ctx, const struct address *dst, __u8 hook)
+/* `dst` is where it wants to, and then where it goes. */
+static __always_inline int reach(struct bpf_sock_addr *ctx, struct address *dst, __u8 hook)
 {
 	struct call c = { .dst = *dst, .port = port_of(ctx), .hook = hook, .protocol = ctx->protocol };
 	const struct settings *s;
@@ -320,8 +318,9 @@ static __always_inline int reach(struct bpf_sock_addr *ctx, const struct address
 	if (c.protocol == IPPROTO_TCP && ctx->sk->src_port)
 		remove_listener(bpf_get_socket_cookie(ctx)); /* bound, but it will not listen */
 	s = get_settings();
-	if (s && c.from_protected && (from.flags & ENTRY_CONTAINED) && is_own_loopback(dst))
-		turn_inwards(ctx, &c, &from, s);
+	if (s && c.from_protected && (from.flags & ENTRY_CONTAINED) && is_own_loopback(dst) &&
+	    turn_inwards(ctx, &c, &from, s))
+		*dst = c.dst;
 	if (!s || s->off)
 		return PROCEED;
 	if (is_protected_connect(&c) && !s->observe && !(from.flags & ENTRY_OBSERVE) && is_fast_open(ctx->sk)) {
@@ -338,17 +337,29 @@ static __always_inline int reach(struct bpf_sock_addr *ctx, const struct address
 static __always_inline int reach_v4(struct bpf_sock_addr *ctx, __u8 hook)
 {
 	struct address dst;
+	__be32 to;
+	int answer;
 
 	address_v4(&dst, ctx->user_ip4);
-	return reach(ctx, &dst, hook);
+	answer = reach(ctx, &dst, hook);
+	to = *(const __u32 *)(dst.bytes + 12);
+	if (to != ctx->user_ip4)
+		ctx->user_ip4 = to;
+	return answer;
 }
 
 static __always_inline int reach_v6(struct bpf_sock_addr *ctx, __u8 hook)
 {
 	struct address dst;
+	const __u32 *w;
+	int answer;
 
 	read_v6(&dst, ctx);
-	return reach(ctx, &dst, hook);
+	answer = reach(ctx, &dst, hook);
+	w = (const __u32 *)dst.bytes;
+	if (w[0] != ctx->user_ip6[0] || w[3] != ctx->user_ip6[3])
+		write_v6(ctx, &dst);
+	return answer;
 }
 
 #endif

@@ -14,8 +14,8 @@ extern void *bpf_cast_to_kern_ctx(void *obj) __ksym __weak;
 enum {
 	UNIX_BUCKETS = 256,
 	UNIX_CHAIN = 64, /* a longer one is not walked to its end: as if nobody had the name */
-	SUN_BYTES = 2 + NAME_BYTES,
-	SUN_WORDS = 14, /* of 8 bytes, padded */
+	SUN_BYTES = sizeof(struct sockaddr_un),
+	SUN_WORDS = NAME_BYTES / 8,
 };
 
 /* A socket's name as the kernel has it: family, a zero, then bytes without an end. */
@@ -37,7 +37,7 @@ static __always_inline void read_name(struct unix_name *name, const void *from, 
 }
 
 /* unix_abstract_hash(): the Internet checksum, and the type. */
-static __always_inline __u32 bucket_of(const struct unix_name *name, __u32 type)
+static __always_inline __u32 hash_of(const struct unix_name *name, __u32 type)
 {
 	const __u16 *half = (const __u16 *)name->words;
 	__u32 sum = 0, i;
@@ -50,13 +50,30 @@ static __always_inline __u32 bucket_of(const struct unix_name *name, __u32 type)
 	return (sum ^ sum >> 8 ^ type) & (UNIX_BUCKETS - 1);
 }
 
-static __always_inline int is_same_name(const struct unix_name *a, const struct unix_name *b)
+/* The bytes of a word that come first in memory. */
+static __always_inline __u64 tail_mask(__u32 bytes)
 {
-	__u64 difference = a->length ^ b->length;
-	__u32 i;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return (1ULL << (8 * bytes)) - 1;
+#else
+	return ~((1ULL << (64 - 8 * bytes)) - 1);
+#endif
+}
 
-	for (i = 0; i < SUN_WORDS; i++)
-		difference |= a->words[i] ^ b->words[i];
+/* Word by word: there is no room for two names on the stack. What lies behind the end of the other one does not count. */
+static __always_inline int has_name(struct unix_address *address, const struct unix_name *name)
+{
+	__u64 difference = BPF_CORE_READ(address, len) ^ name->length, word, mask;
+	const char *at = (const char *)&address->name;
+	__u32 i, left = name->length;
+
+	for (i = 0; i < SUN_WORDS && left && !difference; i++) {
+		if (bpf_probe_read_kernel(&word, sizeof(word), at + i * sizeof(word)))
+			return 0;
+		mask = left >= 8 ? ~0ULL : tail_mask(left);
+		difference |= (word & mask) ^ name->words[i];
+		left -= left >= 8 ? 8 : left;
+	}
 	return !difference;
 }
 
@@ -65,30 +82,32 @@ static __always_inline struct sock *sock_of_node(struct hlist_node *node)
 	return (void *)node - bpf_core_field_offset(struct sock_common, skc_node);
 }
 
+/* Where the names of the socket's namespace and type are that have this one's hash. */
+static __always_inline __u64 bucket_of(struct sock *sk, const struct unix_name *name)
+{
+	struct hlist_head *buckets = BPF_CORE_READ(sk, __sk_common.skc_net.net, unx.table.buckets);
+
+	return (__u64)&buckets[hash_of(name, BPF_CORE_READ(sk, sk_type))];
+}
+
 /* The cgroup of the socket that has the name; 0: nobody. The chain changes while it is read: what is read then is checked, and
  * at worst nobody is found. */
-__noinline __u64 holder_of_name(const struct unix_name *name, struct sock *self, __u32 type)
+__noinline __u64 holder_of_name(const struct unix_name *name, __u64 bucket)
 {
-	struct unix_name other;
 	struct hlist_node *node;
-	struct hlist_head *buckets;
 	struct unix_address *address;
 	struct sock *sk;
 	__u32 i;
 
 	if (!name)
 		return 0;
-	buckets = BPF_CORE_READ(self, __sk_common.skc_net.net, unx.table.buckets);
-	if (bpf_probe_read_kernel(&node, sizeof(node), &buckets[bucket_of(name, type)]))
+	if (bpf_probe_read_kernel(&node, sizeof(node), (const void *)bucket))
 		return 0;
 	for (i = 0; i < UNIX_CHAIN && node; i++) {
 		sk = sock_of_node(node);
 		address = BPF_CORE_READ((struct unix_sock *)sk, addr);
-		if (address) {
-			read_name(&other, &address->name, BPF_CORE_READ(address, len));
-			if (is_same_name(name, &other))
-				return BPF_CORE_READ(sk, sk_cgrp_data.cgroup, kn, id);
-		}
+		if (address && has_name(address, name))
+			return BPF_CORE_READ(sk, sk_cgrp_data.cgroup, kn, id);
 		if (bpf_probe_read_kernel(&node, sizeof(node), &node->next))
 			return 0;
 	}
@@ -101,8 +120,7 @@ static __always_inline int is_declared_name(const struct party *self, const stru
 
 	if (!(self->flags & ENTRY_CONTAINED))
 		return 0;
-	/* Without the family and the zero. */
-	__builtin_memcpy(key.name, (const char *)name->words + 3, NAME_BYTES - 1);
+	__builtin_memcpy(key.name, name->words, NAME_BYTES);
 	return bpf_map_lookup_elem(&abstract_names, &key) != NULL;
 }
 
@@ -111,7 +129,7 @@ static __always_inline int tell_name(const struct party *self, const struct unix
 	struct object_event *e = object_of(self, HOOK_UNIX, v);
 
 	if (e) {
-		__builtin_memcpy(e->text, (const char *)name->words + 3, NAME_BYTES - 1);
+		__builtin_memcpy(e->text, name->words, NAME_BYTES);
 		bpf_ringbuf_submit(e, wakeup_for_object(v));
 	}
 	return 0;
@@ -126,7 +144,7 @@ static __noinline int reach_name(struct bpf_sock_addr *ctx, struct sock *sk, con
 	struct party to;
 
 	if (netns_of(sk) == s->host_netns && !is_declared_name(self, name)) {
-		holder = holder_of_name(name, sk, BPF_CORE_READ(sk, sk_type));
+		holder = holder_of_name(name, bucket_of(sk, name));
 		if (!holder) {
 			refuse_with(ECONNREFUSED); /* as the kernel will say */
 			return REFUSE;

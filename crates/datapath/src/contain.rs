@@ -77,6 +77,12 @@ impl Datapath {
 // === impl Contained ===
 
 impl Contained {
+    /// It is not as if there were none.
+    #[must_use]
+    pub fn says_anything(&self) -> bool {
+        self.containment != Containment::default() || !self.declared.is_empty()
+    }
+
     /// Some of its addresses or ports are not what it asked for.
     #[must_use]
     pub fn looks_other(&self) -> bool {
@@ -107,7 +113,7 @@ impl Contained {
         let flags = flags.iter().filter(|(holds, _)| *holds);
         let (v4, v6) = self.loopback.map_or((Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST), loopback);
         types::containment {
-            flags: flags.fold(0, |all, (_, flag)| all | flag.0),
+            flags: flags.fold(0, |all, (_, one)| all | one.0),
             loopback4: u32::from_ne_bytes(v4.octets()),
             netlink: self.netlink(),
             loopback6: address(v6.into()),
@@ -159,7 +165,10 @@ impl Contained {
                     protocol,
                     first,
                     last,
-                    ..Span::default()
+                    flags: 0,
+                    to: None,
+                    v4: None,
+                    v6: None,
                 };
                 for (ports, to, flag) in said
                     .iter()
@@ -222,11 +231,13 @@ impl Contained {
                 workload: self.workload,
                 ..types::name_key::default()
             };
-            for (to, from) in key.name.iter_mut().zip(name) {
+            let unix = u16::try_from(nix::libc::AF_UNIX).unwrap_or_default().to_ne_bytes();
+            let address: Vec<u8> = unix.iter().chain(&[0]).chain(name).copied().collect();
+            for (to, from) in key.name.iter_mut().zip(&address) {
                 *to = from.cast_signed();
             }
             if declared.prefix {
-                key.bits = 32 + 8 * u32::try_from(name.len().min(key.name.len())).unwrap_or_default();
+                key.bits = 32 + 8 * u32::try_from(address.len().min(key.name.len())).unwrap_or_default();
             }
             content.insert(bytes(&key).to_vec(), bytes(&1_u32).to_vec());
         }
@@ -255,7 +266,7 @@ impl Contained {
 }
 
 /// Ports of which the same is said.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Span {
     protocol: Protocol,
     first: u16,

@@ -4,7 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cofferdam_policy::{Action, Peer, PeerClass, Protocol, Reason, Verdict};
+use cofferdam_policy::containment::family;
+use cofferdam_policy::{Peer, PeerClass, Protocol, Verdict};
 use libbpf_rs::{MapCore, MapFlags, RingBuffer, RingBufferBuilder};
 
 use crate::abi::{self, bytes, types};
@@ -290,7 +291,11 @@ fn object(e: &types::object_event) -> Option<FlowEvent> {
             let (object, protocol) = socket(e.family, e.protocol)?;
             (Hook::Socket, object, protocol)
         }
-        types::hook::HOOK_UNIX => (Hook::Unix, format!("@{text}"), Protocol(0)),
+        types::hook::HOOK_UNIX => {
+            let start = usize::try_from(types::name_limits::NAME_START.0).ok()?;
+            let name = abi::text(e.text.get(start..)?);
+            (Hook::Unix, format!("@{name}"), Protocol(0))
+        }
         types::hook::HOOK_SYSCTL => {
             let value = abi::text(&e.value);
             let name = text.replace('/', ".");
@@ -331,15 +336,15 @@ fn object(e: &types::object_event) -> Option<FlowEvent> {
 }
 
 /// What a socket is that is made for no peer.
-fn socket(family: u16, protocol: u16) -> Option<(String, Protocol)> {
+fn socket(domain: u16, protocol: u16) -> Option<(String, Protocol)> {
     const IPV4: u16 = 2;
     const IPV6: u16 = 10;
     const NETLINK: u16 = 16;
     const PACKET: u16 = 17;
     const VSOCK: u16 = 40;
-    match family {
+    match domain {
         IPV4 | IPV6 => Some(("raw".to_owned(), Protocol(u8::try_from(protocol).ok()?))),
-        NETLINK => Some((format!("netlink:{}", containment::family(u8::try_from(protocol).ok()?)), Protocol(0))),
+        NETLINK => Some((format!("netlink:{}", family(u8::try_from(protocol).ok()?)), Protocol(0))),
         PACKET => Some(("packet".to_owned(), Protocol(0))),
         VSOCK => Some(("vsock".to_owned(), Protocol(0))),
         _ => None,

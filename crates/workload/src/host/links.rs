@@ -1,5 +1,6 @@
 //! The addresses and prefixes of this network namespace, over rtnetlink, and word of their changes.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -21,6 +22,15 @@ pub async fn addresses() -> Result<Vec<IpAddr>, HostError> {
     found.sort_unstable();
     found.dedup();
     Ok(found)
+}
+
+/// Every interface of this network namespace by its name.
+pub fn interfaces() -> Result<BTreeMap<String, u32>, HostError> {
+    let all = nix::net::if_::if_nameindex().map_err(|error| refused("interfaces", &error))?;
+    let named = all
+        .iter()
+        .map(|one| (one.name().to_string_lossy().into_owned(), one.index()));
+    Ok(named.collect())
 }
 
 /// The prefixes on this namespace's links, loopback's left out, Docker's bridges included, sorted.
