@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cofferdam_policy::{Labels, Mode, Opening, labels, openings};
+use cofferdam_policy::{Labels, Mode, Opening, containment, labels, openings};
 use cofferdam_workload::{Container, ContainerId};
 
 use super::{Candidate, FoundUnit, Inputs, Place, distinct, effective, named, pairs, resolvers};
@@ -46,10 +46,21 @@ pub(super) fn container(inputs: &Inputs<'_>, container: &Container) -> Candidate
 pub(super) fn run(inputs: &Inputs<'_>, key: &str, run: &Run) -> Candidate {
     let mut candidate = process(inputs, key.to_owned(), &run.name, &run.namespace, &run.labels);
     candidate.place = Place::Run(run.cgroup.clone());
-    if candidate.labels.is_empty() {
-        candidate.notes[1].push("not protected: `run` was given no label".to_owned());
-    } else {
-        candidate.protected_by = Some("cofferdam run --label".to_owned());
+    let directives = labels::directives(&run.labels);
+    let contained = run
+        .labels
+        .keys()
+        .any(|key| containment::KEYS.contains(&key.as_str()));
+    let why = match asked_to_protect(&directives) {
+        Some(false) => Err("label cofferdam.protect=false"),
+        Some(true) => Ok("label cofferdam.protect"),
+        None if !candidate.labels.is_empty() => Ok("cofferdam run --label"),
+        None if contained => Ok("cofferdam run --contain"),
+        None => Err("`run` was given no label"),
+    };
+    match why {
+        Ok(why) => candidate.protected_by = Some(why.to_owned()),
+        Err(why) => candidate.notes[1].push(format!("not protected: {why}")),
     }
     candidate
 }
