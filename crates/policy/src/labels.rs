@@ -145,7 +145,8 @@ pub fn parse(text: &str) -> Result<(String, String), LabelError> {
     if key.is_empty() {
         return Err(LabelError::NoKey(text.to_owned()));
     }
-    if value.is_empty() {
+    // Nothing is declared, too: no ports, no interfaces.
+    if value.is_empty() && !containment::KEYS.contains(&key) {
         return Err(LabelError::EmptyValue(text.to_owned()));
     }
     if key.len() > MAX_KEY || value.len() > MAX_VALUE {

@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use cofferdam_policy::containment::Level;
-use cofferdam_policy::{Labels, Mode, Opening, PortRange, labels, openings};
+use cofferdam_policy::{Labels, Mode, Opening, PortRange, containment, labels, openings};
 use cofferdam_workload::{Container, ContainerId};
 
 use super::{Candidate, FoundUnit, Inputs, Place, distinct, effective, named, pairs, resolvers};
@@ -39,7 +38,7 @@ pub(super) fn container(inputs: &Inputs<'_>, container: &Container) -> Candidate
         openings: container_openings(inputs, container),
         containment: container
             .host_network
-            .then(|| directives.containment.at(level(inputs))),
+            .then(|| directives.containment.at(inputs.config.contain)),
         declared: declared(inputs, container),
         protected_by,
         refuses,
@@ -58,10 +57,21 @@ pub(super) fn run(inputs: &Inputs<'_>, key: &str, run: &Run) -> Candidate {
         run.host_network,
     );
     candidate.place = Place::Run(run.cgroup.clone());
-    if candidate.labels.is_empty() {
-        candidate.notes[1].push("not protected: `run` was given no label".to_owned());
-    } else {
-        candidate.protected_by = Some("cofferdam run --label".to_owned());
+    let directives = labels::directives(&run.labels);
+    let contained = run
+        .labels
+        .keys()
+        .any(|key| containment::KEYS.contains(&key.as_str()));
+    let why = match asked_to_protect(&directives) {
+        Some(false) => Err("label cofferdam.protect=false"),
+        Some(true) => Ok("label cofferdam.protect"),
+        None if !candidate.labels.is_empty() => Ok("cofferdam run --label"),
+        None if contained => Ok("cofferdam run --contain"),
+        None => Err("`run` was given no label"),
+    };
+    match why {
+        Ok(why) => candidate.protected_by = Some(why.to_owned()),
+        Err(why) => candidate.notes[1].push(format!("not protected: {why}")),
     }
     candidate
 }
@@ -102,7 +112,7 @@ fn process(
         named_ports: directives.ports,
         profile: directives.profile,
         openings: distinct(openings),
-        containment: on_host.then(|| directives.containment.at(level(inputs))),
+        containment: on_host.then(|| directives.containment.at(inputs.config.contain)),
         declared: Vec::new(),
         protected_by: None,
         refuses,
@@ -112,11 +122,6 @@ fn process(
         key,
     }
     .share_loopback()
-}
-
-/// How much is refused that nobody declared.
-fn level(_inputs: &Inputs<'_>) -> Level {
-    Level::Default
 }
 
 /// The key of a container in the books.
