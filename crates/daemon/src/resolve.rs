@@ -259,6 +259,7 @@ impl Candidate {
                 observe: false,
                 contained: false,
                 moved: false,
+                on_host: false,
             };
             return (None, entry);
         }
@@ -278,6 +279,7 @@ impl Candidate {
             observe: self.mode == Mode::Observe,
             contained: false,
             moved: false,
+            on_host: self.containment.is_some(),
         };
         (Some(who), entry)
     }
@@ -295,10 +297,14 @@ impl Candidate {
             Loopback::Private => Some(loopbacks::private(entry.workload)),
             Loopback::Group(name) => Some(numbers.loopback(&self.namespace, name)),
         };
-        let named = containment.interfaces.iter().flatten().filter_map(|item| match item {
-            Interface::Name(name) => interfaces.get(name).copied(),
-            Interface::Address(_) => None,
-        });
+        let named = containment
+            .interfaces
+            .iter()
+            .flatten()
+            .filter_map(|item| match item {
+                Interface::Name(name) => interfaces.get(name).copied(),
+                Interface::Address(_) => None,
+            });
         Some(Contained {
             workload: entry.workload,
             loopback,

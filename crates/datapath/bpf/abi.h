@@ -52,20 +52,6 @@ enum reason {
 	WHY_UNDECLARED = 15, /* only a declaration allows it */
 };
 
-/* Where a flow record was made. */
-enum hook {
-	HOOK_NONE = 0,
-	HOOK_CONNECT = 1,
-	HOOK_SENDMSG = 2,
-	HOOK_EGRESS = 3,
-	HOOK_INGRESS = 4,
-	HOOK_BIND = 5,
-	HOOK_END = 6, /* an established flow, after a change of the policy */
-	HOOK_SOCKET = 7,
-	HOOK_UNIX = 8,
-	HOOK_SYSCTL = 9,
-};
-
 enum entry_flag {
 	ENTRY_OBSERVE = 1,    /* denials of this workload are only recorded */
 	ENTRY_PENDING = 2,    /* labels not known yet: fails closed */
@@ -73,6 +59,7 @@ enum entry_flag {
 	ENTRY_BY_ADDRESS = 8, /* its policy has rules about the addresses of protected peers */
 	ENTRY_CONTAINED = 16, /* there is a `containment` of its workload */
 	ENTRY_MOVED = 32,     /* some of its ports are really others */
+	ENTRY_ON_HOST = 64,   /* it is on the host's network */
 };
 
 /* cgroup id → what runs there. */

@@ -3,6 +3,20 @@
 #ifndef COFFERDAM_ABI_EVENTS_H
 #define COFFERDAM_ABI_EVENTS_H
 
+/* Where a flow record was made. */
+enum hook {
+	HOOK_NONE = 0,
+	HOOK_CONNECT = 1,
+	HOOK_SENDMSG = 2,
+	HOOK_EGRESS = 3,
+	HOOK_INGRESS = 4,
+	HOOK_BIND = 5,
+	HOOK_END = 6, /* an established flow, after a change of the policy */
+	HOOK_SOCKET = 7,
+	HOOK_UNIX = 8,
+	HOOK_SYSCTL = 9,
+};
+
 struct endpoint {
 	__u64 cgroup;
 	__u32 peer;     /* identity, class or prefix number */

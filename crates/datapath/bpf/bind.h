@@ -64,11 +64,34 @@ static __always_inline void find_binding(struct binding *b, const struct setting
 	}
 }
 
+static __always_inline int is_held(struct bpf_sock_addr *ctx, struct binding *b, const struct address *at)
+{
+	return party_at(ctx, at, b->f.destination_port, b->f.protocol, 0, &b->f.to) >= 0 &&
+	       !is_same_workload(&b->f.from, &b->f.to);
+}
+
+/* The same name leads to both families, so half of a port is as good as all of it: `localhost`, and whatever the host has. */
+static __always_inline int is_held_beside(struct bpf_sock_addr *ctx, struct binding *b, const struct address *at)
+{
+	struct address beside;
+	int v4 = is_v4(at);
+
+	if (is_localhost(at)) {
+		localhost(&beside, !v4);
+	} else if (is_unspecified(at)) {
+		__builtin_memset(&beside, 0, sizeof(beside));
+		if (!v4)
+			address_v4(&beside, 0);
+	} else {
+		return 0;
+	}
+	return is_held(ctx, b, &beside);
+}
+
 /* 0, or what is wrong with it. */
 static __always_inline __u32 why_not(struct bpf_sock_addr *ctx, struct binding *b)
 {
 	struct address mine, *at = &b->f.destination;
-	int held;
 
 	if (!b->is_own && is_private_loopback(at)) {
 		if (!b->own)
@@ -80,8 +103,7 @@ static __always_inline __u32 why_not(struct bpf_sock_addr *ctx, struct binding *
 	}
 	if (!b->asked)
 		return 0;
-	held = party_at(ctx, at, b->f.destination_port, b->f.protocol, 0, &b->f.to);
-	if (held >= 0 && !is_same_workload(&b->f.from, &b->f.to) && !(b->place && b->place->flags & PLACE_SHARED))
+	if (!(b->place && b->place->flags & PLACE_SHARED) && (is_held(ctx, b, at) || is_held_beside(ctx, b, at)))
 		return WHY_PORT_TAKEN;
 	if (has_flag(b->own, CONTAIN_PORTS) && !b->is_own && !(b->place && b->place->flags & PLACE_DECLARED))
 		return WHY_UNDECLARED;

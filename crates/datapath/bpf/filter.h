@@ -62,13 +62,6 @@ static __always_inline int segment_may_enter(struct __sk_buff *skb, struct bpf_s
 	       (h->stage < REMOTE_CONNECT ? arrives_judged(sk, tcp, h) : remote_may_enter(skb, sk, tcp, h));
 }
 
-/* Through an interface that the receiver has not declared, or from elsewhere to its private loopback. */
-static __always_inline int is_out_of_reach(const struct __sk_buff *skb, const struct packet *p, const struct party *to)
-{
-	return (to->flags & ENTRY_CONTAINED) && (!may_use(to, skb->ifindex, &p->destination) ||
-						 (skb->ifindex != LOOPBACK_IFINDEX && is_private_loopback(&p->destination)));
-}
-
 /* What needs no look: an established connection, and a handshake that connect has judged. Before everything else, since
  * nearly every packet ends here. */
 static __always_inline int may_leave(struct __sk_buff *skb)

@@ -64,10 +64,6 @@ struct net {
 	struct netns_unix unx;
 };
 
-struct nsproxy {
-	struct net *net_ns;
-};
-
 typedef struct {
 	struct net *net;
 } possible_net_t;
@@ -106,7 +102,6 @@ struct css_set {
 
 struct task_struct {
 	struct css_set *cgroups;
-	struct nsproxy *nsproxy;
 };
 
 struct sock_cgroup_data {

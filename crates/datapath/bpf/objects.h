@@ -67,12 +67,10 @@ static __always_inline int may_be_raw(struct bpf_sock *ctx)
 	return refused(&v) ? REFUSE : PROCEED;
 }
 
-/* The namespace that a path below /proc/sys/net leads to. */
-static __always_inline __u64 netns_of_caller(void)
+/* Of the host's network: a descriptor stays the host's when its owner leaves the namespace. */
+static __always_inline int is_hosts(const struct party *self, const char *name)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-
-	return BPF_CORE_READ(task, nsproxy, net_ns, net_cookie);
+	return name[0] == 'n' && name[1] == 'e' && name[2] == 't' && (self->flags & ENTRY_ON_HOST);
 }
 
 static __always_inline int may_write_sysctl(struct bpf_sysctl *ctx)
@@ -87,9 +85,7 @@ static __always_inline int may_write_sysctl(struct bpf_sysctl *ctx)
 		return PROCEED;
 	/* Cut off, but begun. */
 	bpf_sysctl_get_name(ctx, name, sizeof(name), 0);
-	v = undeclared(s, &self,
-		       name[0] == 'n' && name[1] == 'e' && name[2] == 't' && netns_of_caller() == s->host_netns &&
-			       !has_flag(containment_of(&self), ALLOW_SYSCTL));
+	v = undeclared(s, &self, is_hosts(&self, name) && !has_flag(containment_of(&self), ALLOW_SYSCTL));
 	e = object_of(&self, HOOK_SYSCTL, &v);
 	if (e) {
 		bpf_sysctl_get_name(ctx, e->text, sizeof(e->text), 0);

@@ -4,75 +4,9 @@
 #define COFFERDAM_SOCKET_H
 
 #include "directory.h"
+#include "inwards.h"
 #include "judged.h"
 #include "memory.h"
-
-enum { PROCEED = 1, REFUSE = 0, ICMP_ECHO = 8, ICMP6_ECHO = 128 };
-
-static __always_inline void read_v6(struct address *a, const struct bpf_sock_addr *ctx)
-{
-	__u64 *w = (__u64 *)a->bytes;
-
-	w[0] = halves(ctx->user_ip6[0], ctx->user_ip6[1]);
-	w[1] = halves(ctx->user_ip6[2], ctx->user_ip6[3]);
-}
-
-static __always_inline void write_v6(struct bpf_sock_addr *ctx, const struct address *a)
-{
-	const __u32 *w = (const __u32 *)a->bytes;
-
-	ctx->user_ip6[0] = w[0];
-	ctx->user_ip6[1] = w[1];
-	ctx->user_ip6[2] = w[2];
-	ctx->user_ip6[3] = w[3];
-}
-
-/* Is the peer the socket's owner says it is? A protected process on a stranger's socket is judged as itself. */
-static __always_inline int caller(struct party *from, const void *sk, int *foreign)
-{
-	int known = party_of_cgroup(from, cgroup_of(sk));
-	struct party task;
-
-	if (is_own_socket(sk))
-		return known;
-	if (!known)
-		return party_of_cgroup(from, bpf_get_current_cgroup_id());
-	if (party_of_cgroup(&task, bpf_get_current_cgroup_id()))
-		*foreign = task.workload != from->workload;
-	return 1;
-}
-
-/* Whose socket the kernel finds there, in the caller's own namespace. 1: protected, 0: not, -1: nobody's. */
-static __always_inline int party_at(struct bpf_sock_addr *ctx, const struct address *at, __u16 port, __u8 protocol,
-				    __be16 own, struct party *to)
-{
-	struct bpf_sock_tuple tuple = {};
-	__u32 size = sizeof(tuple.ipv6);
-	struct bpf_sock *sk;
-	int found;
-
-	if (is_v4(at)) {
-		size = sizeof(tuple.ipv4);
-		tuple.ipv4.sport = own;
-		tuple.ipv4.daddr = *(const __u32 *)(at->bytes + 12);
-		tuple.ipv4.saddr = tuple.ipv4.daddr;
-		tuple.ipv4.dport = bpf_htons(port);
-	} else {
-		tuple.ipv6.sport = own;
-		__builtin_memcpy(tuple.ipv6.daddr, at->bytes, 16);
-		__builtin_memcpy(tuple.ipv6.saddr, tuple.ipv6.daddr, 16);
-		tuple.ipv6.dport = bpf_htons(port);
-	}
-	if (protocol == IPPROTO_TCP)
-		sk = bpf_sk_lookup_tcp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0);
-	else
-		sk = bpf_sk_lookup_udp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0);
-	if (!sk)
-		return -1;
-	found = party_of_cgroup(to, cgroup_of(sk));
-	bpf_sk_release(sk);
-	return found;
-}
 
 /* Who really listens there: the kernel's answer beats the directory's, which does not know unprotected listeners. */
 static __always_inline int ask_kernel(struct bpf_sock_addr *ctx, const struct target *t, struct party *to)
@@ -118,11 +52,6 @@ static __always_inline int waits_for_labels(const struct flow *f)
 	       (((from & ENTRY_PENDING) && (from & ENTRY_HOOKED)) || ((to & ENTRY_PENDING) && (to & ENTRY_HOOKED)));
 }
 
-static __always_inline void refuse_with(int error)
-{
-	bpf_set_retval(-error);
-}
-
 static __always_inline int settle(struct flow *f, struct verdict *v, int listener, int from_protected)
 {
 	if (v->action == ACT_DENY && v->reason == WHY_PENDING && waits_for_labels(f))
@@ -151,17 +80,6 @@ static __always_inline int may_still_answer(struct flow *f, const struct memory_
 	remember(key, MEMORY_RECEIVED, provable(&f->to));
 	return 1;
 }
-
-/* One call, and what is known of it before the peer is looked up. */
-struct call {
-	struct address dst;
-	__u64 netns;
-	__u16 port;
-	__u8 hook;
-	__u8 protocol;
-	__u8 from_protected;
-	__u8 foreign;
-};
 
 /* The address that this call will come from, where it is certain: whoever calls its own namespace and is bound to nothing. */
 static __always_inline int will_come_from(const struct bpf_sock *sk, const struct target *t, struct address *source)
@@ -265,39 +183,6 @@ static __always_inline __u16 port_of(const struct bpf_sock_addr *ctx)
 	return ctx->protocol == IPPROTO_ICMPV6 ? ICMP6_ECHO : bpf_ntohs(ctx->user_port);
 }
 
-/*
- * Its own loopback comes before the host's: what it listens on there, and then what it listens on under another port. What
- * it has none of its own for may be the host's, and is judged. Also while everything is open: its listeners stay where they
- * are. 1: it goes to another address.
- */
-static __noinline int turn_inwards(struct bpf_sock_addr *ctx, struct call *c, const struct party *from,
-				   const struct settings *s)
-{
-	const struct containment *own = containment_of(from);
-	struct listener_key key = { .port = c->port, .protocol = c->protocol };
-	const struct place *place;
-	int v4 = is_v4(&c->dst);
-
-	key.netns = bpf_get_netns_cookie(ctx);
-	if (!own || key.netns != s->host_netns || !(is_localhost(&c->dst) || is_unspecified(&c->dst)))
-		return 0;
-	loopback_of(own, &key.addr, v4);
-	if (bpf_map_lookup_elem(&listeners, &key)) {
-		c->dst = key.addr;
-	} else {
-		place = from->flags & ENTRY_MOVED ? find_place(from->workload, c->protocol, PORT_INSIDE, c->port) : NULL;
-		if (!place || (!(place->flags & (PLACE_V4 | PLACE_V6)) && place->first == place->to))
-			return 0;
-		c->port = moved(place, c->port);
-		if (v4 && (place->flags & PLACE_V4))
-			c->dst = place->addr4;
-		else if (!v4 && (place->flags & PLACE_V6))
-			c->dst = place->addr6;
-		ctx->user_port = bpf_htons(c->port);
-	}
-	return 1;
-}
-
 /* `dst` is where it wants to, and then where it goes. */
 static __always_inline int reach(struct bpf_sock_addr *ctx, struct address *dst, __u8 hook)
 {
@@ -319,7 +204,7 @@ static __always_inline int reach(struct bpf_sock_addr *ctx, struct address *dst,
 		remove_listener(bpf_get_socket_cookie(ctx)); /* bound, but it will not listen */
 	s = get_settings();
 	if (s && c.from_protected && (from.flags & ENTRY_CONTAINED) && is_own_loopback(dst) &&
-	    turn_inwards(ctx, &c, &from, s))
+	    (turn_inwards(ctx, &c, &from, s) || turn_home(ctx, &c, &from, s)))
 		*dst = c.dst;
 	if (!s || s->off)
 		return PROCEED;

@@ -168,7 +168,7 @@ static __always_inline int reach_abstract(struct bpf_sock_addr *ctx)
 	struct unix_name name;
 	struct party self;
 
-	if (call->uaddrlen < 4 || call->uaddrlen > SUN_BYTES || un->sun_path[0])
+	if (call->uaddrlen < NAME_START || call->uaddrlen > SUN_BYTES || un->sun_path[0])
 		return PROCEED;
 	s = get_settings();
 	if (!s || s->off || !party_of_cgroup(&self, bpf_get_current_cgroup_id()))

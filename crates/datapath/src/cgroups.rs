@@ -28,6 +28,8 @@ pub struct Entry {
     pub contained: bool,
     /// Some of its ports are really others.
     pub moved: bool,
+    /// It is on the host's network.
+    pub on_host: bool,
 }
 
 /// What guards a subtree with protected workloads. The directory and the handshake come before the filters, so that
@@ -184,16 +186,20 @@ impl Datapath {
 
     /// What the programs are told about a workload.
     pub(crate) fn abi_entry(&self, entry: &Entry, flags: u32) -> types::entry {
-        let observe = types::entry_flag::ENTRY_OBSERVE.0 * u32::from(entry.observe);
-        let by_address = self.by_address.contains(&entry.subject);
-        let by_address = types::entry_flag::ENTRY_BY_ADDRESS.0 * u32::from(by_address);
-        let contained = types::entry_flag::ENTRY_CONTAINED.0 * u32::from(entry.contained);
-        let moved = types::entry_flag::ENTRY_MOVED.0 * u32::from(entry.moved);
+        use types::entry_flag as flag;
+        let facts = [
+            (entry.observe, flag::ENTRY_OBSERVE),
+            (self.by_address.contains(&entry.subject), flag::ENTRY_BY_ADDRESS),
+            (entry.contained, flag::ENTRY_CONTAINED),
+            (entry.moved, flag::ENTRY_MOVED),
+            (entry.on_host, flag::ENTRY_ON_HOST),
+        ];
+        let facts = facts.iter().filter(|(holds, _)| *holds);
         types::entry {
             workload: entry.workload,
             identity: entry.identity.0,
             subject: entry.subject,
-            flags: flags | observe | by_address | contained | moved,
+            flags: facts.fold(flags, |all, (_, one)| all | one.0),
             since: boot_time(),
         }
     }
@@ -364,6 +370,7 @@ fn entry_back(e: &types::entry) -> Entry {
         observe: e.flags & types::entry_flag::ENTRY_OBSERVE.0 != 0,
         contained: e.flags & types::entry_flag::ENTRY_CONTAINED.0 != 0,
         moved: e.flags & types::entry_flag::ENTRY_MOVED.0 != 0,
+        on_host: e.flags & types::entry_flag::ENTRY_ON_HOST.0 != 0,
     }
 }
 

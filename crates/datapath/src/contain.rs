@@ -101,7 +101,10 @@ impl Contained {
         use types::contain_flag as flag;
         let allow = &self.containment.allow;
         let flags = [
-            (self.containment.loopback != Loopback::Host, flag::CONTAIN_LOOPBACK),
+            (
+                self.containment.loopback != Loopback::Host,
+                flag::CONTAIN_LOOPBACK,
+            ),
             (self.containment.limits_ports(), flag::CONTAIN_PORTS),
             (self.containment.strict, flag::CONTAIN_STRICT),
             (self.containment.interfaces.is_some(), flag::CONTAIN_INTERFACES),
@@ -111,7 +114,9 @@ impl Contained {
             (allow.sysctl, flag::ALLOW_SYSCTL),
         ];
         let flags = flags.iter().filter(|(holds, _)| *holds);
-        let (v4, v6) = self.loopback.map_or((Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST), loopback);
+        let (v4, v6) = self
+            .loopback
+            .map_or((Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST), loopback);
         types::containment {
             flags: flags.fold(0, |all, (_, one)| all | one.0),
             loopback4: u32::from_ne_bytes(v4.octets()),
@@ -212,7 +217,13 @@ impl Contained {
         content
     }
 
-    fn place_key(&self, protocol: Protocol, side: types::port_side, port: u16, bits: u32) -> types::place_key {
+    fn place_key(
+        &self,
+        protocol: Protocol,
+        side: types::port_side,
+        port: u16,
+        bits: u32,
+    ) -> types::place_key {
         types::place_key {
             bits: types::place_bits::PLACE_BITS.0 - 16 + bits,
             workload: self.workload,
@@ -231,7 +242,9 @@ impl Contained {
                 workload: self.workload,
                 ..types::name_key::default()
             };
-            let unix = u16::try_from(nix::libc::AF_UNIX).unwrap_or_default().to_ne_bytes();
+            let unix = u16::try_from(nix::libc::AF_UNIX)
+                .unwrap_or_default()
+                .to_ne_bytes();
             let address: Vec<u8> = unix.iter().chain(&[0]).chain(name).copied().collect();
             for (to, from) in key.name.iter_mut().zip(&address) {
                 *to = from.cast_signed();
@@ -300,7 +313,11 @@ fn blocks(first: u16, last: u16) -> Vec<(u16, u32)> {
     let (mut next, end) = (u32::from(first), u32::from(last) + 1);
     let mut found = Vec::new();
     while next < end {
-        let aligned = if next == 0 { 16 } else { next.trailing_zeros().min(16) };
+        let aligned = if next == 0 {
+            16
+        } else {
+            next.trailing_zeros().min(16)
+        };
         let fits = (end - next).ilog2();
         let size = aligned.min(fits);
         if let Ok(port) = u16::try_from(next) {

@@ -344,7 +344,10 @@ fn socket(domain: u16, protocol: u16) -> Option<(String, Protocol)> {
     const VSOCK: u16 = 40;
     match domain {
         IPV4 | IPV6 => Some(("raw".to_owned(), Protocol(u8::try_from(protocol).ok()?))),
-        NETLINK => Some((format!("netlink:{}", family(u8::try_from(protocol).ok()?)), Protocol(0))),
+        NETLINK => Some((
+            format!("netlink:{}", family(u8::try_from(protocol).ok()?)),
+            Protocol(0),
+        )),
         PACKET => Some(("packet".to_owned(), Protocol(0))),
         VSOCK => Some(("vsock".to_owned(), Protocol(0))),
         _ => None,

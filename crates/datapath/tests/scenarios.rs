@@ -182,6 +182,7 @@ impl Host {
                     observe: false,
                     contained: false,
                     moved: false,
+                    on_host: false,
                 };
                 self.stage.datapath().bind(&cgroup, &entry).unwrap();
             }

@@ -53,8 +53,11 @@ impl Enforcer {
             }
             self.loopbacks = Some(loopbacks);
         }
-        self.datapath
-            .set_contained(contained)
-            .map_err(|error| format!("what is declared of the host's network is out of date: {}", chain(&error)))
+        self.datapath.set_contained(contained).map_err(|error| {
+            format!(
+                "what is declared of the host's network is out of date: {}",
+                chain(&error)
+            )
+        })
     }
 }

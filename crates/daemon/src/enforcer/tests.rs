@@ -53,6 +53,7 @@ fn entry(number: u32) -> Entry {
         observe: false,
         contained: false,
         moved: false,
+        on_host: false,
     }
 }
 

@@ -221,7 +221,10 @@ fn declared(inputs: &Inputs<'_>, container: &Container) -> Vec<PortRange> {
         .as_ref()
         .and_then(|id| inputs.containers.get(id));
     let ports = [Some(container), owner].into_iter().flatten().flat_map(|one| {
-        let published = one.published.iter().map(|port| (port.protocol, port.container_port));
+        let published = one
+            .published
+            .iter()
+            .map(|port| (port.protocol, port.container_port));
         one.exposed.iter().copied().chain(published)
     });
     ports

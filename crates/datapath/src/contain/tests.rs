@@ -20,6 +20,9 @@ fn each_number_has_a_loopback_of_its_own() {
         assert!(is_private_loopback(IpAddr::from(loopback(number).1)), "{number}");
     }
     for other in ["127.0.0.1", "127.0.1.1", "127.128.0.1", "::1", "fd00::1"] {
-        assert!(!is_private_loopback(other.parse().unwrap_or(IpAddr::from([127, 64, 0, 1]))), "{other}");
+        assert!(
+            !is_private_loopback(other.parse().unwrap_or(IpAddr::from([127, 64, 0, 1]))),
+            "{other}"
+        );
     }
 }

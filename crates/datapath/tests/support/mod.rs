@@ -342,6 +342,7 @@ pub(crate) fn entry(number: u32) -> Entry {
         observe: false,
         contained: false,
         moved: false,
+        on_host: false,
     }
 }
 

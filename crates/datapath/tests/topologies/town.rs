@@ -106,6 +106,7 @@ impl Town {
                     observe: false,
                     contained: false,
                     moved: false,
+                    on_host: false,
                 };
                 datapath.bind(&home.cgroup, &entry).unwrap();
                 owners.push((cookie(&home.netns), entry));

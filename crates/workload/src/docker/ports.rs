@@ -67,7 +67,10 @@ pub(super) fn published(facts: PortFacts<'_>) -> Vec<PublishedPort> {
 
 /// Ports that the image or the creator declared, sorted, each once.
 pub(super) fn exposed(keys: Option<&[String]>) -> Vec<(Protocol, u16)> {
-    let ports = keys.unwrap_or_default().iter().flat_map(|key| container_ports(key));
+    let ports = keys
+        .unwrap_or_default()
+        .iter()
+        .flat_map(|key| container_ports(key));
     ports.collect::<BTreeSet<_>>().into_iter().collect()
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use ipnet::IpNet;
-use rtnetlink::{Handle, MulticastGroup};
 use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
+use rtnetlink::{Handle, MulticastGroup};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -93,7 +93,8 @@ async fn forward<S: Stream + Unpin>(
 
 /// A handle, and the connection that it needs.
 pub(super) fn connect(what: &'static str) -> Result<(Handle, AbortOnDrop), HostError> {
-    let (connection, handle, _messages) = rtnetlink::new_connection().map_err(|error| refused(what, &error))?;
+    let (connection, handle, _messages) =
+        rtnetlink::new_connection().map_err(|error| refused(what, &error))?;
     Ok((handle, AbortOnDrop(tokio::spawn(connection))))
 }
 

@@ -34,15 +34,21 @@ async fn set(wanted: &BTreeSet<Ipv6Addr>, is_ours: fn(IpAddr) -> bool) -> Result
         .await
         .map_err(|error| refused("addresses of lo", &error))?;
     let known: BTreeSet<IpAddr> = here.iter().filter_map(own_address).collect();
-    for address in wanted.iter().filter(|address| !known.contains(&IpAddr::V6(**address))) {
+    for address in wanted
+        .iter()
+        .filter(|address| !known.contains(&IpAddr::V6(**address)))
+    {
         let mut add = handle.address().add(LO, IpAddr::V6(*address), 128);
-        add.message_mut().attributes.push(AddressAttribute::CacheInfo(deprecated()));
+        add.message_mut()
+            .attributes
+            .push(AddressAttribute::CacheInfo(deprecated()));
         add.execute()
             .await
             .map_err(|error| refused("an address of lo", &error))?;
     }
     for message in here {
-        let stays = own_address(&message).is_some_and(|ip| matches!(ip, IpAddr::V6(v6) if wanted.contains(&v6)));
+        let stays =
+            own_address(&message).is_some_and(|ip| matches!(ip, IpAddr::V6(v6) if wanted.contains(&v6)));
         if !stays {
             // Gone already is what we want.
             let _ = handle.address().del(message).execute().await;
