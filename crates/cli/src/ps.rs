@@ -48,9 +48,9 @@ fn text(answer: &Workloads, wide: bool) -> String {
             "PROTECTED",
             "PID",
             "OPENINGS",
-            "LISTENING",
             "CONTAINMENT",
             "OPEN TO IT",
+            "LISTENING",
         ];
         table(
             &header.map(|name| (name, 0)),
@@ -114,11 +114,11 @@ fn wide_cells(workload: &WorkloadView) -> Vec<String> {
         protected(workload).to_owned(),
         workload.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string()),
         openings,
-        listening(&workload.listening, true),
         contained.map_or_else(none, |one| one.text.clone()),
         contained
             .filter(|one| !one.open.is_empty())
             .map_or_else(none, |one| one.open.join(",")),
+        listening(&workload.listening, true),
     ]
 }
 

@@ -8,10 +8,10 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use cofferdam_policy::containment::{self, Containment, Interface, Loopback};
+use cofferdam_policy::containment::{Containment, Interface, Loopback};
 use cofferdam_policy::{
-    DefaultProfile, Direction, Document, Identity, Labels, Mode, NamedPort, Opening, OpeningPeer, Peer,
-    PeerClass, PortRange, Subject, World, labels, openings, selecting,
+    DefaultProfile, Document, Identity, Labels, Mode, NamedPort, Opening, Peer, PeerClass, PortRange,
+    Subject, World, labels, openings, selecting,
 };
 use cofferdam_workload::{Container, ContainerId};
 use ipnet::IpNet;
@@ -314,22 +314,14 @@ impl Candidate {
         })
     }
 
-    /// Who shares a loopback by name may talk, as those that joined one container: an opening to all who give the name.
+    /// What sharing a loopback opens.
     fn share_loopback(mut self) -> Self {
-        let Some(Loopback::Group(name)) = self.containment.as_ref().map(|one| &one.loopback) else {
-            return self;
-        };
-        let shared = Labels::from([(containment::LOOPBACK.to_owned(), name.clone())]);
-        let mut labels = (*self.labels).clone();
-        labels.extend(shared.clone());
-        let openings = [Direction::Ingress, Direction::Egress].map(|direction| Opening {
-            direction,
-            peer: OpeningPeer::Labels(shared.clone()),
-            ports: None,
-            source: format!("label {}={name}", containment::LOOPBACK),
-        });
-        self.labels = labels.into();
-        self.openings = distinct(self.openings.into_iter().chain(openings));
+        if let Some((label, openings)) = self.containment.as_ref().and_then(Containment::sharing) {
+            let mut labels = (*self.labels).clone();
+            labels.extend(label);
+            self.labels = labels.into();
+            self.openings = distinct(self.openings.into_iter().chain(openings));
+        }
         self
     }
 
