@@ -26,7 +26,10 @@ fn denial(stage: &Stage, filters: &[&str]) -> Value {
     let _ = eventually("the denial is recorded", || Ok(!all().is_empty()));
     let found = all();
     let [one] = found.as_slice() else {
-        panic!("{filters:?}: {found:#?}, of {:#?}", stage.flows(&["--limit", "0"]));
+        panic!(
+            "{filters:?}: {found:#?}, of {:#?}",
+            stage.flows(&["--limit", "0"])
+        );
     };
     one.clone()
 }
@@ -35,9 +38,7 @@ fn denial(stage: &Stage, filters: &[&str]) -> Value {
 fn offered(flow: &Value, who: &str) -> String {
     let line = flow["allow_with"].as_str().unwrap_or_default();
     let label = line.strip_prefix(&format!("label on {who}: "));
-    label
-        .unwrap_or_else(|| panic!("{line}: {flow:#}"))
-        .to_owned()
+    label.unwrap_or_else(|| panic!("{line}: {flow:#}")).to_owned()
 }
 
 fn runs(stage: &Stage, labels: &[&str], script: &str) -> bool {
@@ -64,10 +65,14 @@ fn root_what_is_not_declared_is_offered_as_a_label() {
     let mut command = stage.lab.host.command("python3", &["-c", listen]);
     command.stdout(Stdio::piped());
     let mut host = stage.lab.host.spawn(&mut command).expect("a listener");
-    let connect =
-        "exec python3 -c \"import socket;socket.socket(socket.AF_UNIX).connect('\\\\0host.test')\"";
-    let _ = eventually("it listens", || Ok(stage.lab.host.run("sh", &["-c", connect])?.ok().is_ok()));
-    assert!(!runs(&stage, &["app=b"], connect));
+    let connect = "exec python3 -c \"import socket;socket.socket(socket.AF_UNIX).connect('\\\\0host.test')\"";
+    let listens = || Ok(stage.lab.host.run("sh", &["-c", connect])?.ok().is_ok());
+    eventually("it listens", listens).expect("a listener");
+    let out = stage
+        .lab
+        .run(&["--label", "app=b"], &["sh", "-c", connect])
+        .expect("run");
+    assert!(out.stderr.contains("Operation not permitted"), "{out}");
     let label = offered(&denial(&stage, &["--from", "app=b"]), "app=b");
     assert_eq!(label, "cofferdam.allow=abstract:@host.test");
     assert!(runs(&stage, &["app=b", &label], connect));
@@ -101,7 +106,10 @@ fn root_what_is_not_declared_is_offered_as_a_label() {
         assert!(flows.contains(words), "{words}: {flows}");
     }
     let wide = said(&stage, &["flows", "--denied", "-o", "wide"]);
-    assert!(wide.contains("undeclared: it does not declare port 7101/tcp"), "{wide}");
+    assert!(
+        wide.contains("undeclared: it does not declare port 7101/tcp"),
+        "{wide}"
+    );
 }
 
 /// G-DECLARE: of a port that is taken it is said who holds it, and the label that is offered moves it; from then on it is shown
@@ -110,7 +118,13 @@ fn root_what_is_not_declared_is_offered_as_a_label() {
 fn root_a_port_that_is_taken_names_its_holder_and_a_way_out() {
     let stage = Stage::new();
     stage.serve("db", &["-l", "app=db", "--net=host"], "tcp", "0.0.0.0:7001");
-    let web = ["-l", "app=web", "-l", "cofferdam.ingress=host:7001/tcp", "--net=host"];
+    let web = [
+        "-l",
+        "app=web",
+        "-l",
+        "cofferdam.ingress=host:7001/tcp",
+        "--net=host",
+    ];
     let mut args = vec!["run", "--rm", "--name", "web"];
     args.extend(web);
     args.extend(["curl", "cofferdam-probe", "serve", "web", "tcp", "0.0.0.0:7001"]);
@@ -125,7 +139,12 @@ fn root_a_port_that_is_taken_names_its_holder_and_a_way_out() {
     let flows = said(&stage, &["flows", "--denied"]);
     assert!(flows.contains("because port 7001/tcp is held by db"), "{flows}");
 
-    stage.serve("web", &[&web[..], &["-l", &label]].concat(), "tcp", "0.0.0.0:7001");
+    stage.serve(
+        "web",
+        &[&web[..], &["-l", &label]].concat(),
+        "tcp",
+        "0.0.0.0:7001",
+    );
     let at = |port: u16| format!("127.0.0.1:{port}");
     let attempts = stage.host_tries(Kind::Tcp, &at(17001), 1);
     assert!(attempts.all_answered("web"), "{attempts:?}");
@@ -146,10 +165,7 @@ fn root_a_port_that_is_taken_names_its_holder_and_a_way_out() {
         (&port["port"], &port["really"]),
         (&7001.into(), &"0.0.0.0:17001".into())
     );
-    assert_eq!(
-        view["containment"]["labels"]["cofferdam.bind"],
-        "7001/tcp=17001"
-    );
+    assert_eq!(view["containment"]["labels"]["cofferdam.bind"], "7001/tcp=17001");
     let narrow = said(&stage, &["ps"]);
     assert!(narrow.contains("7001=17001"), "{narrow}");
     let wide = said(&stage, &["ps", "-o", "wide"]);
@@ -174,7 +190,13 @@ fn root_ps_tells_what_is_open_to_a_workload() {
     start("strict", &["-l", "cofferdam.contain=strict"]);
     stage.serve(
         "private",
-        &["--net=host", "-l", "app=private", "-l", "cofferdam.loopback=private"],
+        &[
+            "--net=host",
+            "-l",
+            "app=private",
+            "-l",
+            "cofferdam.loopback=private",
+        ],
         "tcp",
         "127.0.0.1:7002",
     );

@@ -36,12 +36,13 @@ fn check(estate: &Estate, out: &mut Vec<Finding>) {
         }
         let host = estate.host.as_ref();
         let (severity, fact) = host.map_or((Severity::High, String::new()), |host| outside(host, place));
-        let (severity, given_back) = match contained::is_strict(place.service) {
-            true => (
-                severity.better(),
-                "; with Cofferdam it has a loopback of its own and binds what is declared",
-            ),
-            false => (severity, ""),
+        let severity = match contained::is_strict(place.service) {
+            true => severity.better(),
+            false => severity,
+        };
+        let given_back = match contained::has_own_loopback(place.service) {
+            true => "; with Cofferdam 127.0.0.1 is its own, and what else it reaches there is judged",
+            false => "",
         };
         let message =
             format!("shares the host's network: it reaches what listens on 127.0.0.1{fact}{given_back}");

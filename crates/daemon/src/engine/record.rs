@@ -173,6 +173,8 @@ impl Recorder<'_> {
             self.metrics.flow(flow, times, || {
                 (who(&flow.from, flow.source), who(&flow.to, flow.destination))
             });
+        } else {
+            self.metrics.taken(flow, times);
         }
         let time = time_of(flow.time_ns, self.booted);
         let key = Key::of(flow);
