@@ -230,10 +230,7 @@ impl Datapath {
         }
         let id = cgroup_id(dir)?;
         let showing = SHOWING_PROGRAMS.into_iter().filter(|_| self.shows);
-        let programs: Vec<_> = lsm_programs()
-            .chain(SUBTREE_PROGRAMS)
-            .chain(showing)
-            .collect();
+        let programs: Vec<_> = lsm_programs().chain(SUBTREE_PROGRAMS).chain(showing).collect();
         let pins = self.attach_all(&programs, dir)?;
         self.hooked.insert(dir.to_owned(), Hooked { id, pins });
         Ok(())
