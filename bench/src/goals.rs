@@ -210,7 +210,12 @@ fn time(
 fn throughput(part: Part, samples: &Samples, (setting, base): (Setting, Setting)) -> Option<Outcome> {
     let seen = samples.ratio(Measure::Bulk, setting, base)?;
     Some(Outcome {
-        goal: format!("{}: {} / {}, bulk throughput", part.name(), setting.name(), base.name()),
+        goal: format!(
+            "{}: {} / {}, bulk throughput",
+            part.name(),
+            setting.name(),
+            base.name()
+        ),
         limit: format!(">= {THROUGHPUT}"),
         pass: seen.median >= THROUGHPUT,
         seen,

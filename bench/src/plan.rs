@@ -175,7 +175,9 @@ impl Part {
     /// What the programs' time is told of: a measure whose batch is a count, and the word for one of it.
     pub(crate) fn unit(self) -> (Measure, &'static str) {
         match self {
-            Self::Loopback | Self::Veth | Self::Records | Self::Contain | Self::Scale => (Measure::Connect, "connection"),
+            Self::Loopback | Self::Veth | Self::Records | Self::Contain | Self::Scale => {
+                (Measure::Connect, "connection")
+            }
             Self::Udp => (Measure::Exchange, "request"),
         }
     }
