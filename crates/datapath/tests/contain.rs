@@ -259,3 +259,20 @@ fn root_sysctls_of_the_hosts_network_are_read_only() {
     assert!(host.ask(&declared, words).ok);
     assert!(host.ask(&others, words).ok);
 }
+
+/// G-OVERHEAR: a raw socket on the host's network hears nothing of what others say.
+#[test]
+fn root_raw_sockets_do_not_overhear() {
+    let mut host = Host::new();
+    let one = host.contain("one", 1, &[("cofferdam.bind", "80")]);
+    let others = host.stage.folder("others");
+    for (serve, ask, protocol) in [("tcp-serve", "tcp", 6), ("udp-serve", "udp", 17)] {
+        let server = host.stage.serve(&others, serve, "127.0.0.1");
+        for (dir, hears) in [(&one, false), (&others, true)] {
+            let words = format!("overhear {protocol} {}", server.address.port());
+            let listener = support::prepare_in(&host.stage.host, dir, &words);
+            assert!(host.ask(&others, &format!("{ask} {}", server.address)).ok);
+            assert_eq!(listener.outcome().ok, hears, "{protocol} {}", dir.display());
+        }
+    }
+}

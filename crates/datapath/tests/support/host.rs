@@ -1,5 +1,5 @@
 //! What a workload may take of the host's network: `make DOMAIN TYPE PROTOCOL`, `sysctl PATH VALUE`, `name-serve NAME`,
-//! `name NAME`, `name-send NAME`, `mirror LISTEN CONNECT`, `mirror-udp LISTEN CONNECT`.
+//! `name NAME`, `name-send NAME`, `mirror LISTEN CONNECT`, `mirror-udp LISTEN CONNECT`, `overhear PROTOCOL PORT`.
 
 use std::io::{Error, ErrorKind};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -73,4 +73,23 @@ fn same(seen: SocketAddr, wanted: SocketAddr) -> std::io::Result<()> {
     }
     eprintln!("{seen} in the place of {wanted}");
     Err(Error::from(ErrorKind::InvalidData))
+}
+
+/// A raw socket that waits for the word and then looks whether it has heard of this port.
+pub(crate) fn overhear(protocol: i32, port: u16) -> std::io::Result<()> {
+    use std::io::Read;
+    let mut socket = Socket::new(Domain::IPV4, Type::from(3), Some(Protocol::from(protocol)))?;
+    println!("\nready");
+    std::io::stdin().read_to_end(&mut Vec::new())?;
+    socket.set_read_timeout(Some(super::peer::patience()))?;
+    let mut packet = [0; 2048];
+    loop {
+        let length = socket.read(&mut packet)?;
+        let header = usize::from(packet[0] & 0x0f) * 4;
+        let ports = packet[..length].get(header..header + 4);
+        let ports = ports.map(|p| [u16::from_be_bytes([p[0], p[1]]), u16::from_be_bytes([p[2], p[3]])]);
+        if ports.is_some_and(|ports| ports.contains(&port)) {
+            return Ok(());
+        }
+    }
 }

@@ -103,6 +103,9 @@ pub(crate) fn play(words: &str) {
             let number = |word: &str| word.parse().unwrap();
             super::host::make(number(domain), number(kind), number(protocol))
         }),
+        ["overhear", protocol, port] => {
+            report(|| super::host::overhear(protocol.parse().unwrap(), port.parse().unwrap()))
+        }
         ["bind-udp", ip] => report(|| UdpSocket::bind(at(ip)).map(drop)),
         ["sysctl", path, value] => report(|| std::fs::write(path, value)),
         ["name-serve", name] => super::host::serve_name(name),
