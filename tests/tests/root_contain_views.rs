@@ -98,8 +98,8 @@ fn root_what_is_not_declared_is_offered_as_a_label() {
     assert!(touch(&[strict[0], strict[1], &label]));
     let flows = said(&stage, &["flows", "--denied", "--limit", "0"]);
     for words in [
-        "because the network's sysctls are the host's, and it does not declare them",
-        "because it does not declare @host.test, which is somebody else's",
+        "because it does not declare sysctls of the network",
+        "because @host.test is somebody else's, and not declared",
         "because it does not declare port 7101/tcp",
         "because it is strict, and does not declare raw sockets",
     ] {

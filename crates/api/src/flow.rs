@@ -285,10 +285,8 @@ impl FlowView {
                 }
             }
             ("undeclared", HOOK_SOCKET) => format!("it is strict, and does not declare {object} sockets"),
-            ("undeclared", HOOK_UNIX) => format!("it does not declare {object}, which is somebody else's"),
-            ("undeclared", HOOK_SYSCTL) => {
-                "the network's sysctls are the host's, and it does not declare them".to_owned()
-            }
+            ("undeclared", HOOK_UNIX) => format!("{object} is somebody else's, and not declared"),
+            ("undeclared", HOOK_SYSCTL) => "it does not declare sysctls of the network".to_owned(),
             ("undeclared", _) => "it does not declare that interface".to_owned(),
             _ => return None,
         };

@@ -167,7 +167,7 @@ fn a_refusal_is_said_in_plain_words() {
             "undeclared",
             "0.0.0.0:0",
             Some("@x"),
-            "it does not declare @x, which is somebody else's",
+            "@x is somebody else's, and not declared",
         ),
         (
             "egress",

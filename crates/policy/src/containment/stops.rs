@@ -8,7 +8,7 @@ use super::{Containment, Loopback};
 /// What a kernel gives to refuse with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Hooks {
-    /// `connect()` and `sendmsg()` of unix sockets can be refused: Linux 6.7.
+    /// Abstract unix sockets can be refused: by hooks of Linux 6.7, before that by LSMs.
     pub unix: bool,
     /// BPF is among the LSMs of this boot: every kind of socket can be refused.
     pub lsm: bool,
@@ -222,7 +222,7 @@ impl What {
         let text = match self {
             Self::PortsHeld | Self::Sysctl => return None,
             Self::Abstract if hooks.unix => return None,
-            Self::Abstract => "Linux 6.7 or newer".to_owned(),
+            Self::Abstract => format!("Linux 6.7 or newer; or {BOOT}"),
             Self::Loopback => format!("label cofferdam.loopback: private, or {STRICT}"),
             Self::PortsUndeclared => format!("label cofferdam.bind: 80, or {STRICT}"),
             Self::Raw => format!("{STRICT}, or {NO_RAW}"),
@@ -297,9 +297,10 @@ impl Hooks {
             .split(|c: char| !c.is_ascii_digit())
             .map(|number| number.parse().unwrap_or(0_u32));
         let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+        let lsm = lsms.trim().split(',').any(|lsm| lsm == "bpf");
         Self {
-            unix: version >= (6, 7),
-            lsm: lsms.trim().split(',').any(|lsm| lsm == "bpf"),
+            unix: version >= (6, 7) || lsm,
+            lsm,
         }
     }
 }

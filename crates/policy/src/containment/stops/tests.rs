@@ -68,6 +68,7 @@ fn a_kernel_is_known_by_its_release_and_its_lsms() {
     assert_eq!(Hooks::of_kernel("6.18.44-x", ""), PLAIN);
     assert_eq!(Hooks::of_kernel("6.6.0", "lockdown,bpfish,yama"), OLD);
     assert_eq!(Hooks::of_kernel("6.7", "lockdown,bpf\n"), FULL);
+    assert_eq!(Hooks::of_kernel("5.15.0-1", "bpf,yama"), FULL);
     assert_eq!(Hooks::of_kernel("", ""), OLD);
     let told = [("connect", true), ("abstract-sockets", true), ("lsm", false)];
     assert_eq!(Hooks::of_features(told), PLAIN);
