@@ -2,7 +2,7 @@
 
 use crate::finding::{Finding, Severity};
 use crate::host::Listener;
-use crate::model::{Estate, Origin, Protocol};
+use crate::model::{Estate, Origin, Protocol, Service};
 use crate::rule::{Needs, Rule};
 
 use super::contained;
@@ -28,20 +28,7 @@ fn check(estate: &Estate, out: &mut Vec<Finding>) {
         .in_host_mode()
         .filter(|place| place.service.origin == Origin::Inspect)
     {
-        let declared = |port: u16| {
-            let exposed = place
-                .service
-                .expose
-                .iter()
-                .any(|expose| expose.value.contains(port));
-            exposed
-                || contained::declares(place.service, port)
-                || place
-                    .service
-                    .ports
-                    .iter()
-                    .any(|ports| ports.target.contains(port))
-        };
+        let declared = |port| is_declared(place.service, port);
         let mut hidden: Vec<&Listener> = host
             .listeners
             .iter()
@@ -76,4 +63,10 @@ fn check(estate: &Estate, out: &mut Vec<Finding>) {
             );
         }
     }
+}
+
+fn is_declared(service: &Service, port: u16) -> bool {
+    let exposed = service.expose.iter().any(|expose| expose.value.contains(port));
+    let published = || service.ports.iter().any(|ports| ports.target.contains(port));
+    exposed || published() || contained::declares(service, port)
 }
