@@ -56,9 +56,7 @@ pub(crate) fn doctor(call: &Call, args: DoctorArgs) -> Result<u8, Failure> {
     let facts = host::Facts::read(socket);
     let mut checks = host::checks(&facts);
     checks.extend(trouble);
-    let hooks = status
-        .as_ref()
-        .map_or_else(|_| facts.hooks(), |status| service::hooks(status));
+    let hooks = status.as_ref().map_or_else(|_| facts.hooks(), service::hooks);
     checks.extend(service::checks(status));
     let answer = Checks {
         version: VERSION,
