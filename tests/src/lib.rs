@@ -12,6 +12,7 @@ pub mod modes;
 pub mod pound;
 pub mod probe;
 pub mod recipes;
+pub mod same_calls;
 pub mod screen;
 pub mod soak;
 pub mod stacks;
