@@ -4,6 +4,7 @@
 //! it depends on none of its crates. Errors are `anyhow`: nobody matches on why a lab could not be made.
 
 pub mod binaries;
+pub mod compatibility;
 pub mod first_act;
 pub mod image;
 pub mod lab;

@@ -54,6 +54,7 @@ const TEST_PACKAGES: &[(&str, &str)] = &[
     ("/usr/bin/prometheus-node-exporter", "prometheus-node-exporter"),
     ("/usr/bin/java", "default-jre-headless"),
     ("/usr/bin/node", "nodejs"),
+    ("/usr/bin/dig", "bind9-dnsutils"),
 ];
 
 /// Servers and their load tools, for `root_soak` and `cargo xtask soak`.

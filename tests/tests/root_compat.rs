@@ -1,0 +1,51 @@
+//! G-COMPAT: services that everybody knows run contained on the host's network and do their normal work, with the labels that
+//! `docs/compatibility.md` names.
+#![allow(clippy::expect_used, reason = "functions of a test")]
+
+use cofferdam_tests::compatibility::{Harbour, Level, SERVICES, service};
+
+fn play(names: &[&str]) {
+    let services: Vec<_> = names
+        .iter()
+        .map(|name| service(name).expect("a service"))
+        .collect();
+    let harbour = Harbour::new(&services).expect("a lab");
+    for service in services {
+        let name = service.name;
+        for level in [Level::Default] {
+            let done = harbour.play(service, &service.labels(level));
+            eprintln!("{name}, {level:?}\n{}", done.expect(name));
+        }
+    }
+}
+
+#[test]
+fn root_a_web_server_and_databases_work_contained() {
+    play(&["nginx", "redis", "postgres"]);
+}
+
+#[test]
+fn root_a_dns_server_works_contained() {
+    play(&["dnsmasq"]);
+}
+
+#[test]
+fn root_avahi_works_contained() {
+    play(&["avahi"]);
+}
+
+#[test]
+fn root_an_exporter_works_contained() {
+    play(&["exporter"]);
+}
+
+#[test]
+fn root_java_and_node_work_contained() {
+    play(&["java", "node"]);
+}
+
+/// So that a service which is added is also run.
+#[test]
+fn there_are_eight_services() {
+    assert_eq!(SERVICES.len(), 8);
+}
