@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail, ensure};
 
 use crate::lab::{Daemon, Lab, Outcome};
 use crate::probe::Server;
-use crate::walkthrough::scene::eventually;
 
 mod table;
 
@@ -126,11 +127,12 @@ impl Harbour {
         })
     }
 
-    /// Starts a service with these labels and lets it do its work. Gives what was done, for people.
-    pub fn play(&self, service: &Service, labels: &[Label]) -> Result<String> {
+    /// Starts a service with these labels and lets it do its work, each piece within this time. Gives what was done, for
+    /// people.
+    pub fn play(&self, service: &Service, labels: &[Label], patience: Duration) -> Result<String> {
         self.start(service, labels)?;
         let done = service.work.iter().try_fold(String::new(), |mut text, work| {
-            self.ask(service, work)?;
+            self.ask(service, work, patience)?;
             writeln!(text, "    {:?}: {}", work.by, work.what)?;
             Ok(text)
         });
@@ -156,19 +158,26 @@ impl Harbour {
         self.lab.engine.docker(&args).map(drop)
     }
 
-    fn ask(&self, service: &Service, work: &Work) -> Result<()> {
-        let mut last = None;
-        let answered = eventually(work.what, || {
+    fn ask(&self, service: &Service, work: &Work, patience: Duration) -> Result<()> {
+        let start = Instant::now();
+        loop {
             let outcome = self.try_once(service, work)?;
             let right = match work.answer {
                 Some(part) => outcome.success() && outcome.stdout.contains(part),
                 None => !outcome.success(),
             };
-            last = Some(outcome);
-            Ok(right)
-        });
-        let last = last.map(|outcome| outcome.to_string()).unwrap_or_default();
-        answered.with_context(|| format!("{}: {:?}: {}: {last}", service.name, work.by, work.ask))
+            if right {
+                return Ok(());
+            }
+            ensure!(
+                start.elapsed() < patience,
+                "{}: {:?}: {}: {outcome}",
+                service.name,
+                work.by,
+                work.ask
+            );
+            thread::sleep(Duration::from_millis(100));
+        }
     }
 
     fn try_once(&self, service: &Service, work: &Work) -> Result<Outcome> {

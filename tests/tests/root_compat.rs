@@ -2,7 +2,14 @@
 //! `docs/compatibility.md` names.
 #![allow(clippy::expect_used, reason = "functions of a test")]
 
+use std::time::Duration;
+
 use cofferdam_tests::compatibility::{Harbour, Level, SERVICES, service};
+
+/// A service may take its time to start on a busy machine.
+const LONG: Duration = Duration::from_secs(20);
+/// What does not work by then does not.
+const SHORT: Duration = Duration::from_secs(6);
 
 fn play(names: &[&str]) {
     let services: Vec<_> = names
@@ -12,8 +19,8 @@ fn play(names: &[&str]) {
     let harbour = Harbour::new(&services).expect("a lab");
     for service in services {
         let name = service.name;
-        for level in [Level::Default] {
-            let done = harbour.play(service, &service.labels(level));
+        for level in [Level::Default, Level::Strict] {
+            let done = harbour.play(service, &service.labels(level), LONG);
             eprintln!("{name}, {level:?}\n{}", done.expect(name));
         }
     }
@@ -42,6 +49,28 @@ fn root_an_exporter_works_contained() {
 #[test]
 fn root_java_and_node_work_contained() {
     play(&["java", "node"]);
+}
+
+/// Without any of the labels that it is said to need it does not do its work.
+#[test]
+fn root_each_declaration_is_needed() {
+    let wanted: Vec<_> = SERVICES
+        .iter()
+        .filter(|service| !service.strict.is_empty())
+        .collect();
+    let harbour = Harbour::new(&wanted).expect("a lab");
+    for service in wanted {
+        for missing in service.strict {
+            let mut labels = service.labels(Level::Strict);
+            labels.retain(|label| label != missing);
+            let done = harbour.play(service, &labels, SHORT);
+            assert!(
+                done.is_err(),
+                "{} works without {missing:?}: {done:?}",
+                service.name
+            );
+        }
+    }
 }
 
 /// So that a service which is added is also run.

@@ -40,11 +40,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     .quiet()
     .run()?;
     fs::write(directory.join("docs/recipes.md"), recipes::document()?).context("docs/recipes.md")?;
-    fs::write(
-        directory.join("docs/compatibility.md"),
-        compatibility::document(),
-    )
-    .context("docs/compatibility.md")?;
+    fs::write(directory.join("docs/compatibility.md"), compatibility::document())
+        .context("docs/compatibility.md")?;
     let root = repo::root()?;
     let stale = stale(directory, &root)?;
     if args.check && !stale.is_empty() {
