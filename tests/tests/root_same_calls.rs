@@ -7,11 +7,25 @@ use cofferdam_tests::probe;
 use cofferdam_tests::same_calls::{self, PROGRAMS, Program, Traces};
 use cofferdam_tests::walkthrough::scene::eventually;
 
-/// Protected workloads: arguments of `docker run` and of the probe in it.
+/// Protected workloads: arguments of `docker run` and of the probe in it. The ports of those who have a loopback of their own
+/// are strangers' ports, too.
 const NEIGHBOURS: &[(&str, &[&str], [&str; 2])] = &[
     ("web", &["-l", "app=web"], ["tcp", "[::]:7001"]),
     ("store", &["-l", "app=store"], ["udp", "127.0.0.1:7002"]),
+    ("strict4", STRICT, ["tcp", "127.0.0.1:7403"]),
+    ("strict6", STRICT, ["tcp", "[::1]:7403"]),
+    ("strict4u", STRICT, ["udp", "127.0.0.1:7403"]),
+    ("strict6u", STRICT, ["udp", "[::1]:7403"]),
+    ("calls", STRICT, ["tcp", "127.0.0.1:7401"]),
+    ("cache", STRICT, ["tcp", "127.0.0.1:7412"]),
+    (
+        "private",
+        &["-l", "app=private", "-l", "cofferdam.loopback=private"],
+        ["tcp", "[::1]:7414"],
+    ),
 ];
+
+const STRICT: &[&str] = &["-l", "app=strict", "-l", "cofferdam.contain=strict"];
 
 /// Without a daemon, with one, and once it was killed: on the host, or inside of such a container.
 fn play(names: &[&str], container: Option<&[&str]>) {
