@@ -16,7 +16,6 @@ const NEIGHBOURS: &[(&str, &[&str], [&str; 2])] = &[
     ("strict6", STRICT, ["tcp", "[::1]:7403"]),
     ("strict4u", STRICT, ["udp", "127.0.0.1:7403"]),
     ("strict6u", STRICT, ["udp", "[::1]:7403"]),
-    ("calls", STRICT, ["tcp", "127.0.0.1:7401"]),
     ("cache", STRICT, ["tcp", "127.0.0.1:7412"]),
     (
         "private",
