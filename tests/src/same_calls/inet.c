@@ -173,11 +173,17 @@ static void ports(int type)
 		close(first);
 	}
 	for (int i = 0; i < 2; i++) {
-		int fd = bound(i ? AF_INET6 : AF_INET, type, inet(one[i], CONTAINED));
+		struct place place = inet(one[i], CONTAINED);
+		int fd = bound(place.at.any.sa_family, type, place);
 
 		listen(fd, 8);
 		names(fd);
+		if (type == SOCK_STREAM)
+			converse(fd, place, 0);
+		else
+			letters(fd, place);
 		close(fd);
+		try_connect(type, place);
 	}
 	close(bound(AF_INET, type, inet("198.51.100.1", SERVER)));
 }
