@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
 
-use crate::lab::{Daemon, Lab, Outcome};
+use crate::lab::{Daemon, Lab, Outcome, Place};
 use crate::probe::Server;
 
 mod table;
@@ -33,10 +33,12 @@ pub struct Service {
     pub files: &'static [(&'static str, &'static str)],
     /// The labels that open it to those who use it, and those that it uses to it.
     pub opens: &'static [Label],
+    /// What it has to declare at either level.
+    pub always: &'static [Label],
     /// What it has to declare where the level is `strict`, beyond that.
     pub strict: &'static [Label],
-    /// What runs beside it on the LAN and prints `ready`: shell commands in the service's folder.
-    pub neighbour: &'static [&'static str],
+    /// What runs beside it, on the LAN or on the host, and prints `ready`: shell commands in the service's folder.
+    pub beside: &'static [(By, &'static str)],
     /// Its normal work.
     pub work: &'static [Work],
 }
@@ -116,8 +118,9 @@ impl Harbour {
         let mut neighbours = Vec::new();
         for service in services {
             let folder = service.lay_out(&lab)?;
-            for line in service.neighbour {
-                neighbours.push(neighbour(&lab, &folder, line)?);
+            for (place, line) in service.beside {
+                let place = if *place == By::Host { &lab.host } else { &lab.lan };
+                neighbours.push(neighbour(place, &folder, line)?);
             }
         }
         Ok(Self {
@@ -209,23 +212,30 @@ impl Harbour {
     }
 }
 
-/// On the LAN, with a `/run` of its own, in the service's folder.
-fn neighbour(lab: &Lab, folder: &Path, line: &str) -> Result<Server> {
+/// With a `/run` of its own, in the service's folder.
+fn neighbour(place: &Place, folder: &Path, line: &str) -> Result<Server> {
     let line = format!("mount -t tmpfs run /run && cd {} && {line}", folder.display());
-    let mut command = lab.lan.command("unshare", &["--mount", "sh", "-c", &line]);
+    let mut command = place.command("unshare", &["--mount", "sh", "-c", &line]);
     command.stderr(Stdio::null());
-    Server::start(&lab.lan, &mut command)
+    Server::start(place, &mut command)
 }
 
 // === impl Service ===
 
 impl Service {
+    /// What it declares at this level.
+    pub fn declares(&self, level: Level) -> Vec<Label> {
+        match level {
+            Level::Default => self.always.to_vec(),
+            Level::Strict => [self.always, self.strict].concat(),
+        }
+    }
+
     /// Its labels at this level.
     pub fn labels(&self, level: Level) -> Vec<Label> {
-        let mut labels = self.opens.to_vec();
+        let mut labels = [self.opens.to_vec(), self.declares(level)].concat();
         if level == Level::Strict {
             labels.push(STRICT);
-            labels.extend(self.strict);
         }
         labels
     }
@@ -256,12 +266,13 @@ impl Service {
         let work: Vec<&str> = self.work.iter().map(|work| work.what).collect();
         let ports = self.exposes.iter().map(|port| format!("`{port}`")).collect();
         format!(
-            "| {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} |",
             self.title,
             work.join(", "),
             list(ports),
             labels(self.opens),
-            labels(self.strict)
+            labels(self.always),
+            labels(&[self.always, self.strict].concat())
         )
     }
 }

@@ -27,8 +27,13 @@ fn play(names: &[&str]) {
 }
 
 #[test]
-fn root_a_web_server_and_databases_work_contained() {
-    play(&["nginx", "redis", "postgres"]);
+fn root_nginx_works_contained() {
+    play(&["nginx"]);
+}
+
+#[test]
+fn root_databases_work_contained() {
+    play(&["redis", "postgres"]);
 }
 
 #[test]
@@ -42,31 +47,44 @@ fn root_avahi_works_contained() {
 }
 
 #[test]
+fn root_avahi_works_contained_beside_the_hosts() {
+    play(&["avahi-too"]);
+}
+
+#[test]
 fn root_an_exporter_works_contained() {
     play(&["exporter"]);
 }
 
 #[test]
-fn root_java_and_node_work_contained() {
-    play(&["java", "node"]);
+fn root_java_works_contained() {
+    play(&["java"]);
+}
+
+#[test]
+fn root_node_works_contained() {
+    play(&["node"]);
 }
 
 /// Without any of the labels that it is said to need it does not do its work.
 #[test]
 fn root_each_declaration_is_needed() {
-    let wanted: Vec<_> = SERVICES
-        .iter()
-        .filter(|service| !service.strict.is_empty())
-        .collect();
-    let harbour = Harbour::new(&wanted).expect("a lab");
-    for service in wanted {
-        for missing in service.strict {
-            let mut labels = service.labels(Level::Strict);
+    for service in SERVICES {
+        let wanted = [Level::Default, Level::Strict].map(|level| (level, service.declares(level)));
+        if wanted.iter().all(|(_, declared)| declared.is_empty()) {
+            continue;
+        }
+        let harbour = Harbour::new(&[service]).expect("a lab");
+        for (level, missing) in wanted
+            .iter()
+            .flat_map(|(level, all)| all.iter().map(|one| (*level, one)))
+        {
+            let mut labels = service.labels(level);
             labels.retain(|label| label != missing);
             let done = harbour.play(service, &labels, SHORT);
             assert!(
                 done.is_err(),
-                "{} works without {missing:?}: {done:?}",
+                "{} works at {level:?} without {missing:?}: {done:?}",
                 service.name
             );
         }
@@ -75,6 +93,6 @@ fn root_each_declaration_is_needed() {
 
 /// So that a service which is added is also run.
 #[test]
-fn there_are_eight_services() {
-    assert_eq!(SERVICES.len(), 8);
+fn there_are_nine_services() {
+    assert_eq!(SERVICES.len(), 9);
 }

@@ -1,7 +1,7 @@
 //! The services as data. They run as their usual images do; the ports that those expose are given.
 
 use super::By::{self, Client, Host, Itself, Lan};
-use super::{Service, Work};
+use super::{Label, Service, Work};
 
 const fn work(what: &'static str, by: By, ask: &'static str, answer: &'static str) -> Work {
     Work {
@@ -25,7 +25,9 @@ const fn refused(what: &'static str, by: By, ask: &'static str) -> Work {
 const DEBIAN: &[&str] = &["-v", "/usr:/usr:ro", "debian"];
 
 /// Issue 7's.
-pub const SERVICES: &[Service] = &[NGINX, REDIS, POSTGRES, DNSMASQ, AVAHI, EXPORTER, JAVA, NODE];
+pub const SERVICES: &[Service] = &[
+    NGINX, REDIS, POSTGRES, DNSMASQ, AVAHI, AVAHI_TOO, EXPORTER, JAVA, NODE,
+];
 
 const NGINX: Service = Service {
     name: "nginx",
@@ -35,8 +37,9 @@ const NGINX: Service = Service {
     command: "exec nginx -g 'daemon off;'",
     files: &[],
     opens: &[("cofferdam.ingress", "app=client:80/tcp")],
+    always: &[],
     strict: &[],
-    neighbour: &[],
+    beside: &[],
     work: &[
         work(
             "a health check on 127.0.0.1",
@@ -79,8 +82,9 @@ const REDIS: Service = Service {
     command: "exec redis-server --bind '*' '-::*' --protected-mode no --save '' --dir /tmp",
     files: &[],
     opens: &[("cofferdam.ingress", "app=client:6379/tcp")],
+    always: &[],
     strict: &[],
-    neighbour: &[],
+    beside: &[],
     work: &[
         work(
             "a health check by `redis-cli ping`",
@@ -107,8 +111,9 @@ const POSTGRES: Service = Service {
     command: "D=$(mktemp -d) && B=$(ls -d /usr/lib/postgresql/*/bin | tail -1) && $B/initdb -A trust -U shop $D/db >/dev/null && echo 'host all all 0.0.0.0/0 trust' >> $D/db/pg_hba.conf && exec $B/postgres -D $D/db -c listen_addresses='*' -c unix_socket_directories=$D",
     files: &[],
     opens: &[("cofferdam.ingress", "app=client:5432/tcp")],
+    always: &[],
     strict: &[],
-    neighbour: &[],
+    beside: &[],
     work: &[
         work(
             "a health check by `pg_isready` on 127.0.0.1",
@@ -138,11 +143,13 @@ const DNSMASQ: Service = Service {
     command: "exec dnsmasq --keep-in-foreground --conf-file=/dev/null --pid-file=/tmp/dnsmasq.pid --user=root --no-resolv --no-hosts --address=/shop.test/203.0.113.7 --server=/world.test/203.0.113.9",
     files: &[],
     opens: &[("cofferdam.ingress", "app=client:53, lan:53")],
+    always: &[],
     strict: &[],
     // Somebody of the world who knows other names.
-    neighbour: &[
+    beside: &[(
+        Lan,
         "dnsmasq --keep-in-foreground --conf-file=/dev/null --pid-file=/run/dnsmasq.pid --user=root --no-resolv --no-hosts --bind-interfaces --listen-address=203.0.113.9 --address=/world.test/203.0.113.8 & echo ready; exec sleep 600",
-    ],
+    )],
     work: &[
         work(
             "its own name on 127.0.0.1",
@@ -183,51 +190,78 @@ const DNSMASQ: Service = Service {
     ],
 };
 
+/// Its users and its bus, then itself.
+const AVAHI_COMMAND: &str = "echo avahi:x:990:990::/:/bin/sh >> /etc/passwd; echo avahi:x:990: >> /etc/group; mkdir -p /run/dbus /run/avahi-daemon && dbus-daemon --config-file=/service/bus.conf --nofork & while ! test -S /run/dbus/system_bus_socket; do sleep 0.1; done; exec avahi-daemon --no-drop-root --no-chroot --no-rlimits -f /service/inside.conf";
+const AVAHI_FILES: &[(&str, &str)] = &[
+    ("bus.conf", include_str!("bus.conf")),
+    (
+        "inside.conf",
+        "[server]\nhost-name=inside\nallow-interfaces=lan0\n",
+    ),
+    (
+        "outside.conf",
+        "[server]\nhost-name=outside\nallow-interfaces=lan0\n",
+    ),
+    (
+        "captain.conf",
+        "[server]\nhost-name=captain\nallow-interfaces=lan0\n",
+    ),
+];
+const MDNS: &[Label] = &[
+    ("cofferdam.ingress", "multicast:5353/udp, lan:5353/udp"),
+    ("cofferdam.egress", "multicast:5353/udp, lan:5353/udp"),
+];
+/// A neighbour with a name and a service.
+const AVAHI_OF_THE_LAN: (By, &str) = (
+    Lan,
+    "mkdir -p /run/avahi-daemon; export DBUS_SYSTEM_BUS_ADDRESS=unix:path=$PWD/bus; dbus-daemon --config-file=bus.conf --address=$DBUS_SYSTEM_BUS_ADDRESS --nofork & while ! test -S bus; do sleep 0.1; done; avahi-daemon --no-drop-root --no-chroot --no-rlimits -f outside.conf & until avahi-publish -s page _http._tcp 80; do sleep 0.1; done & echo ready; exec sleep 600",
+);
+/// The host's own, which has the port, too.
+const AVAHI_OF_THE_HOST: (By, &str) = (
+    Host,
+    "mkdir -p /run/avahi-daemon; export DBUS_SYSTEM_BUS_ADDRESS=unix:path=$PWD/captain; dbus-daemon --config-file=bus.conf --address=$DBUS_SYSTEM_BUS_ADDRESS --nofork & while ! test -S captain; do sleep 0.1; done; avahi-daemon --no-drop-root --no-chroot --no-rlimits -f captain.conf & until avahi-resolve -4 -n captain.local; do sleep 0.1; done >&2; echo ready; exec sleep 600",
+);
+const AVAHI_WORK: &[Work] = &[
+    work(
+        "the LAN's names",
+        Itself,
+        "avahi-resolve -4 -n outside.local",
+        "192.168.77.2",
+    ),
+    work(
+        "the LAN's services",
+        Itself,
+        "timeout 5 avahi-browse -rtp _http._tcp",
+        "outside.local",
+    ),
+    work(
+        "its own name for the LAN",
+        Lan,
+        "DBUS_SYSTEM_BUS_ADDRESS=unix:path=$PWD/bus avahi-resolve -4 -n inside.local",
+        "192.168.77.1",
+    ),
+];
+
 const AVAHI: Service = Service {
     name: "avahi",
     title: "avahi (mDNS)",
     exposes: &[],
     run: DEBIAN,
-    command: "echo avahi:x:990:990::/:/bin/sh >> /etc/passwd; echo avahi:x:990: >> /etc/group; mkdir -p /run/dbus /run/avahi-daemon && dbus-daemon --config-file=/service/bus.conf --nofork & while ! test -S /run/dbus/system_bus_socket; do sleep 0.1; done; exec avahi-daemon --no-drop-root --no-chroot --no-rlimits -f /service/inside.conf",
-    files: &[
-        ("bus.conf", include_str!("bus.conf")),
-        (
-            "inside.conf",
-            "[server]\nhost-name=inside\nallow-interfaces=lan0\n",
-        ),
-        (
-            "outside.conf",
-            "[server]\nhost-name=outside\nallow-interfaces=lan0\n",
-        ),
-    ],
-    opens: &[
-        ("cofferdam.ingress", "multicast:5353/udp, lan:5353/udp"),
-        ("cofferdam.egress", "multicast:5353/udp, lan:5353/udp"),
-    ],
+    command: AVAHI_COMMAND,
+    files: AVAHI_FILES,
+    opens: MDNS,
+    always: &[],
     strict: &[("cofferdam.bind", "5353/udp")],
-    neighbour: &[
-        "mkdir -p /run/avahi-daemon; export DBUS_SYSTEM_BUS_ADDRESS=unix:path=$PWD/bus; dbus-daemon --config-file=bus.conf --address=$DBUS_SYSTEM_BUS_ADDRESS --nofork & while ! test -S bus; do sleep 0.1; done; avahi-daemon --no-drop-root --no-chroot --no-rlimits -f outside.conf & until avahi-publish -s page _http._tcp 80; do sleep 0.1; done & echo ready; exec sleep 600",
-    ],
-    work: &[
-        work(
-            "the LAN's names",
-            Itself,
-            "avahi-resolve -4 -n outside.local",
-            "192.168.77.2",
-        ),
-        work(
-            "the LAN's services",
-            Itself,
-            "timeout 5 avahi-browse -rtp _http._tcp",
-            "outside.local",
-        ),
-        work(
-            "its own name for the LAN",
-            Lan,
-            "DBUS_SYSTEM_BUS_ADDRESS=unix:path=$PWD/bus avahi-resolve -4 -n inside.local",
-            "192.168.77.1",
-        ),
-    ],
+    beside: &[AVAHI_OF_THE_LAN],
+    work: AVAHI_WORK,
+};
+
+const AVAHI_TOO: Service = Service {
+    name: "avahi-too",
+    title: "avahi on a host that has one of its own",
+    always: &[("cofferdam.allow", "shared:5353/udp")],
+    beside: &[AVAHI_OF_THE_LAN, AVAHI_OF_THE_HOST],
+    ..AVAHI
 };
 
 const EXPORTER: Service = Service {
@@ -238,8 +272,9 @@ const EXPORTER: Service = Service {
     command: "exec prometheus-node-exporter",
     files: &[],
     opens: &[("cofferdam.ingress", "app=client:9100/tcp")],
+    always: &[],
     strict: &[],
-    neighbour: &[],
+    beside: &[],
     work: &[
         work(
             "a health check on 127.0.0.1",
@@ -281,8 +316,9 @@ const JAVA: Service = Service {
     command: "exec $(ls -d /usr/lib/jvm/*/bin/java | tail -1) /service/Service.java",
     files: &[("Service.java", include_str!("Service.java"))],
     opens: &[("cofferdam.ingress", "app=client:8090/tcp")],
+    always: &[],
     strict: &[("cofferdam.bind", "8090/tcp")],
-    neighbour: &[],
+    beside: &[],
     work: &[
         work(
             "an answer for a client, for which it asks its own 127.0.0.1",
@@ -306,8 +342,9 @@ const NODE: Service = Service {
     command: "exec node /service/service.js",
     files: &[("service.js", include_str!("service.js"))],
     opens: &[("cofferdam.ingress", "app=client:8092/tcp")],
+    always: &[],
     strict: &[("cofferdam.bind", "8092/tcp")],
-    neighbour: &[],
+    beside: &[],
     work: &[
         work(
             "an answer for a client, for which it asks its own 127.0.0.1",
