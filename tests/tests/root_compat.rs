@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use cofferdam_tests::compatibility::{Harbour, Level, SERVICES, service};
+use cofferdam_tests::compatibility::{Harbour, Level, SERVICES, Service, service};
 
 /// A service may take its time to start on a busy machine.
 const LONG: Duration = Duration::from_secs(20);
@@ -67,28 +67,48 @@ fn root_node_works_contained() {
 }
 
 /// Without any of the labels that it is said to need it does not do its work.
-#[test]
-fn root_each_declaration_is_needed() {
-    for service in SERVICES {
-        let wanted = [Level::Default, Level::Strict].map(|level| (level, service.declares(level)));
-        if wanted.iter().all(|(_, declared)| declared.is_empty()) {
-            continue;
-        }
-        let harbour = Harbour::new(&[service]).expect("a lab");
-        for (level, missing) in wanted
-            .iter()
-            .flat_map(|(level, all)| all.iter().map(|one| (*level, one)))
-        {
+fn each_is_needed(name: &str) {
+    let service = service(name).expect("a service");
+    let harbour = Harbour::new(&[service]).expect("a lab");
+    for level in [Level::Default, Level::Strict] {
+        for missing in service.declares(level) {
             let mut labels = service.labels(level);
-            labels.retain(|label| label != missing);
+            labels.retain(|label| *label != missing);
             let done = harbour.play(service, &labels, SHORT);
             assert!(
                 done.is_err(),
-                "{} works at {level:?} without {missing:?}: {done:?}",
-                service.name
+                "{name} works at {level:?} without {missing:?}: {done:?}"
             );
         }
     }
+}
+
+#[test]
+fn root_each_declaration_of_avahi_is_needed() {
+    each_is_needed("avahi");
+}
+
+#[test]
+fn root_each_declaration_of_a_second_avahi_is_needed() {
+    each_is_needed("avahi-too");
+}
+
+#[test]
+fn root_each_declaration_of_java_and_node_is_needed() {
+    each_is_needed("java");
+    each_is_needed("node");
+}
+
+/// So that a service which is added is also tried without what it declares.
+#[test]
+fn nobody_else_declares_anything() {
+    let declares = |service: &&Service| !service.declares(Level::Strict).is_empty();
+    let names: Vec<_> = SERVICES
+        .iter()
+        .filter(declares)
+        .map(|service| service.name)
+        .collect();
+    assert_eq!(names, ["avahi", "avahi-too", "java", "node"]);
 }
 
 /// So that a service which is added is also run.

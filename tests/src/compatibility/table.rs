@@ -192,21 +192,6 @@ const DNSMASQ: Service = Service {
 
 /// Its users and its bus, then itself.
 const AVAHI_COMMAND: &str = "echo avahi:x:990:990::/:/bin/sh >> /etc/passwd; echo avahi:x:990: >> /etc/group; mkdir -p /run/dbus /run/avahi-daemon && dbus-daemon --config-file=/service/bus.conf --nofork & while ! test -S /run/dbus/system_bus_socket; do sleep 0.1; done; exec avahi-daemon --no-drop-root --no-chroot --no-rlimits -f /service/inside.conf";
-const AVAHI_FILES: &[(&str, &str)] = &[
-    ("bus.conf", include_str!("bus.conf")),
-    (
-        "inside.conf",
-        "[server]\nhost-name=inside\nallow-interfaces=lan0\n",
-    ),
-    (
-        "outside.conf",
-        "[server]\nhost-name=outside\nallow-interfaces=lan0\n",
-    ),
-    (
-        "captain.conf",
-        "[server]\nhost-name=captain\nallow-interfaces=lan0\n",
-    ),
-];
 const MDNS: &[Label] = &[
     ("cofferdam.ingress", "multicast:5353/udp, lan:5353/udp"),
     ("cofferdam.egress", "multicast:5353/udp, lan:5353/udp"),
@@ -221,26 +206,24 @@ const AVAHI_OF_THE_HOST: (By, &str) = (
     Host,
     "mkdir -p /run/avahi-daemon; export DBUS_SYSTEM_BUS_ADDRESS=unix:path=$PWD/captain; dbus-daemon --config-file=bus.conf --address=$DBUS_SYSTEM_BUS_ADDRESS --nofork & while ! test -S captain; do sleep 0.1; done; avahi-daemon --no-drop-root --no-chroot --no-rlimits -f captain.conf & until avahi-resolve -4 -n captain.local; do sleep 0.1; done >&2; echo ready; exec sleep 600",
 );
-const AVAHI_WORK: &[Work] = &[
-    work(
-        "the LAN's names",
-        Itself,
-        "avahi-resolve -4 -n outside.local",
-        "192.168.77.2",
-    ),
-    work(
-        "the LAN's services",
-        Itself,
-        "timeout 5 avahi-browse -rtp _http._tcp",
-        "outside.local",
-    ),
-    work(
-        "its own name for the LAN",
-        Lan,
-        "DBUS_SYSTEM_BUS_ADDRESS=unix:path=$PWD/bus avahi-resolve -4 -n inside.local",
-        "192.168.77.1",
-    ),
-];
+const LAN_NAMES: Work = work(
+    "the LAN's names",
+    Itself,
+    "avahi-resolve -4 -n outside.local",
+    "192.168.77.2",
+);
+const LAN_SERVICES: Work = work(
+    "the LAN's services",
+    Itself,
+    "timeout 5 avahi-browse -rtp _http._tcp",
+    "outside.local",
+);
+const OWN_NAME: Work = work(
+    "its own name for the LAN",
+    Lan,
+    "DBUS_SYSTEM_BUS_ADDRESS=unix:path=$PWD/bus avahi-resolve -4 -n inside.local",
+    "192.168.77.1",
+);
 
 const AVAHI: Service = Service {
     name: "avahi",
@@ -248,19 +231,46 @@ const AVAHI: Service = Service {
     exposes: &[],
     run: DEBIAN,
     command: AVAHI_COMMAND,
-    files: AVAHI_FILES,
+    files: &[
+        ("bus.conf", include_str!("bus.conf")),
+        (
+            "inside.conf",
+            "[server]\nhost-name=inside\nallow-interfaces=lan0\n",
+        ),
+        (
+            "outside.conf",
+            "[server]\nhost-name=outside\nallow-interfaces=lan0\n",
+        ),
+    ],
     opens: MDNS,
     always: &[],
     strict: &[("cofferdam.bind", "5353/udp")],
     beside: &[AVAHI_OF_THE_LAN],
-    work: AVAHI_WORK,
+    work: &[LAN_NAMES, LAN_SERVICES, OWN_NAME],
 };
 
+/// It says nothing of the host's addresses: two that do take each other for strangers with the same name.
 const AVAHI_TOO: Service = Service {
     name: "avahi-too",
-    title: "avahi on a host that has one of its own",
+    title: "avahi beside one of the host's own",
+    files: &[
+        ("bus.conf", include_str!("bus.conf")),
+        (
+            "inside.conf",
+            "[server]\nallow-interfaces=lan0\n[publish]\npublish-addresses=no\npublish-hinfo=no\npublish-workstation=no\n",
+        ),
+        (
+            "outside.conf",
+            "[server]\nhost-name=outside\nallow-interfaces=lan0\n",
+        ),
+        (
+            "captain.conf",
+            "[server]\nhost-name=captain\nallow-interfaces=lan0\n",
+        ),
+    ],
     always: &[("cofferdam.allow", "shared:5353/udp")],
     beside: &[AVAHI_OF_THE_LAN, AVAHI_OF_THE_HOST],
+    work: &[LAN_NAMES, LAN_SERVICES],
     ..AVAHI
 };
 
