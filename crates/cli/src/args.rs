@@ -10,6 +10,7 @@ use cofferdam_daemon::Options;
 use crate::failure::{Failure, RUN_REFUSED};
 
 mod audit;
+mod contain;
 mod daemon;
 mod learn;
 mod policy;
@@ -17,6 +18,7 @@ mod policy;
 mod tests;
 
 pub(crate) use audit::{AuditArgs, AuditCommand, AuditFormat};
+pub(crate) use contain::ContainArgs;
 pub(crate) use daemon::{DaemonArgs, DaemonCommand};
 pub(crate) use learn::LearnArgs;
 pub(crate) use policy::{
@@ -107,6 +109,10 @@ pub(crate) enum Command {
 /// The command takes the place of this process once the daemon has moved it into its cgroup: terminal, signals and
 /// exit status are its own, and all its children inherit the policy. Without a daemon it does not start.
 ///
+/// On the host's network `--contain strict` gives it what a network namespace would: a loopback of its own, only the
+/// ports and interfaces that are declared, no raw, packet or vsock sockets, of netlink only `route`. It then has no new
+/// privileges, no capability that administers the network, and no io_uring.
+///
 /// A `--` may stand before the command, or right after it: there, one `--` is dropped if none stood before
 /// (`cofferdam run --label app=web curl -- http://127.0.0.1`).
 ///
@@ -128,6 +134,8 @@ pub(crate) struct RunArgs {
     /// The command and its arguments
     #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
+    #[command(flatten)]
+    pub(crate) contain: ContainArgs,
 }
 
 #[derive(Debug, Args)]

@@ -9,19 +9,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use cofferdam_policy::{
-    DefaultProfile, Document, Identity, Labels, Mode, NamedPort, Opening, Peer, PeerClass, Subject, World,
-    labels, openings, selecting,
+    DefaultProfile, Document, Identity, Labels, Mode, Opening, Subject, World, labels, openings, selecting,
 };
 use cofferdam_workload::{Container, ContainerId};
 use ipnet::IpNet;
 
 use crate::config::{Config, Protect};
-use crate::enforcer::{Entry, Published};
+use crate::enforcer::{Contained, Entry, Published};
 use crate::state::{Choices, Numbers, Run};
 
+use candidate::Candidate;
 pub(crate) use fingerprints::Fingerprints;
 pub(crate) use protection::container_key;
 
+mod candidate;
 mod fingerprints;
 mod host;
 mod protection;
@@ -64,6 +65,8 @@ pub(crate) struct HostFacts {
     pub(crate) netns: u64,
     /// Its addresses, loopback included.
     pub(crate) addresses: Vec<IpAddr>,
+    /// Its interfaces, with the kernel's numbers.
+    pub(crate) interfaces: BTreeMap<String, u32>,
     /// The prefixes on its links.
     pub(crate) links: Vec<IpNet>,
     /// Docker's own subnets.
@@ -98,6 +101,8 @@ pub(crate) struct Placement {
     pub(crate) place: Place,
     /// What the kernel is told about its cgroup.
     pub(crate) entry: Entry,
+    /// What it may take of the host's network, where it is on that and protected.
+    pub(crate) contained: Option<Contained>,
     /// Who it is, where it is protected.
     pub(crate) identity: Option<Identity>,
     /// Every label its creator gave.
@@ -165,8 +170,11 @@ pub(crate) fn resolve(
         .map(|(mut candidate, selected)| {
             candidate.protect_by(&selected);
             let policy = fingerprints.of(&selected);
-            let (identity, entry) = candidate.number(profile, policy, numbers);
-            candidate.placed(selected, identity, entry)
+            let (identity, mut entry) = candidate.number(profile, policy, numbers);
+            let contained = candidate.contained(&entry, &inputs.host.interfaces, numbers);
+            entry.contained = contained.as_ref().is_some_and(Contained::says_anything);
+            entry.moved = contained.as_ref().is_some_and(Contained::has_moved);
+            candidate.placed(selected, identity, entry, contained)
         })
         .collect();
     placements.sort_by(|a, b| (&a.name, &a.key).cmp(&(&b.name, &b.key)));
@@ -196,95 +204,6 @@ impl Resolved {
             &subjects.iter().map(|subject| subject.number).collect(),
             &identities.iter().map(|identity| identity.number).collect(),
         );
-    }
-}
-
-/// A workload before it has numbers.
-pub(crate) struct Candidate {
-    key: String,
-    name: String,
-    namespace: String,
-    place: Place,
-    /// Every label, directives left out.
-    labels: Arc<Labels>,
-    identity_labels: Arc<Labels>,
-    named_ports: Vec<NamedPort>,
-    profile: Option<DefaultProfile>,
-    openings: Vec<Opening>,
-    protected_by: Option<String>,
-    /// Its creator said that it is not to be protected.
-    refuses: bool,
-    mode: Mode,
-    /// What its user should know while it is protected, and while it is not.
-    notes: [Vec<String>; 2],
-    warnings: Vec<String>,
-}
-
-// === impl Candidate ===
-
-impl Candidate {
-    /// Whom a policy selects is protected. What only watches changes nothing, so it protects nobody either.
-    fn protect_by(&mut self, selected: &[Arc<Document>]) {
-        if self.protected_by.is_none() && !self.refuses {
-            let enforced = selected.iter().find(|document| !document.observe);
-            self.protected_by = enforced.map(|document| format!("policy {}", document.full_name()));
-        }
-    }
-
-    /// Who it is, and what the kernel is told about it. `policy` is what the documents that select it say.
-    fn number(
-        &self,
-        profile: DefaultProfile,
-        policy: u64,
-        numbers: &mut Numbers,
-    ) -> (Option<Identity>, Entry) {
-        if self.protected_by.is_none() {
-            // Strangers are announced too: a container that nobody announced would be pending.
-            let entry = Entry {
-                workload: 0,
-                identity: Peer(PeerClass::Host as u32),
-                subject: 0,
-                observe: false,
-            };
-            return (None, entry);
-        }
-        let (workload, who) = numbers.workload(
-            &self.key,
-            &self.namespace,
-            self.identity_labels.clone(),
-            self.labels.clone(),
-            self.named_ports.clone(),
-        );
-        let profile = self.profile.unwrap_or(profile);
-        let subject = numbers.subject(who.number, profile, &self.openings, policy);
-        let entry = Entry {
-            workload,
-            identity: who.number,
-            subject,
-            observe: self.mode == Mode::Observe,
-        };
-        (Some(who), entry)
-    }
-
-    fn placed(self, selected_by: Vec<Arc<Document>>, identity: Option<Identity>, entry: Entry) -> Placement {
-        let is_protected = identity.is_some();
-        let [protected_notes, bare_notes] = self.notes;
-        Placement {
-            key: self.key,
-            name: self.name,
-            namespace: self.namespace,
-            place: self.place,
-            entry,
-            identity,
-            labels: self.labels,
-            openings: if is_protected { self.openings } else { Vec::new() },
-            profile: self.profile,
-            selected_by,
-            protected_by: self.protected_by,
-            mode: self.mode,
-            notes: if is_protected { protected_notes } else { bare_notes },
-            warnings: self.warnings,
-        }
     }
 }
 

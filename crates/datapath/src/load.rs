@@ -18,6 +18,7 @@ use crate::abi::{bytes, read, types};
 use crate::cgroups::Hooked;
 use crate::closed::Told;
 use crate::events::Ring;
+use crate::features::{UNIX_PROGRAMS, is_wanted};
 use crate::keys::Times;
 use crate::repeats::Repeats;
 use crate::skel::cofferdam::{CofferdamSkel, CofferdamSkelBuilder};
@@ -43,6 +44,8 @@ pub struct Datapath {
     pub(crate) ring: Ring,
     /// Folders that have packet hooks of this generation: themselves and all below are filtered.
     pub(crate) hooked: BTreeMap<PathBuf, Hooked>,
+    /// Whether sockets are told of loopbacks and ports as their workload knows them.
+    pub(crate) shows: bool,
     /// When removed folders were looked for among them.
     pub(crate) swept: Instant,
     pub(crate) published_indexes: BTreeSet<u32>,
@@ -64,9 +67,6 @@ const ROOT_PROGRAMS: [&str; 5] = [
     "on_sendmsg6",
     "on_sysctl",
 ];
-
-/// Needs a hook that came with 6.7.
-const UNIX_PROGRAM: &str = "on_connect_unix";
 
 // === impl Datapath ===
 
@@ -91,6 +91,7 @@ impl Datapath {
             links: Vec::new(),
             ring,
             hooked: BTreeMap::new(),
+            shows: false,
             swept: Instant::now(),
             published_indexes: BTreeSet::new(),
             by_address: HashSet::new(),
@@ -125,27 +126,6 @@ impl Datapath {
     #[must_use]
     pub fn adopted(&self) -> bool {
         self.adopted
-    }
-
-    /// What this kernel gives us, by name, for the start line and `doctor`.
-    #[must_use]
-    pub fn features(&self) -> Vec<(String, bool)> {
-        vec![
-            ("connect".into(), true),
-            ("sendmsg".into(), true),
-            ("bind".into(), true),
-            ("packet".into(), true),
-            ("handshake".into(), true),
-            ("cgroup-birth".into(), true),
-            ("socket-scan".into(), true),
-            ("sysctl".into(), true),
-            ("abstract-sockets".into(), has_unix_hooks()),
-            ("typed-sockets".into(), kernel_is_at_least(6, 2)),
-            (
-                "lsm".into(),
-                fs::read_to_string("/sys/kernel/security/lsm").is_ok_and(|l| l.contains("bpf")),
-            ),
-        ]
     }
 
     /// Tells the programs that a daemon lives; call it at least every second.
@@ -203,7 +183,9 @@ impl Datapath {
 
     fn attach_root(&mut self) -> Result<()> {
         let root = self.settings.cgroup_root.clone();
-        let unix = has_unix_hooks().then_some(UNIX_PROGRAM);
+        let unix = UNIX_PROGRAMS
+            .into_iter()
+            .filter(|name| is_wanted(name) == Some(true));
         for name in ROOT_PROGRAMS.into_iter().chain(unix) {
             let link = self.attach_cgroup(name, &root)?;
             self.links.push(link);
@@ -246,10 +228,6 @@ impl Datapath {
     }
 }
 
-fn has_unix_hooks() -> bool {
-    kernel_is_at_least(6, 7)
-}
-
 // === pins and generations ===
 
 pub(crate) fn home(bpffs: &Path) -> PathBuf {
@@ -265,8 +243,9 @@ fn load(maps: &Path) -> Result<CofferdamSkel<'static>> {
         .open(object)
         .map_err(Error::Load)?;
     for mut program in open.open_object_mut().progs_mut() {
-        if program.name() == UNIX_PROGRAM {
-            program.set_autoload(has_unix_hooks());
+        let name = program.name().to_owned();
+        if let Some(wanted) = is_wanted(&name.to_string_lossy()) {
+            program.set_autoload(wanted);
         }
     }
     for mut map in open.open_object_mut().maps_mut() {
@@ -375,11 +354,4 @@ pub(crate) fn boot_time() -> u64 {
     nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME)
         .map(|t| t.tv_sec().cast_unsigned() * 1_000_000_000 + t.tv_nsec().cast_unsigned())
         .unwrap_or_default()
-}
-
-/// By release number, not by symbol: reading the symbol table takes longer than loading the programs.
-fn kernel_is_at_least(major: u32, minor: u32) -> bool {
-    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let mut numbers = release.split(['.', '-']).map_while(|n| n.parse::<u32>().ok());
-    (numbers.next(), numbers.next()) >= (Some(major), Some(minor))
 }

@@ -13,6 +13,7 @@ use std::thread;
 use std::time::Instant;
 
 use cofferdam_api::{Code, Problem, RunRequest, RunResponse, VERSION};
+use cofferdam_policy::{Labels, Mode, labels};
 use cofferdam_workload::host;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
@@ -22,6 +23,7 @@ use crate::Kinds;
 use crate::access::may_run;
 use crate::cgroups::tree;
 use crate::command::{Caller, Reply};
+use crate::resolve::Placement;
 use crate::state::Run;
 
 #[cfg(test)]
@@ -64,7 +66,6 @@ impl Engine {
             pid: caller.pid,
             host_network: host::in_own_namespace(caller.pid).unwrap_or(false),
         };
-        let protected = !run.labels.is_empty();
         self.state.runs.insert(key.clone(), run);
         // Meanwhile: the kernel waits for every processor before it moves a process, often longer than all else takes.
         let (folder, process) = (cgroup.clone(), caller.clone());
@@ -77,22 +78,36 @@ impl Engine {
             Ok(moving) => moving.join().unwrap_or_else(|_| Err(gone())),
             Err(_) => move_caller(&cgroup, caller),
         };
-        let bound = self.check_bound(&cgroup, protected);
+        let bound = self.check_bound(&key, &cgroup);
         if let Err(problem) = bound.and(moved) {
             self.undo_run(&key, &cgroup);
             return Err(problem);
         }
         tracing::debug!(?reconciled, moved = ?start.elapsed(), "{name} runs as process {} in {}", caller.pid, cgroup.display());
-        let warnings = self
-            .find(&name)
-            .map(|one| [one.warnings.clone(), one.notes.clone()].concat());
+        let placed = self.find(&name).ok();
+        let warnings = placed.map(|one| [one.warnings.clone(), one.notes.clone()].concat());
+        let held = placed.map(|one| self.held(one, &request.labels));
         let response = RunResponse {
             version: VERSION,
             workload: name,
             cgroup: cgroup.display().to_string(),
+            containment: Some(held.unwrap_or_default()),
             warnings: warnings.unwrap_or_default(),
         };
         Ok((key, cgroup, response))
+    }
+
+    /// What a run is not to have, as the labels that say it.
+    fn held(&self, placed: &Placement, given: &Labels) -> Labels {
+        if placed.protected_by.is_none() {
+            return Labels::new();
+        }
+        let declared = labels::directives(given).containment;
+        let held = declared.at(self.config.contain).labels().into_iter();
+        let observed = (placed.mode == Mode::Observe).then(|| (labels::MODE, "observe".to_owned()));
+        held.chain(observed)
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect()
     }
 
     /// Everything that can be refused before anything is made; the workload's name and namespace.
@@ -164,8 +179,10 @@ impl Engine {
     }
 
     /// The kernel must say that the cgroup is who it should be before anything runs in it.
-    fn check_bound(&self, cgroup: &Path, protected: bool) -> Result<(), Problem> {
-        if !protected || self.enforcer.is_bound(cgroup) {
+    fn check_bound(&self, key: &str, cgroup: &Path) -> Result<(), Problem> {
+        let mut placements = self.resolved.placements.iter();
+        let open = placements.any(|one| one.key == key && one.protected_by.is_none());
+        if open || self.enforcer.is_bound(cgroup) {
             return Ok(());
         }
         let why = self.complaints.last().cloned().unwrap_or_default();

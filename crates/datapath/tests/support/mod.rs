@@ -22,6 +22,7 @@ use nix::sched::{CloneFlags, setns};
 use socket2::Socket;
 
 pub(crate) mod forger;
+pub(crate) mod host;
 pub(crate) mod net;
 pub(crate) mod odd;
 pub(crate) mod peer;
@@ -340,6 +341,9 @@ pub(crate) fn entry(number: u32) -> Entry {
         identity: Peer(256 + number),
         subject: number,
         observe: false,
+        contained: false,
+        moved: false,
+        on_host: false,
     }
 }
 
