@@ -1,6 +1,7 @@
 //! Services that everybody knows, contained on the host's network: what they have to declare for their normal work, and that
 //! this is all they need. `docs/compatibility.md` is written from the same table.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::lab::{Daemon, Lab, Outcome, Place};
 use crate::probe::Server;
@@ -142,6 +143,17 @@ impl Harbour {
         let done = done.map_err(|error| self.explain(service, error));
         self.lab.engine.docker(&["rm", "-f", service.name])?;
         done
+    }
+
+    /// For which reasons it was refused something, each once.
+    pub fn reasons(&self, service: &Service) -> Result<BTreeSet<String>> {
+        let from = format!("app={}", service.name);
+        let answer = self.lab.json(&["flows", "--denied", "--from", &from])?;
+        let flows = answer["flows"].as_array().context("no flows")?.iter();
+        Ok(flows
+            .filter_map(|flow| flow["reason"].as_str())
+            .map(str::to_owned)
+            .collect())
     }
 
     fn start(&self, service: &Service, labels: &[Label]) -> Result<()> {

@@ -79,6 +79,16 @@ fn each_is_needed(name: &str) {
                 done.is_err(),
                 "{name} works at {level:?} without {missing:?}: {done:?}"
             );
+            let reason = if missing.1.starts_with("shared:") {
+                "port-taken"
+            } else {
+                "undeclared"
+            };
+            let reasons = harbour.reasons(service).expect("flows");
+            assert!(
+                reasons.contains(reason),
+                "{name} without {missing:?}: {reasons:?}"
+            );
         }
     }
 }
