@@ -1,7 +1,6 @@
 //! Services that everybody knows, contained on the host's network: what they have to declare for their normal work, and that
 //! this is all they need. `docs/compatibility.md` is written from the same table.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::lab::{Daemon, Lab, Outcome, Place};
 use crate::probe::Server;
+use crate::walkthrough::scene::eventually;
 
 mod table;
 
@@ -88,6 +88,9 @@ pub struct Harbour {
     lab: Lab,
 }
 
+/// A service may take its time to start on a busy machine.
+const LONG: Duration = Duration::from_secs(20);
+
 const STRICT: Label = ("cofferdam.contain", "strict");
 
 /// The introduction of the page.
@@ -131,29 +134,39 @@ impl Harbour {
         })
     }
 
-    /// Starts a service with these labels and lets it do its work, each piece within this time. Gives what was done, for
-    /// people.
-    pub fn play(&self, service: &Service, labels: &[Label], patience: Duration) -> Result<String> {
+    /// Starts a service with these labels, lets it do its work and stops it. Gives what was done, for people.
+    pub fn play(&self, service: &Service, labels: &[Label]) -> Result<String> {
         self.start(service, labels)?;
-        let done = service.work.iter().try_fold(String::new(), |mut text, work| {
-            self.ask(service, work, patience)?;
-            writeln!(text, "    {:?}: {}", work.by, work.what)?;
-            Ok(text)
-        });
+        let done = self.work(service, LONG);
         let done = done.map_err(|error| self.explain(service, error));
-        self.lab.engine.docker(&["rm", "-f", service.name])?;
+        self.stop(service)?;
         done
     }
 
-    /// For which reasons it was refused something, each once.
-    pub fn reasons(&self, service: &Service) -> Result<BTreeSet<String>> {
+    /// Starts it with labels that do not suffice: in this mode it is refused something for this reason, or would be.
+    pub fn start_refused(&self, service: &Service, labels: &[Label], mode: &str, reason: &str) -> Result<()> {
         let from = format!("app={}", service.name);
-        let answer = self.lab.json(&["flows", "--denied", "--from", &from])?;
-        let flows = answer["flows"].as_array().context("no flows")?.iter();
-        Ok(flows
-            .filter_map(|flow| flow["reason"].as_str())
-            .map(str::to_owned)
-            .collect())
+        self.start(service, labels)?;
+        eventually("a record of what it may not do", || {
+            let answer = self.lab.json(&["flows", "--denied", "--from", &from])?;
+            let mut flows = answer["flows"].as_array().context("no flows")?.iter();
+            Ok(flows.any(|flow| flow["mode"] == mode && flow["reason"] == reason))
+        })
+        .map_err(|error| self.explain(service, error))
+    }
+
+    /// What it does while it runs, each piece within this time.
+    pub fn work(&self, service: &Service, patience: Duration) -> Result<String> {
+        service.work.iter().try_fold(String::new(), |mut text, work| {
+            self.ask(service, work, patience)?;
+            writeln!(text, "    {:?}: {}", work.by, work.what)?;
+            Ok(text)
+        })
+    }
+
+    /// Stops and removes it.
+    pub fn stop(&self, service: &Service) -> Result<()> {
+        self.lab.engine.docker(&["rm", "-f", service.name]).map(drop)
     }
 
     fn start(&self, service: &Service, labels: &[Label]) -> Result<()> {

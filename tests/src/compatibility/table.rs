@@ -48,7 +48,7 @@ const NGINX: Service = Service {
             "cofferdam lab nginx",
         ),
         work(
-            "and on `::1`",
+            "one on `::1`",
             Itself,
             "curl -sS -m 3 http://[::1]/",
             "cofferdam lab nginx",
@@ -60,7 +60,7 @@ const NGINX: Service = Service {
             "cofferdam lab nginx",
         ),
         work(
-            "for the LAN, since its port is published",
+            "a page for the LAN, since its port is published",
             Lan,
             "curl -sS -m 3 http://[fd77::1]/",
             "cofferdam lab nginx",
@@ -98,7 +98,12 @@ const REDIS: Service = Service {
             "redis-cli -h 192.168.77.1 set key value",
             "OK",
         ),
-        work("and gets", Client, "redis-cli -h 192.168.77.1 get key", "value"),
+        work(
+            "a key that a client gets",
+            Client,
+            "redis-cli -h 192.168.77.1 get key",
+            "value",
+        ),
         refused("nothing for the host", Host, "redis-cli -h 192.168.77.1 ping"),
     ],
 };
@@ -164,19 +169,19 @@ const DNSMASQ: Service = Service {
             "203.0.113.7",
         ),
         work(
-            "and by TCP",
+            "names for a client by TCP",
             Client,
             "dig +short +tcp +time=1 +tries=1 @192.168.77.1 www.shop.test",
             "203.0.113.7",
         ),
         work(
-            "for the LAN",
+            "names for the LAN",
             Lan,
             "dig +short +time=1 +tries=1 @192.168.77.1 www.shop.test",
             "203.0.113.7",
         ),
         work(
-            "for its IPv6",
+            "names for the LAN by IPv6",
             Lan,
             "dig +short +time=1 +tries=1 @fd77::1 www.shop.test",
             "203.0.113.7",
@@ -299,10 +304,10 @@ const EXPORTER: Service = Service {
             "node_network_receive_bytes_total{device=\"lan0\"}",
         ),
         work(
-            "each of its collectors succeeds but those that the host has nothing for",
+            "and counters of its protocols",
             Client,
             "curl -sS -m 3 http://192.168.77.1:9100/metrics",
-            "node_scrape_collector_success{collector=\"netstat\"} 1",
+            "node_netstat_Tcp_PassiveOpens",
         ),
         refused(
             "nothing for the host",
