@@ -4,6 +4,7 @@
 //! it depends on none of its crates. Errors are `anyhow`: nobody matches on why a lab could not be made.
 
 pub mod binaries;
+pub mod compatibility;
 pub mod first_act;
 pub mod image;
 pub mod lab;
@@ -12,6 +13,7 @@ pub mod modes;
 pub mod pound;
 pub mod probe;
 pub mod recipes;
+pub mod same_calls;
 pub mod screen;
 pub mod soak;
 pub mod stacks;
