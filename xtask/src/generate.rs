@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use cofferdam_tests::recipes;
+use cofferdam_tests::{attack, recipes};
 use walkdir::WalkDir;
 use xshell::cmd;
 
@@ -40,6 +40,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     .quiet()
     .run()?;
     fs::write(directory.join("docs/recipes.md"), recipes::document()?).context("docs/recipes.md")?;
+    fs::write(directory.join("docs/attacks.md"), attack::page::document()).context("docs/attacks.md")?;
     let root = repo::root()?;
     let stale = stale(directory, &root)?;
     if args.check && !stale.is_empty() {

@@ -1,0 +1,98 @@
+//! What stops what: the table that `docs/attacks.md` shows and that every run is compared with.
+
+use serde::Serialize;
+
+use super::{Kernel, Level, Origin};
+
+/// What the table says of one attack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase", tag = "state")]
+pub enum Answer {
+    /// It has no effect.
+    Stopped {
+        /// What stops it.
+        by: &'static str,
+    },
+    /// It works.
+    Open {
+        /// Why it is not stopped.
+        why: &'static str,
+        /// What would stop it; empty where nothing does.
+        close: &'static str,
+    },
+}
+
+/// The answers to one attack. What is more particular wins.
+#[derive(Clone, Copy, Debug)]
+pub struct Answers {
+    /// Without a word about containment.
+    pub default: Answer,
+    /// With `strict`.
+    pub strict: Answer,
+    /// With `strict` where BPF LSM is in force.
+    pub strict_lsm: Option<Answer>,
+    /// With `strict`, from a process of `cofferdam run`.
+    pub strict_run: Option<Answer>,
+    /// From a container, at every level: what Docker does itself.
+    pub container: Option<Answer>,
+}
+
+pub(super) const fn stopped(by: &'static str) -> Answer {
+    Answer::Stopped { by }
+}
+
+pub(super) const fn open(why: &'static str, close: &'static str) -> Answer {
+    Answer::Open { why, close }
+}
+
+// === impl Answers ===
+
+impl Answers {
+    /// The same everywhere.
+    pub(super) const fn always(answer: Answer) -> Self {
+        Self::levels(answer, answer)
+    }
+
+    /// By level alone.
+    pub(super) const fn levels(default: Answer, strict: Answer) -> Self {
+        Self {
+            default,
+            strict,
+            strict_lsm: None,
+            strict_run: None,
+            container: None,
+        }
+    }
+
+    /// As it is, but containers are stopped by Docker.
+    pub(super) const fn but_docker(self, by: &'static str) -> Self {
+        Self {
+            container: Some(stopped(by)),
+            ..self
+        }
+    }
+
+    /// Sockets that no cgroup hook sees when they are made.
+    pub(super) const fn made(default: Answer, close: &'static str) -> Self {
+        Self {
+            default,
+            strict: open("no hook of this kernel sees it; with BPF LSM it is stopped", close),
+            strict_lsm: Some(stopped("LSM socket_create")),
+            strict_run: Some(stopped("seccomp of `cofferdam run`")),
+            container: None,
+        }
+    }
+
+    /// What this kernel makes of it.
+    pub fn of(&self, level: Level, origin: Origin, kernel: Kernel) -> Answer {
+        if let (Origin::Container, Some(answer)) = (origin, self.container) {
+            return answer;
+        }
+        if level == Level::Default {
+            return self.default;
+        }
+        let run = self.strict_run.filter(|_| origin == Origin::Process);
+        let lsm = self.strict_lsm.filter(|_| kernel.lsm);
+        run.or(lsm).unwrap_or(self.strict)
+    }
+}
