@@ -12,6 +12,7 @@ use crate::{tcp, udp};
 
 const LOAD: libc::c_int = 5;
 const ATTACH: libc::c_int = 8;
+const DETACH: libc::c_int = 9;
 const SOCK_ADDR: u32 = 18;
 const PACKETS: u32 = 8;
 const MULTI: u32 = 2;
@@ -41,19 +42,25 @@ pub(crate) fn attack(args: &Args) -> Told {
 }
 
 fn run(args: &Args) -> std::result::Result<Told, Refused> {
+    let mut programs = Vec::new();
+    for (hook, kind) in HOOKS {
+        programs.push((hook, load(kind, hook).step("load a program")?));
+    }
     let own = own_cgroup().step("find cgroup2")?;
     let cgroup = File::open(own).step("open its cgroup")?;
     let flags = if args.text("flags") == "alone" { 0 } else { MULTI };
-    let mut programs = Vec::new();
-    for (hook, kind) in HOOKS {
-        let program = load(kind, hook).step("load a program")?;
-        attach(&cgroup, &program, hook, flags).step("attach a program")?;
-        programs.push(program);
+    for (hook, program) in &programs {
+        change(ATTACH, &cgroup, program, *hook, flags).step("attach a program")?;
     }
-    Ok(match args.text("then") {
+    let told = match args.text("then") {
         "udp" => udp::attack(args),
         _ => tcp::attack(args),
-    })
+    };
+    // A cgroup that outlives this process would keep them.
+    for (hook, program) in &programs {
+        change(DETACH, &cgroup, program, *hook, 0).step("detach a program")?;
+    }
+    Ok(told)
 }
 
 fn load(kind: u32, hook: u32) -> Result<OwnedFd> {
@@ -69,13 +76,13 @@ fn load(kind: u32, hook: u32) -> Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-fn attach(cgroup: &File, program: &OwnedFd, hook: u32, flags: u32) -> Result<()> {
+fn change(command: libc::c_int, cgroup: &File, program: &OwnedFd, hook: u32, flags: u32) -> Result<()> {
     let mut attributes = Attributes::default();
     attributes.words[0] = cgroup.as_raw_fd().cast_unsigned();
     attributes.words[1] = program.as_raw_fd().cast_unsigned();
     attributes.words[2] = hook;
     attributes.words[3] = flags;
-    call(ATTACH, &attributes).map(drop)
+    call(command, &attributes).map(drop)
 }
 
 fn put(words: &mut [u32], at: usize, value: u64) {

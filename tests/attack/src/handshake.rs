@@ -21,7 +21,7 @@ struct Seen {
     option: Vec<u8>,
 }
 
-/// `to= option=none|forged|replayed|borrowed through=raw|frame [as=ADDRESS] token=`: sees a handshake of a friend, then tries
+/// `to= option=none|forged|replayed|borrowed through=raw|frame [as=ADDRESS] port= token=`: sees a handshake of a friend, then tries
 /// one of its own.
 pub(crate) fn attack(args: &Args) -> Told {
     run(args).into()
@@ -44,7 +44,7 @@ fn run(args: &Args) -> Result<Told, Refused> {
     let kind = args.text("option");
     let mut seq = syn.numbers.seq;
     if kind != "replayed" {
-        from.set_port(41_000);
+        from.set_port(u16::try_from(args.number("port")?).unwrap_or_default());
     }
     if kind == "forged" || kind == "none" {
         seq = seq.wrapping_mul(2_654_435_761);

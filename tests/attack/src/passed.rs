@@ -37,6 +37,7 @@ fn make(args: &Args) -> Result<OwnedFd, Refused> {
     match args.text("what") {
         "connected" => sys::connect(&socket, &sys::inet(args.address("to")?)).step("connect")?,
         "listening" => {
+            sys::set_int(&socket, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1).step("SO_REUSEADDR")?;
             sys::bind(&socket, &sys::inet(args.address("at")?)).step("bind")?;
             sys::listen(&socket).step("listen")?;
         }

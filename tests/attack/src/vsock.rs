@@ -6,22 +6,16 @@ use crate::report::{Args, Refused, Step, Told};
 use crate::sys;
 
 const ANY: u32 = u32::MAX;
-const LOCAL: u32 = 1;
 const PORT: u32 = 7977;
 
-/// `how=listen|connect`. Nothing is sent beyond this machine: `connect` tries the local one alone.
-pub(crate) fn attack(args: &Args) -> Told {
-    run(args).into()
+/// Listens. Nothing is sent: that would go beyond this machine.
+pub(crate) fn attack(_: &Args) -> Told {
+    run().into()
 }
 
-fn run(args: &Args) -> Result<Told, Refused> {
+fn run() -> Result<Told, Refused> {
     let socket = sys::socket(libc::AF_VSOCK, libc::SOCK_STREAM, 0).step("socket")?;
-    sys::patience(&socket, args.patience()).step("patience")?;
-    if args.text("how") == "connect" {
-        sys::connect(&socket, &address(LOCAL)).step("connect")?;
-        return Ok(Told::proved("connected", "a connection to the local machine"));
-    }
-    sys::bind(&socket, &address(ANY)).step("bind")?;
+    sys::bind(&socket, &anywhere()).step("bind")?;
     sys::listen(&socket).step("listen")?;
     Ok(Told::proved(
         "listens",
@@ -29,13 +23,7 @@ fn run(args: &Args) -> Result<Told, Refused> {
     ))
 }
 
-fn address(machine: u32) -> sys::Address {
-    let rest = [
-        &[0, 0][..],
-        &PORT.to_ne_bytes(),
-        &machine.to_ne_bytes(),
-        &[0; 4],
-    ]
-    .concat();
+fn anywhere() -> sys::Address {
+    let rest = [&[0, 0][..], &PORT.to_ne_bytes(), &ANY.to_ne_bytes(), &[0; 4]].concat();
     sys::family(libc::AF_VSOCK, &rest)
 }

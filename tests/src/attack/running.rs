@@ -42,11 +42,6 @@ impl Running {
         Ok(running)
     }
 
-    /// Its process. Of a container, that of `docker exec`.
-    pub(super) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Tells it to go on.
     pub(super) fn go(&mut self) {
         if let Some(mut stdin) = self.stdin.take() {

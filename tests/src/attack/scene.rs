@@ -45,10 +45,12 @@ pub(super) struct Attacker {
 pub(super) struct Doctor(Value);
 
 /// Longer than a datagram takes on one host, with others at work.
-const ARRIVES: Duration = Duration::from_millis(250);
+const ARRIVES: Duration = Duration::from_millis(300);
+/// The same for what was refused, of which nothing should be under way.
+const REFUSED: Duration = Duration::from_millis(50);
 
 /// What an attacker's labels let in: whoever takes another's port must be able to hear its clients.
-const OPEN: &str = "cofferdam.ingress=host";
+const OPEN: &str = "cofferdam.ingress=host:7003-7005, host:7103-7105, host:7130";
 
 // === impl Scene ===
 
@@ -263,6 +265,7 @@ impl Scene {
             .replace("{link}", &self.link_local)
             .replace("{lan}", &self.interface)
             .replace("{folder}", &folder)
+            .replace("{port}", &(41_000 + self.next.get()).to_string())
             .replace("{token}", token)
     }
 
@@ -286,7 +289,7 @@ impl Scene {
     }
 
     /// Who has noted the token, and where.
-    pub(super) fn arrived(&self, token: &str) -> Option<String> {
+    fn arrived(&self, token: &str, patience: Duration) -> Option<String> {
         let start = Instant::now();
         loop {
             let notes = fs::read_to_string(self.log()).unwrap_or_default();
@@ -294,7 +297,7 @@ impl Scene {
                 let at: Vec<&str> = line.split(' ').take(2).collect();
                 return Some(format!("arrived at {}", at.join(" ")));
             }
-            if start.elapsed() > ARRIVES {
+            if start.elapsed() > patience {
                 return None;
             }
             thread::sleep(Duration::from_millis(5));
@@ -303,7 +306,8 @@ impl Scene {
 
     fn with_arrival(&self, mut seen: Seen, token: &str) -> Seen {
         if seen.effect.is_none() {
-            seen.effect = self.arrived(token);
+            let patience = if seen.outcome.contains(": E") { REFUSED } else { ARRIVES };
+            seen.effect = self.arrived(token, patience);
         }
         seen
     }

@@ -24,17 +24,17 @@ pub enum Answer {
 
 /// The answers to one attack. What is more particular wins.
 #[derive(Clone, Copy, Debug)]
-pub struct Answers {
+pub(super) struct Answers {
     /// Without a word about containment.
-    pub default: Answer,
+    pub(super) default: Answer,
     /// With `strict`.
-    pub strict: Answer,
+    pub(super) strict: Answer,
     /// With `strict` where BPF LSM is in force.
-    pub strict_lsm: Option<Answer>,
+    pub(super) strict_lsm: Option<Answer>,
     /// With `strict`, from a process of `cofferdam run`.
-    pub strict_run: Option<Answer>,
+    pub(super) strict_run: Option<Answer>,
     /// From a container, at every level: what Docker does itself.
-    pub container: Option<Answer>,
+    pub(super) container: Option<Answer>,
 }
 
 pub(super) const fn stopped(by: &'static str) -> Answer {
@@ -84,7 +84,7 @@ impl Answers {
     }
 
     /// What this kernel makes of it.
-    pub fn of(&self, level: Level, origin: Origin, kernel: Kernel) -> Answer {
+    pub(super) fn of(&self, level: Level, origin: Origin, kernel: Kernel) -> Answer {
         if let (Origin::Container, Some(answer)) = (origin, self.container) {
             return answer;
         }

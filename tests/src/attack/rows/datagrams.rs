@@ -1,13 +1,11 @@
 //! UDP, in every way to send it.
 
-use super::{Answers, CONNECT, Group, PACKETS, Row, SENDMSG, row, stopped};
+use super::{Answers, CONNECT, Group, PACKETS, Row, SENDMSG, row};
 
 const SENT: Answers = Answers::always(SENDMSG);
 const CALLED: Answers = Answers::always(CONNECT);
 /// An unprotected receiver has no hooks, so what leaves is judged where it leaves.
 const LEFT: Answers = Answers::always(PACKETS);
-/// Docker's profile of seccomp has no io_uring since 25.0.
-const RING: Answers = CALLED.but_docker("Docker: its seccomp profile");
 
 pub(super) const GROUP: Group = Group {
     name: "datagrams",
@@ -64,13 +62,13 @@ const ROWS: &[Row] = &[
         "raw how=protocol number=132 to=127.0.0.1:0",
         LEFT,
     ),
-    row("io_uring, send to an address", "ring how=sendto to=127.0.0.1:7001", SENT.but_docker(SECCOMP)),
+    row("io_uring, send to an address", "ring how=sendto to=127.0.0.1:7001", SENT),
     row(
         "io_uring, send to an address, by a thread of the kernel",
         "ring how=sendto flags=poll to=127.0.0.1:7101",
-        SENT.but_docker(SECCOMP),
+        SENT,
     ),
-    row("io_uring, connected datagram", "ring how=datagram to=127.0.0.1:7001", RING),
+    row("io_uring, connected datagram", "ring how=datagram to=127.0.0.1:7001", CALLED),
     row(
         "multicast, IPv4",
         "group to=239.7.7.7:7110 from=192.168.77.1",
@@ -89,6 +87,3 @@ const ROWS: &[Row] = &[
     ),
     row("broadcast on loopback", "group to=127.255.255.255:7101 from=127.0.0.1", SENT),
 ];
-
-const SECCOMP: &str = "Docker: its seccomp profile";
-const _: super::Answer = stopped(SECCOMP);

@@ -131,9 +131,9 @@ const GIVEN: Answers = Answers::always(open(
     "a workload that gives its sockets to nobody else",
 ));
 const FOREIGN: Answers = Answers::always(stopped("the connect hook: the socket is another's"));
-const SOCKETS: Answers = FOREIGN.but_docker("Docker: cgroups are read-only");
-const BELOW: Answers = Answers::always(CONNECT).but_docker("Docker: cgroups are read-only");
-const BELOW_SENT: Answers = Answers::always(SENDMSG).but_docker("Docker: cgroups are read-only");
+const SOCKETS: Answers = FOREIGN.but_docker("Docker: no cgroup of another is there");
+const BELOW: Answers = Answers::always(CONNECT).but_docker("Docker: no cgroup2 is there, and none can be mounted");
+const BELOW_SENT: Answers = Answers::always(SENDMSG).but_docker("Docker: no cgroup2 is there, and none can be mounted");
 const OLD: Answers = Answers::always(stopped("the end of flows that a policy denies"));
 const SECOND: Answers = Answers::always(CONNECT).but_docker("Docker: no CAP_BPF");
 
@@ -242,7 +242,7 @@ const ROWS: &[Row] = &[
             "root on the host moves itself wherever it wants",
             "another user than root, or a container",
         ))
-        .but_docker("Docker: cgroups are read-only")
+        .but_docker("Docker: no cgroup of another is there")
     ),
     row("from a cgroup below its own, TCP", "nest then=tcp to=127.0.0.1:7001", BELOW),
     row("from a cgroup below its own, UDP", "nest then=udp to=127.0.0.1:7101", BELOW_SENT),

@@ -15,7 +15,7 @@ fn forge(scene: &Scene, attacker: Attacker, words: &str) -> Result<Seen> {
         let rule = format!("{chain} -p tcp --tcp-flags RST RST -j DROP");
         host.must("sh", &["-c", &format!("iptables -C {rule} 2>/dev/null || iptables -I {rule}")])?;
     }
-    let (running, token) = scene.begin(attacker, &format!("handshake to={VICTIM} {words}"))?;
+    let (running, token) = scene.begin(attacker, &format!("handshake to={VICTIM} port={{port}} {words}"))?;
     scene.friend(&format!("tcp to={VICTIM} token=friendly"))?;
     scene.end(running, &token)
 }
@@ -55,7 +55,7 @@ const ROWS: &[Row] = &[
     ),
     forging!(
         "SYN of a neighbour, the option of a friend, a frame",
-        "option=borrowed as=192.168.77.9 through=frame",
+        "option=borrowed as=192.168.77.2 through=frame",
         ARRIVED
     ),
 ];

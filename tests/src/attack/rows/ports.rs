@@ -67,31 +67,31 @@ const ROWS: &[Row] = &[
     ),
     taking!(
         "TCP port of a workload, the other family",
-        "bind how=tcp at=[::]:7004 only=v6",
+        "bind how=tcp at=[::]:7004 only=v6 reuse=addr",
         "tcp to=[::1]:7004",
         REFUSED
     ),
     taking!(
         "TCP port of a process, the other family",
-        "bind how=tcp at=[::]:7104 only=v6",
+        "bind how=tcp at=[::]:7104 only=v6 reuse=addr",
         "tcp to=[::1]:7104",
         REFUSED
     ),
     taking!(
         "TCP port of a workload, another address",
-        "bind how=tcp at=192.168.77.1:7005",
+        "bind how=tcp at=192.168.77.1:7005 reuse=addr",
         "tcp to=192.168.77.1:7005",
         REFUSED
     ),
     taking!(
         "TCP port of a process, another address",
-        "bind how=tcp at=192.168.77.1:7105",
+        "bind how=tcp at=192.168.77.1:7105 reuse=addr",
         "tcp to=192.168.77.1:7105",
         REFUSED
     ),
     taking!(
         "TCP port of a process, another loopback address",
-        "bind how=tcp at=127.0.0.2:7105",
+        "bind how=tcp at=127.0.0.2:7105 reuse=addr",
         "tcp to=127.0.0.2:7105",
         REFUSED
     ),

@@ -5,7 +5,6 @@ use super::{Answers, CONNECT, Group, Row, row, stopped};
 const CALLED: Answers = Answers::always(CONNECT);
 const MADE: Answers = Answers::always(stopped("the socket hook (EPROTONOSUPPORT)"));
 const FAST: Answers = Answers::always(stopped("the hooks of socket options and connect"));
-const RING: Answers = CALLED.but_docker("Docker: its seccomp profile");
 
 pub(super) const GROUP: Group = Group {
     name: "streams",
@@ -34,16 +33,16 @@ const ROWS: &[Row] = &[
     row("Multipath TCP, to a workload", "tcp how=mptcp to=127.0.0.1:7007", MADE),
     row("Multipath TCP, to a process", "tcp how=mptcp to=127.0.0.1:7107", MADE),
     row("SCTP", "tcp how=sctp to=127.0.0.1:7001", CALLED),
-    row("io_uring, connect and send, to a workload", "ring how=connect to=127.0.0.1:7001", RING),
-    row("io_uring, connect and send, to a process", "ring how=connect to=127.0.0.1:7101", RING),
+    row("io_uring, connect and send, to a workload", "ring how=connect to=127.0.0.1:7001", CALLED),
+    row("io_uring, connect and send, to a process", "ring how=connect to=127.0.0.1:7101", CALLED),
     row(
         "io_uring, connect and send, by another thread",
         "ring how=connect flags=async to=127.0.0.1:7001",
-        RING,
+        CALLED,
     ),
     row(
         "io_uring, connect and send, by a thread of the kernel",
         "ring how=connect flags=poll to=127.0.0.1:7001",
-        RING,
+        CALLED,
     ),
 ];
