@@ -154,7 +154,10 @@ impl Tried {
             (Answer::Stopped { by }, None) if self.control.effect.is_none() && !self.may_fail_anyway(by) => {
                 Some("it proves nothing: without Cofferdam it does not work either".to_owned())
             }
-            (Answer::Open { .. }, None) => {
+            (Answer::Seen { .. }, Some(effect)) if !effect.ends_with("recorded") => {
+                Some("the table says that it is recorded, and it was not".to_owned())
+            }
+            (Answer::Open { .. } | Answer::Seen { .. }, None) => {
                 Some("the table says that it is not stopped, and it was".to_owned())
             }
             _ => self.doctor_differs(),

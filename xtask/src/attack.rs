@@ -59,7 +59,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     } else {
         let got = |tried: &&Tried| tried.seen.effect.is_some();
         let open = tried.iter().filter(got).count();
-        println!("{} tried, {open} succeeded, {wrong} not as the table says", tried.len());
+        println!(
+            "{} tried, {open} succeeded, {wrong} not as the table says",
+            tried.len()
+        );
     }
     if wrong > 0 {
         bail!("{wrong} rows are not as the table says");
@@ -78,6 +81,7 @@ fn print(tried: &Tried) {
     println!("{word:<8}{:<58} {place:<20} {}", tried.attack, tried.seen);
     let by = match tried.expected {
         Answer::Stopped { by } => format!("by {by}"),
+        Answer::Seen { close } => format!("recorded; close it with {close}"),
         Answer::Open { why, close: "" } => why.to_owned(),
         Answer::Open { why, close } => format!("{why}; close it with {close}"),
     };

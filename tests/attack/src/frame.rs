@@ -8,9 +8,11 @@ use nix::libc;
 
 use crate::packet;
 use crate::report::{Args, Refused, Step, Told, ready};
-use crate::sys;
+use crate::{ring, sys};
 
 const EVERYTHING: u16 = 3;
+/// The type of old, which is asked for as one of AF_INET.
+const SOCK_PACKET: i32 = 10;
 
 /// A socket that sees and sends frames of an interface; of all where it is `any`.
 pub(crate) fn open(interface: &str, cooked: bool) -> Result<OwnedFd, Refused> {
@@ -38,10 +40,25 @@ pub(crate) fn address(interface: &str, station: [u8; 6]) -> Result<sys::Address,
     Ok(sys::family(libc::AF_PACKET, &rest))
 }
 
-/// `interface= word=`: waits for a packet of others that carries the word.
+fn listening(args: &Args) -> Result<OwnedFd, Refused> {
+    let protocol = i32::from(EVERYTHING.to_be());
+    let (domain, kind) = match args.text("how") {
+        "old" => (libc::AF_INET, SOCK_PACKET),
+        "cooked" => (libc::AF_PACKET, libc::SOCK_DGRAM),
+        _ => (libc::AF_PACKET, libc::SOCK_RAW),
+    };
+    let socket = ring::any_socket(args, domain, kind, protocol)?;
+    sys::patience(&socket, Duration::from_millis(20)).step("patience")?;
+    if args.text("interface") != "any" {
+        sys::bind(&socket, &address(args.text("interface"), [0; 6])?).step("bind")?;
+    }
+    Ok(socket)
+}
+
+/// `interface= word= how=|cooked|old by=`: waits for a packet of others that carries the word.
 pub(crate) fn capture(args: &Args) -> Told {
     (|| {
-        let socket = open(args.text("interface"), args.text("how") == "cooked")?;
+        let socket = listening(args)?;
         ready();
         let word = args.text("word");
         let mut buffer = [0; 4096];

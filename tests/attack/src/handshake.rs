@@ -65,7 +65,9 @@ fn run(args: &Args) -> Result<Told, Refused> {
         framed: args.text("through") == "frame",
     };
     way.send(from, to, &packet::tcp(from, to, numbers, &option, &[]))?;
-    let Some(answer) = wait(&sniffer, |s| s.from == to && s.to == from && s.numbers.flags == SYN | ACK) else {
+    let Some(answer) = wait(&sniffer, |s| {
+        s.from == to && s.to == from && s.numbers.flags == SYN | ACK
+    }) else {
         return Ok(Told::went("SYN sent, no SYN-ACK"));
     };
     complete(args, &way, from, &answer, &all)
@@ -107,7 +109,9 @@ impl Way<'_> {
         if self.framed {
             return frame::send(self.sniffer, "lo", [0; 6], &ip, true, to);
         }
-        sys::send_to(self.raw, &ip, 0, &sys::inet(to)).step("sendto").map(drop)
+        sys::send_to(self.raw, &ip, 0, &sys::inet(to))
+            .step("sendto")
+            .map(drop)
     }
 }
 
@@ -132,7 +136,9 @@ fn friends(sniffer: &OwnedFd, server: SocketAddr) -> Vec<Seen> {
         {
             all.push(segment);
         }
-        let done = all.iter().any(|s| s.to == server && s.numbers.flags & (SYN | ACK) == ACK);
+        let done = all
+            .iter()
+            .any(|s| s.to == server && s.numbers.flags & (SYN | ACK) == ACK);
         done.then_some(())
     });
     // Whatever follows at once belongs to it.

@@ -5,17 +5,21 @@ use std::io::Error;
 use std::path::{Path, PathBuf};
 
 use nix::libc;
+use nix::sched::{CloneFlags, unshare};
 
 use crate::nested::mount;
 use crate::report::{Args, Refused, Step, Told};
 use crate::sys;
 
-/// `name=net/ipv4/ip_default_ttl how=proc|mount|remount`: writes one more than it was, and puts it back.
+/// `name=net/ipv4/ip_default_ttl how=proc|mount|remount|left`: writes one more than it was, and puts it back.
 pub(crate) fn sysctl(args: &Args) -> Told {
     change(args).into()
 }
 
 fn change(args: &Args) -> Result<Told, Refused> {
+    if args.text("how") == "left" {
+        return left(args);
+    }
     let root = match args.text("how") {
         "mount" => {
             let at = PathBuf::from("/tmp/attack-proc");
@@ -51,6 +55,33 @@ fn write(file: &Path) -> Result<Told, Refused> {
     Ok(Told::proved("written", format!("{before} became {after}")))
 }
 
+/// Opens it, leaves the network namespace, and writes then.
+fn left(args: &Args) -> Result<Told, Refused> {
+    use std::os::unix::fs::FileExt;
+
+    let path = Path::new("/proc/sys").join(args.text("name"));
+    let file = fs::File::options()
+        .read(true)
+        .write(true)
+        .open(path)
+        .step("open")?;
+    let read = || {
+        let mut bytes = [0; 32];
+        let n = file.read_at(&mut bytes, 0)?;
+        std::io::Result::Ok(String::from_utf8_lossy(&bytes[..n]).trim().to_owned())
+    };
+    let before = read().step("read")?;
+    unshare(CloneFlags::CLONE_NEWNET)
+        .map_err(Error::from)
+        .step("unshare")?;
+    let number: i64 = before.parse().map_err(Error::other).step("read")?;
+    file.write_at((number + 1).to_string().as_bytes(), 0)
+        .step("write")?;
+    let after = read().step("read again")?;
+    file.write_at(before.as_bytes(), 0).step("put back")?;
+    Ok(Told::proved("written", format!("{before} became {after}")))
+}
+
 fn remount(at: &std::ffi::CStr) -> std::io::Result<()> {
     let flags = libc::MS_REMOUNT | libc::MS_BIND;
     // SAFETY: the text ends with a zero, and there is no other.
@@ -63,7 +94,11 @@ fn remount(at: &std::ffi::CStr) -> std::io::Result<()> {
             std::ptr::null(),
         )
     };
-    if done == 0 { Ok(()) } else { Err(Error::last_os_error()) }
+    if done == 0 {
+        Ok(())
+    } else {
+        Err(Error::last_os_error())
+    }
 }
 
 /// `pid= port=`: a copy of another process's listening socket.

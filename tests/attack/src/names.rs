@@ -31,7 +31,10 @@ fn run(args: &Args) -> Result<Told, Refused> {
             ready();
             let client = sys::accept(&socket).step("bound, accept")?;
             let text = sys::recv_text(&client).step("recv")?;
-            return Ok(Told::proved("bound", format!("{text:?} was meant for somebody else")));
+            return Ok(Told::proved(
+                "bound",
+                format!("{text:?} was meant for somebody else"),
+            ));
         }
         _ => {
             sys::connect(&socket, &name).step("connect")?;

@@ -113,5 +113,9 @@ pub(crate) fn mount(at: &Path, kind: &str) -> Result<()> {
     let kind = std::ffi::CString::new(kind)?;
     // SAFETY: the texts end with a zero, and there is no data.
     let done = unsafe { libc::mount(kind.as_ptr(), at.as_ptr(), kind.as_ptr(), 0, std::ptr::null()) };
-    if done == 0 { Ok(()) } else { Err(Error::last_os_error()) }
+    if done == 0 {
+        Ok(())
+    } else {
+        Err(Error::last_os_error())
+    }
 }

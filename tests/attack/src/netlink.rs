@@ -6,7 +6,7 @@ use std::time::Duration;
 use nix::libc;
 
 use crate::report::{Args, Refused, Step, Told};
-use crate::sys;
+use crate::{ring, sys};
 
 const SOCK_DIAG: i32 = 4;
 const NETFILTER: i32 = 12;
@@ -15,21 +15,21 @@ const ACK: u16 = 4;
 const DUMP: u16 = 0x300;
 const CREATE: u16 = 0x400;
 
-/// `what=addresses|route|sockets|destroy|table|FAMILY_NUMBER [port=]`.
+/// `what=addresses|route|sockets|destroy|table|FAMILY_NUMBER [port=] [by=]`.
 pub(crate) fn attack(args: &Args) -> Told {
     match args.text("what") {
-        "addresses" => addresses(),
-        "route" => route(),
+        "addresses" => addresses(args),
+        "route" => route(args),
         "sockets" => sockets(args),
         "destroy" => destroy(args),
-        "table" => table(),
-        number => family(number),
+        "table" => table(args),
+        _ => family(args),
     }
     .into()
 }
 
-fn open(family: i32) -> Result<OwnedFd, Refused> {
-    let socket = sys::socket(libc::AF_NETLINK, libc::SOCK_RAW, family).step("socket")?;
+fn open(args: &Args, family: i32) -> Result<OwnedFd, Refused> {
+    let socket = ring::any_socket(args, libc::AF_NETLINK, libc::SOCK_RAW, family)?;
     sys::patience(&socket, Duration::from_millis(500)).step("patience")?;
     sys::bind(&socket, &sys::family(libc::AF_NETLINK, &[0; 10])).step("bind")?;
     Ok(socket)
@@ -87,16 +87,19 @@ fn ask(socket: &OwnedFd, bytes: &[u8]) -> Result<Vec<Vec<u8>>, Refused> {
 }
 
 /// RTM_GETADDR.
-fn addresses() -> Result<Told, Refused> {
-    let socket = open(libc::NETLINK_ROUTE)?;
+fn addresses(args: &Args) -> Result<Told, Refused> {
+    let socket = open(args, libc::NETLINK_ROUTE)?;
     let found = ask(&socket, &message(22, REQUEST | DUMP, &[0; 8]))?;
     let count = found.len();
-    Ok(Told::proved("read", format!("{count} addresses of the namespace")))
+    Ok(Told::proved(
+        "read",
+        format!("{count} addresses of the namespace"),
+    ))
 }
 
 /// RTM_NEWROUTE: a route to nowhere for a documentation prefix.
-fn route() -> Result<Told, Refused> {
-    let socket = open(libc::NETLINK_ROUTE)?;
+fn route(args: &Args) -> Result<Told, Refused> {
+    let socket = open(args, libc::NETLINK_ROUTE)?;
     // IPv4, /24, table main, protocol static, scope universe, type blackhole.
     let head = [2, 24, 0, 0, 254, 4, 0, 6, 0, 0, 0, 0];
     let body = [&head[..], &attribute(1, &[198, 51, 100, 0])].concat();
@@ -110,11 +113,13 @@ fn inet_diag(family: u8, states: u32, id: &[u8; 48]) -> Vec<u8> {
 
 /// Listening TCP sockets of everybody.
 fn sockets(args: &Args) -> Result<Told, Refused> {
-    let socket = open(SOCK_DIAG)?;
+    let socket = open(args, SOCK_DIAG)?;
     let body = inet_diag(10, 1 << 10, &[0; 48]);
     let found = ask(&socket, &message(20, REQUEST | DUMP, &body))?;
     let port: u16 = args.text("port").parse().unwrap_or_default();
-    let seen = found.iter().any(|body| body.get(4..6) == Some(&port.to_be_bytes()));
+    let seen = found
+        .iter()
+        .any(|body| body.get(4..6) == Some(&port.to_be_bytes()));
     Ok(if seen {
         Told::proved("read", format!("sees who listens on {port}"))
     } else {
@@ -124,23 +129,34 @@ fn sockets(args: &Args) -> Result<Told, Refused> {
 
 /// SOCK_DESTROY for a connection whose server has this port.
 fn destroy(args: &Args) -> Result<Told, Refused> {
-    let socket = open(SOCK_DIAG)?;
+    let socket = open(args, SOCK_DIAG)?;
     let port: u16 = args.text("port").parse().unwrap_or_default();
     for family in [2, 10] {
-        let found = ask(&socket, &message(20, REQUEST | DUMP, &inet_diag(family, 1 << 1, &[0; 48])))?;
-        let to_it = found.iter().find(|body| body.get(6..8) == Some(&port.to_be_bytes()));
-        let Some(id) = to_it.and_then(|body| body.get(4..52)).and_then(|id| id.first_chunk()) else {
+        let found = ask(
+            &socket,
+            &message(20, REQUEST | DUMP, &inet_diag(family, 1 << 1, &[0; 48])),
+        )?;
+        let to_it = found
+            .iter()
+            .find(|body| body.get(6..8) == Some(&port.to_be_bytes()));
+        let Some(id) = to_it
+            .and_then(|body| body.get(4..52))
+            .and_then(|id| id.first_chunk())
+        else {
             continue;
         };
-        ask(&socket, &message(21, REQUEST | ACK, &inet_diag(family, u32::MAX, id)))?;
+        ask(
+            &socket,
+            &message(21, REQUEST | ACK, &inet_diag(family, u32::MAX, id)),
+        )?;
         return Ok(Told::went("the kernel said yes"));
     }
     Ok(Told::went("found no such connection"))
 }
 
 /// A table of nftables with a name that shows.
-fn table() -> Result<Told, Refused> {
-    let socket = open(NETFILTER)?;
+fn table(args: &Args) -> Result<Told, Refused> {
+    let socket = open(args, NETFILTER)?;
     let subsystem = |kind: u16| 10 << 8 | kind;
     let body = [&[2, 0, 0, 0][..], &attribute(1, b"attack\0")].concat();
     let batch = [0, 0, 0, 10];
@@ -155,8 +171,8 @@ fn table() -> Result<Told, Refused> {
 }
 
 /// Only whether there is such a socket: what a family can do is its own business.
-fn family(number: &str) -> Result<Told, Refused> {
-    let number = number.parse().map_err(std::io::Error::other).step("what")?;
-    open(number)?;
+fn family(args: &Args) -> Result<Told, Refused> {
+    let number = args.number("what")?;
+    open(args, number)?;
     Ok(Told::proved("bound", "a socket of that family"))
 }

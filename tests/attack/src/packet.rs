@@ -88,7 +88,12 @@ pub(crate) fn tcp(
 /// An IP header without options, and what it carries.
 pub(crate) fn ip(from: IpAddr, to: IpAddr, protocol: u8, payload: &[u8]) -> Vec<u8> {
     if from.is_ipv6() {
-        let head = [&[0x60, 0, 0, 0][..], &size(payload.len()).to_be_bytes(), &[protocol, 64]].concat();
+        let head = [
+            &[0x60, 0, 0, 0][..],
+            &size(payload.len()).to_be_bytes(),
+            &[protocol, 64],
+        ]
+        .concat();
         return [head, octets(from), octets(to), payload.to_vec()].concat();
     }
     let mut head = [

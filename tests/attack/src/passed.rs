@@ -60,7 +60,9 @@ pub(crate) fn take(args: &Args) -> Told {
 fn used(args: &Args, socket: &OwnedFd) -> Result<Told, Refused> {
     let token = args.text("token").as_bytes();
     match args.text("how") {
-        "send" => sys::send(socket, token).step("send on another's connection").map(drop)?,
+        "send" => sys::send(socket, token)
+            .step("send on another's connection")
+            .map(drop)?,
         "accept" => {
             ready();
             let taken = sys::until(args.patience(), || {
@@ -75,13 +77,17 @@ fn used(args: &Args, socket: &OwnedFd) -> Result<Told, Refused> {
         }
         "sendto" => {
             let to = sys::inet(args.address("to")?);
-            sys::send_to(socket, token, 0, &to).step("sendto on another's socket").map(drop)?;
+            sys::send_to(socket, token, 0, &to)
+                .step("sendto on another's socket")
+                .map(drop)?;
         }
         "packet" => {
             let to = args.address("to")?;
             let from = std::net::SocketAddr::new(to.ip(), 40_001);
             let bytes = crate::packet::ip(to.ip(), to.ip(), 17, &crate::packet::udp(from, to, token));
-            sys::send_to(socket, &bytes, 0, &sys::inet(to)).step("sendto on another's raw socket").map(drop)?;
+            sys::send_to(socket, &bytes, 0, &sys::inet(to))
+                .step("sendto on another's raw socket")
+                .map(drop)?;
         }
         _ => {
             let to = sys::inet(args.address("to")?);

@@ -16,7 +16,11 @@ pub(crate) fn attack(args: &Args) -> Told {
 fn run(args: &Args) -> Result<Told, Refused> {
     let at = args.address("at")?;
     let stream = args.text("how") == "tcp";
-    let kind = if stream { libc::SOCK_STREAM } else { libc::SOCK_DGRAM };
+    let kind = if stream {
+        libc::SOCK_STREAM
+    } else {
+        libc::SOCK_DGRAM
+    };
     let socket = sys::socket(sys::domain(at.ip()), kind, 0).step("socket")?;
     let reuse = args.text("reuse");
     if reuse == "addr" || reuse == "both" {

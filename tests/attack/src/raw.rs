@@ -15,8 +15,13 @@ pub(crate) fn attack(args: &Args) -> Told {
 
 fn run(args: &Args) -> Result<Told, Refused> {
     let to = args.address("to")?;
-    if args.text("how") == "listen" {
-        return listen(args);
+    match args.text("how") {
+        "listen" => return listen(args),
+        "make" => {
+            crate::ring::any_socket(args, libc::AF_INET, libc::SOCK_RAW, libc::IPPROTO_ICMP)?;
+            return Ok(Told::proved("made", "a raw socket"));
+        }
+        _ => {}
     }
     let from = match args.has("from") {
         true => args.address("from")?,
@@ -24,7 +29,10 @@ fn run(args: &Args) -> Result<Told, Refused> {
     };
     let token = args.text("token").as_bytes();
     let (protocol, bytes) = match args.text("how") {
-        "header" => (libc::IPPROTO_RAW, packet::ip(from.ip(), to.ip(), 17, &packet::udp(from, to, token))),
+        "header" => (
+            libc::IPPROTO_RAW,
+            packet::ip(from.ip(), to.ip(), 17, &packet::udp(from, to, token)),
+        ),
         "protocol" => (args.number("number")?, token.to_vec()),
         _ => (libc::IPPROTO_UDP, packet::udp(from, to, token)),
     };

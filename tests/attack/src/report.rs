@@ -13,10 +13,7 @@ pub(crate) struct Args(Vec<(String, String)>);
 /// How an attack ended, as far as its own end can tell.
 pub(crate) enum Told {
     /// All calls went through. `effect`: proof that it worked, where this end has it.
-    Went {
-        outcome: String,
-        effect: Option<String>,
-    },
+    Went { outcome: String, effect: Option<String> },
     /// A call was refused.
     Refused(Refused),
 }

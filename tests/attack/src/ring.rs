@@ -15,6 +15,7 @@ const GET_EVENTS: u32 = 1;
 const WAKEUP: u32 = 2;
 const CONNECT: u8 = 16;
 const SEND: u8 = 26;
+const SOCKET: u8 = 45;
 const SQES_AT: i64 = 0x1000_0000;
 
 /// `io_uring_params` of the kernel.
@@ -99,6 +100,35 @@ fn run(args: &Args) -> std::result::Result<Told, Refused> {
     Ok(Told::went("connected and sent"))
 }
 
+/// A socket of any family, made where no filter of system calls sees it.
+pub(crate) fn socket(domain: i32, kind: i32, protocol: i32) -> Result<OwnedFd> {
+    let ring = Ring::new(0)?;
+    let entry = Entry {
+        opcode: SOCKET,
+        fd: domain,
+        offset: u64::from(kind.cast_unsigned()),
+        length: protocol.cast_unsigned(),
+        ..Entry::default()
+    };
+    let fd = ring.run(entry)?;
+    // SAFETY: the descriptor is new and nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// `by=call|ring|compat`: a socket, and on which way it was asked for.
+pub(crate) fn any_socket(
+    args: &Args,
+    domain: i32,
+    kind: i32,
+    protocol: i32,
+) -> std::result::Result<OwnedFd, Refused> {
+    match args.text("by") {
+        "ring" => socket(domain, kind, protocol).step("socket by io_uring"),
+        "compat" => sys::compat_socket(domain, kind, protocol).step("socket by the 32-bit call"),
+        _ => sys::socket(domain, kind, protocol).step("socket"),
+    }
+}
+
 fn of(opcode: u8, flags: u8, socket: &OwnedFd, bytes: &[u8]) -> Entry {
     Entry {
         opcode,
@@ -154,7 +184,8 @@ impl Ring {
         let slot = at & mask;
         // SAFETY: the slot is free, because one entry is under way at a time, and lies in the mapped memory.
         unsafe { self.entries.add(slot as usize).write(entry) };
-        self.counter(self.params.sq[6] + 4 * slot).store(slot, Ordering::Relaxed);
+        self.counter(self.params.sq[6] + 4 * slot)
+            .store(slot, Ordering::Relaxed);
         tail.store(at.wrapping_add(1), Ordering::Release);
         let wakeup = self.params.flags & SQPOLL != 0;
         let flags = GET_EVENTS | if wakeup { WAKEUP } else { 0 };

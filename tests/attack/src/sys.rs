@@ -69,6 +69,37 @@ pub(crate) fn socket(domain: c_int, kind: c_int, protocol: c_int) -> Result<Owne
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// The same past filters of system calls: by the 32-bit call, whose number is another.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn compat_socket(domain: c_int, kind: c_int, protocol: c_int) -> Result<OwnedFd> {
+    const SOCKET: i32 = 359;
+    let result: i32;
+    // SAFETY: the call takes three numbers and no pointer; what it may overwrite is said.
+    unsafe {
+        std::arch::asm!(
+            "push rbx",
+            "mov ebx, edi",
+            "int 0x80",
+            "pop rbx",
+            inlateout("eax") SOCKET => result,
+            in("edi") domain,
+            in("ecx") kind,
+            in("edx") protocol,
+            out("r8") _, out("r9") _, out("r10") _, out("r11") _,
+        );
+    }
+    if result < 0 {
+        return Err(Error::from_raw_os_error(-result));
+    }
+    // SAFETY: it is open, and owned here only.
+    Ok(unsafe { OwnedFd::from_raw_fd(result) })
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) fn compat_socket(_: c_int, _: c_int, _: c_int) -> Result<OwnedFd> {
+    Err(Error::from_raw_os_error(libc::ENOSYS))
+}
+
 pub(crate) fn bind(fd: &impl AsRawFd, at: &[u8]) -> Result<()> {
     // SAFETY: the kernel reads `length` bytes of `at`.
     check(unsafe { libc::bind(fd.as_raw_fd(), at.as_ptr().cast(), length(at)) }.into()).map(drop)
@@ -107,25 +138,21 @@ pub(crate) fn send_to(fd: &impl AsRawFd, bytes: &[u8], flags: c_int, to: &[u8]) 
     };
     let flags = flags | libc::MSG_NOSIGNAL;
     // SAFETY: the kernel reads `bytes` and `length` bytes of `to`.
-    check(
-        unsafe {
-            libc::sendto(
-                fd.as_raw_fd(),
-                bytes.as_ptr().cast(),
-                bytes.len(),
-                flags,
-                address,
-                length(to),
-            )
-        } as libc::c_long,
-    )
+    check(unsafe {
+        libc::sendto(
+            fd.as_raw_fd(),
+            bytes.as_ptr().cast(),
+            bytes.len(),
+            flags,
+            address,
+            length(to),
+        )
+    } as libc::c_long)
 }
 
 pub(crate) fn recv(fd: &impl AsRawFd, buffer: &mut [u8]) -> Result<usize> {
     // SAFETY: the kernel writes at most the buffer's length.
-    check(
-        unsafe { libc::recv(fd.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), 0) } as libc::c_long,
-    )
+    check(unsafe { libc::recv(fd.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), 0) } as libc::c_long)
 }
 
 /// The text of what comes next.

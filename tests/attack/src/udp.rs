@@ -8,7 +8,7 @@ use nix::libc;
 use crate::report::{Args, Refused, Step, Told};
 use crate::sys;
 
-/// `how=sendto|sendmmsg|connected|reconnected|disconnected|aside|pktinfo to= token= [peer=]`: `peer` is one that it may reach.
+/// `how=sendto|sendmmsg|connected|reconnected|disconnected|aside|pktinfo to= token= [peer=] [port=OWN] [from=FOREIGN_ADDRESS]`: `peer` is one that it may reach.
 pub(crate) fn attack(args: &Args) -> Told {
     run(args).into()
 }
@@ -18,8 +18,19 @@ fn run(args: &Args) -> Result<Told, Refused> {
     let socket = open(to)?;
     if args.has("port") {
         let port = u16::try_from(args.number("port")?).unwrap_or_default();
-        let own = SocketAddr::new(if to.is_ipv4() { [0; 4].into() } else { [0_u16; 8].into() }, port);
+        let own = SocketAddr::new(
+            if to.is_ipv4() {
+                [0; 4].into()
+            } else {
+                [0_u16; 8].into()
+            },
+            port,
+        );
         sys::bind(&socket, &sys::inet(own)).step("bind")?;
+    }
+    if args.has("from") {
+        sys::set_int(&socket, libc::IPPROTO_IP, libc::IP_TRANSPARENT, 1).step("IP_TRANSPARENT")?;
+        sys::bind(&socket, &sys::inet(args.address("from")?)).step("bind to a foreign address")?;
     }
     let address = sys::inet(to);
     let token = args.text("token").as_bytes();

@@ -3,18 +3,18 @@
 use nix::libc;
 
 use crate::report::{Args, Refused, Step, Told};
-use crate::sys;
+use crate::{ring, sys};
 
 const ANY: u32 = u32::MAX;
 const PORT: u32 = 7977;
 
-/// Listens. Nothing is sent: that would go beyond this machine.
-pub(crate) fn attack(_: &Args) -> Told {
-    run().into()
+/// `by=`: listens. Nothing is sent: that would go beyond this machine.
+pub(crate) fn attack(args: &Args) -> Told {
+    run(args).into()
 }
 
-fn run() -> Result<Told, Refused> {
-    let socket = sys::socket(libc::AF_VSOCK, libc::SOCK_STREAM, 0).step("socket")?;
+fn run(args: &Args) -> Result<Told, Refused> {
+    let socket = ring::any_socket(args, libc::AF_VSOCK, libc::SOCK_STREAM, 0)?;
     sys::bind(&socket, &anywhere()).step("bind")?;
     sys::listen(&socket).step("listen")?;
     Ok(Told::proved(

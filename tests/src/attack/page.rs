@@ -35,7 +35,9 @@ pub fn document() -> String {
             let mut strictly = vec![said(strict)];
             strictly.extend(strict_lsm.map(|answer| format!("with BPF LSM: {}", said(answer))));
             strictly.extend(strict_run.map(|answer| format!("`cofferdam run`: {}", said(answer))));
-            let docker = container.map(|answer| format!("; containers: {}", said(answer))).unwrap_or_default();
+            let docker = container
+                .map(|answer| format!("; containers: {}", said(answer)))
+                .unwrap_or_default();
             let strictly = if strict == default && strictly.len() == 1 {
                 "the same".to_owned()
             } else {
@@ -53,6 +55,7 @@ pub fn document() -> String {
 fn said(answer: Answer) -> String {
     match answer {
         Answer::Stopped { by } => format!("stopped: {by}"),
+        Answer::Seen { close } => format!("recorded; close it with `{close}`"),
         Answer::Open { why, close: "" } => format!("**open**: {why}"),
         Answer::Open { why, close } => format!("**open**: {why}; close it with `{close}`"),
     }

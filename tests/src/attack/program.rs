@@ -14,7 +14,14 @@ pub fn build() -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .current_dir(root)
-        .args(["rustc", "--quiet", "--package", "cofferdam-attack", "--bin", "cofferdam-attack"])
+        .args([
+            "rustc",
+            "--quiet",
+            "--package",
+            "cofferdam-attack",
+            "--bin",
+            "cofferdam-attack",
+        ])
         .arg("--target-dir")
         .arg(&target)
         .args(["--", "-C", "target-feature=+crt-static"])

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::Seen;
 use super::scene::{Attacker, Scene};
-use super::table::{Answer, Answers, open, stopped};
+use super::table::{Answer, Answers, open, seen, stopped};
 
 mod datagrams;
 mod hands;
@@ -44,13 +44,18 @@ pub(super) enum Play {
 /// All of them.
 pub const GROUPS: &[Group] = &[
     datagrams::GROUP,
+    datagrams::RAW,
     streams::GROUP,
     handshakes::GROUP,
     reach::GROUP,
-    ports::GROUP,
+    ports::TCP,
+    ports::UDP,
     links::GROUP,
-    kernel::GROUP,
-    hands::GROUP,
+    kernel::NAMES_AND_SYSCTLS,
+    kernel::FAMILIES,
+    hands::PASSED,
+    hands::CGROUPS,
+    hands::SWAPS,
 ];
 
 const CONNECT: Answer = stopped("the connect hook");
@@ -80,9 +85,6 @@ const fn staged(name: &'static str, play: fn(&Scene, Attacker) -> Result<Seen>, 
 impl Row {
     /// The row of `cofferdam doctor` that says the same.
     const fn doctor(self, what: &'static str) -> Self {
-        Self {
-            doctor: what,
-            ..self
-        }
+        Self { doctor: what, ..self }
     }
 }

@@ -42,6 +42,11 @@ impl Running {
         Ok(running)
     }
 
+    /// Whether it was refused before it could wait for us.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.is_some()
+    }
+
     /// Tells it to go on.
     pub(super) fn go(&mut self) {
         if let Some(mut stdin) = self.stdin.take() {

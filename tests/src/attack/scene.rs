@@ -50,7 +50,7 @@ const ARRIVES: Duration = Duration::from_millis(300);
 const REFUSED: Duration = Duration::from_millis(50);
 
 /// What an attacker's labels let in: whoever takes another's port must be able to hear its clients.
-const OPEN: &str = "cofferdam.ingress=host:7003-7005, host:7103-7105, host:7130";
+const OPEN: &str = "cofferdam.ingress=host:7003-7005, host:7103-7105, host:7130, host:7160-7161";
 
 // === impl Scene ===
 
@@ -68,7 +68,9 @@ impl Scene {
         let lab = Lab::new()?;
         let folder = tempfile::Builder::new().prefix("attack").tempdir()?;
         prepare(&lab.host)?;
-        let link = lab.host.must("sh", &["-c", "ip -6 -o addr show dev lan0 scope link"])?;
+        let link = lab
+            .host
+            .must("sh", &["-c", "ip -6 -o addr show dev lan0 scope link"])?;
         let link = word_after(&link, "inet6")?;
         let link = link.split('/').next().unwrap_or_default().to_owned();
         let interface = lab.host.must("sh", &["-c", "ip -o link show dev lan0"])?;
@@ -99,7 +101,11 @@ impl Scene {
         let victim = format!("serve name=victim log={log} {VICTIM}");
         let opened = "cofferdam.ingress=host:7003, host:7004, host:7005";
         let victim: Vec<&str> = victim.split(' ').collect();
-        self.container("victim", &["--net=host", "-l", "app=victim", "-l", opened], &victim)?;
+        self.container(
+            "victim",
+            &["--net=host", "-l", "app=victim", "-l", opened],
+            &victim,
+        )?;
         let ready = || Ok(self.lab.engine.docker(&["logs", "victim"])?.contains("ready"));
         crate::walkthrough::scene::eventually("the victim listens", ready)?;
         let idle = ["sleep", "600"];
@@ -126,7 +132,7 @@ impl Scene {
         Ok(())
     }
 
-    fn server(&self, place: &Place, words: &str) -> Result<Server> {
+    pub(super) fn server(&self, place: &Place, words: &str) -> Result<Server> {
         let words: Vec<&str> = words.split(' ').collect();
         let mut command = place.command(&self.program, &words);
         Server::start(place, &mut command)
@@ -199,7 +205,10 @@ impl Scene {
         args.extend(run_args);
         args.extend(["--", &program]);
         args.extend(words);
-        Ok(self.lab.host.command(binaries::cofferdam()?, &self.lab.arguments(&args)))
+        Ok(self
+            .lab
+            .host
+            .command(binaries::cofferdam()?, &self.lab.arguments(&args)))
     }
 
     fn attack(&self, attacker: Attacker, words: &str, token: &str) -> Result<Command> {
@@ -242,7 +251,9 @@ impl Scene {
         let mut command = self.exec("friend", &words.split(' ').collect::<Vec<_>>())?;
         command.stdout(std::process::Stdio::piped());
         let child = self.lab.host.spawn(&mut command)?;
-        crate::lab::place::finish(child, Instant::now(), Duration::from_secs(10))?.ok().map(drop)
+        crate::lab::place::finish(child, Instant::now(), Duration::from_secs(10))?
+            .ok()
+            .map(drop)
     }
 
     /// Puts a policy in force, or takes it away; it is so when this returns.
@@ -256,7 +267,29 @@ impl Scene {
         };
         let path = self.shared(&file);
         fs::write(&path, text)?;
-        self.lab.cofferdam(&["policy", "apply", &path.display().to_string()])?.ok().map(drop)
+        self.lab
+            .cofferdam(&["policy", "apply", &path.display().to_string()])?
+            .ok()
+            .map(drop)
+    }
+
+    /// Whether there is a record of this hook from the attacker.
+    pub(super) fn is_recorded(&self, hook: &str) -> Result<bool> {
+        if self.daemon.is_none() {
+            return Ok(false);
+        }
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(2) {
+            let answer = self
+                .lab
+                .json(&["flows", "--from", "app=attacker", "--limit", "0"])?;
+            let flows = answer["flows"].as_array().cloned().unwrap_or_default();
+            if flows.iter().any(|flow| flow["hook"] == hook) {
+                return Ok(true);
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        Ok(false)
     }
 
     fn filled(&self, words: &str, token: &str) -> String {
@@ -306,7 +339,11 @@ impl Scene {
 
     fn with_arrival(&self, mut seen: Seen, token: &str) -> Seen {
         if seen.effect.is_none() {
-            let patience = if seen.outcome.contains(": E") { REFUSED } else { ARRIVES };
+            let patience = if seen.outcome.contains(": E") {
+                REFUSED
+            } else {
+                ARRIVES
+            };
             seen.effect = self.arrived(token, patience);
         }
         seen
@@ -314,7 +351,10 @@ impl Scene {
 
     pub(super) fn doctor(&self) -> Result<Doctor> {
         let mut args = self.lab.arguments(&["doctor", "--json"]);
-        args.extend(["--docker-socket".to_owned(), self.lab.paths.docker_socket.display().to_string()]);
+        args.extend([
+            "--docker-socket".to_owned(),
+            self.lab.paths.docker_socket.display().to_string(),
+        ]);
         let out = self.lab.host.run(binaries::cofferdam()?, &args)?;
         let value = serde_json::from_str(&out.stdout).with_context(|| format!("cofferdam doctor: {out}"))?;
         Ok(Doctor(value))
@@ -337,7 +377,10 @@ fn prepare(host: &Place) -> Result<()> {
 
 /// Whether this version has levels of containment.
 fn contains(lab: &Lab) -> Result<bool> {
-    Ok(lab.host.must(binaries::cofferdam()?, &["run", "--help"])?.contains("--contain"))
+    Ok(lab
+        .host
+        .must(binaries::cofferdam()?, &["run", "--help"])?
+        .contains("--contain"))
 }
 
 fn word_after<'a>(text: &'a str, word: &str) -> Result<&'a str> {
@@ -357,11 +400,11 @@ const VICTIM: &str = "tcp=[::]:7001 udp=[::]:7001 fast=[::]:7006 mptcp=[::]:7007
 shared-tcp=[::]:7003 shared-udp=[::]:7003 tcp=0.0.0.0:7004 udp=0.0.0.0:7004 tcp=127.0.0.1:7005 udp=127.0.0.1:7005 \
 stream=victim.stream seqpacket=victim.seqpacket dgram=victim.dgram raw=132";
 
-const HOST: &str = "tcp=[::]:7101 slow=127.0.0.1:7108 udp=[::]:7101 fast=[::]:7106 mptcp=[::]:7107 \
+const HOST: &str = "tcp=[::]:7101 slow=0.0.0.0:7108 udp=[::]:7101 fast=[::]:7106 mptcp=[::]:7107 \
 shared-tcp=[::]:7103 shared-udp=[::]:7103 tcp=0.0.0.0:7104 udp=0.0.0.0:7104 tcp=127.0.0.1:7105 udp=127.0.0.1:7105 \
-stream=/containerd-shim/host.sock seqpacket=host.seqpacket dgram=host.dgram raw=132";
+stream=/containerd-shim/host.sock stream= seqpacket=host.seqpacket dgram=host.dgram raw=132";
 
-const PEER: &str = "tcp=127.0.0.1:7301 udp=127.0.0.1:7301";
+const PEER: &str = "tcp=192.168.77.1:7301 udp=192.168.77.1:7301";
 
 // === impl Doctor ===
 

@@ -13,6 +13,11 @@ pub enum Answer {
         /// What stops it.
         by: &'static str,
     },
+    /// It works, and is recorded.
+    Seen {
+        /// What would stop it.
+        close: &'static str,
+    },
     /// It works.
     Open {
         /// Why it is not stopped.
@@ -39,6 +44,10 @@ pub(super) struct Answers {
 
 pub(super) const fn stopped(by: &'static str) -> Answer {
     Answer::Stopped { by }
+}
+
+pub(super) const fn seen(close: &'static str) -> Answer {
+    Answer::Seen { close }
 }
 
 pub(super) const fn open(why: &'static str, close: &'static str) -> Answer {
@@ -76,7 +85,10 @@ impl Answers {
     pub(super) const fn made(default: Answer, close: &'static str) -> Self {
         Self {
             default,
-            strict: open("no hook of this kernel sees it; with BPF LSM it is stopped", close),
+            strict: open(
+                "no hook of this kernel sees it; with BPF LSM it is stopped",
+                close,
+            ),
             strict_lsm: Some(stopped("LSM socket_create")),
             strict_run: Some(stopped("seccomp of `cofferdam run`")),
             container: None,

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Answers, Attacker, CONNECT, Group, PACKETS, Row, SENDMSG, Scene, Seen, open, row, staged, stopped};
-use crate::attack::{Level, Origin};
+use super::{
+    Answers, Attacker, CONNECT, Group, PACKETS, Row, SENDMSG, Scene, Seen, open, row, staged, stopped,
+};
 use crate::attack::running::Running;
 use crate::attack::scene::write_policy;
+use crate::attack::{Level, Origin};
 use crate::probe::Server;
 
 /// Who gives a socket away.
@@ -23,7 +25,11 @@ enum Giver {
 fn passed(scene: &Scene, attacker: Attacker, giver: Giver, what: &str, take: &str) -> Result<Seen> {
     let over = scene.shared(&format!("door-{}", scene.token()));
     let over = format!("over={}", over.display());
-    let words: Vec<&str> = ["give"].into_iter().chain(what.split(' ')).chain([over.as_str()]).collect();
+    let words: Vec<&str> = ["give"]
+        .into_iter()
+        .chain(what.split(' '))
+        .chain([over.as_str()])
+        .collect();
     let mut command = match giver {
         Giver::Friend => scene.command(&["--label", "app=victim"], &words)?,
         Giver::Host => scene.plain_command(&words),
@@ -42,7 +48,10 @@ fn moved(scene: &Scene, attacker: Attacker, to: Giver, words: &str) -> Result<Se
     let (cgroup, _keeper) = match to {
         Giver::Host => (scene.lab.host.cgroup().to_path_buf(), None),
         Giver::Friend => {
-            let mut command = scene.command(&["--label", "app=victim"], &["serve", "name=keeper", "log=/dev/null", "udp=127.0.0.1:7140"])?;
+            let mut command = scene.command(
+                &["--label", "app=victim"],
+                &["serve", "name=keeper", "log=/dev/null", "udp=127.0.0.1:7140"],
+            )?;
             let keeper = Server::start(&scene.lab.host, &mut command)?;
             (cgroup_of(keeper.pid())?, Some(keeper))
         }
@@ -52,7 +61,10 @@ fn moved(scene: &Scene, attacker: Attacker, to: Giver, words: &str) -> Result<Se
 
 fn cgroup_of(pid: u32) -> Result<std::path::PathBuf> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/cgroup"))?;
-    let own = text.lines().find_map(|line| line.strip_prefix("0::/")).context("no cgroup2")?;
+    let own = text
+        .lines()
+        .find_map(|line| line.strip_prefix("0::/"))
+        .context("no cgroup2")?;
     Ok(crate::lab::control_group::v2_mount()?.join(own))
 }
 
@@ -81,8 +93,10 @@ fn early(scene: &Scene, attacker: Attacker, words: &str) -> Result<Seen> {
     };
     let mut running = Running::start(&scene.lab.host, &mut command)?;
     scene.policy("late", Some(DENY))?;
-    // What is established may go on for a second.
-    std::thread::sleep(Duration::from_millis(1100));
+    if scene.daemon.is_some() {
+        // What is established may go on for a second.
+        std::thread::sleep(Duration::from_millis(1100));
+    }
     running.go();
     let seen = scene.end(running, &token);
     scene.policy("late", None)?;
@@ -118,7 +132,9 @@ fn race(scene: &Scene, attacker: Attacker, words: &str) -> Result<Seen> {
         });
         let seen = scene.end(running, &token);
         done.store(true, Ordering::Relaxed);
-        let swapped = swapping.join().map_err(|_| anyhow::anyhow!("a swap panicked"))??;
+        let swapped = swapping
+            .join()
+            .map_err(|_| anyhow::anyhow!("a swap panicked"))??;
         ensure!(swapped > 5, "only {swapped} swaps");
         seen
     });
@@ -132,15 +148,29 @@ const GIVEN: Answers = Answers::always(open(
 ));
 const FOREIGN: Answers = Answers::always(stopped("the connect hook: the socket is another's"));
 const SOCKETS: Answers = FOREIGN.but_docker("Docker: no cgroup of another is there");
-const BELOW: Answers = Answers::always(CONNECT).but_docker("Docker: no cgroup2 is there, and none can be mounted");
-const BELOW_SENT: Answers = Answers::always(SENDMSG).but_docker("Docker: no cgroup2 is there, and none can be mounted");
+const BELOW: Answers =
+    Answers::always(CONNECT).but_docker("Docker: no cgroup2 is there, and none can be mounted");
+const BELOW_SENT: Answers =
+    Answers::always(SENDMSG).but_docker("Docker: no cgroup2 is there, and none can be mounted");
 const OLD: Answers = Answers::always(stopped("the end of flows that a policy denies"));
 const SECOND: Answers = Answers::always(CONNECT).but_docker("Docker: no CAP_BPF");
 
-pub(super) const GROUP: Group = Group {
-    name: "hands",
-    about: "sockets and processes that change hands, policies that change under them, a second BPF user",
-    rows: ROWS,
+pub(super) const PASSED: Group = Group {
+    name: "passed",
+    about: "sockets that are passed to another workload",
+    rows: PASSED_ROWS,
+};
+
+pub(super) const CGROUPS: Group = Group {
+    name: "cgroups",
+    about: "processes that move, nested cgroups and containers, a second BPF user",
+    rows: CGROUP_ROWS,
+};
+
+pub(super) const SWAPS: Group = Group {
+    name: "swaps",
+    about: "sockets that are older than the policy, and attempts while it changes",
+    rows: SWAP_ROWS,
 };
 
 macro_rules! passing {
@@ -155,7 +185,11 @@ macro_rules! passing {
 
 macro_rules! moving {
     ($name:literal, $to:ident, $words:literal, $answers:expr) => {
-        staged($name, |scene, attacker| moved(scene, attacker, Giver::$to, $words), $answers)
+        staged(
+            $name,
+            |scene, attacker| moved(scene, attacker, Giver::$to, $words),
+            $answers,
+        )
     };
 }
 
@@ -165,7 +199,7 @@ macro_rules! old {
     };
 }
 
-const ROWS: &[Row] = &[
+const PASSED_ROWS: &[Row] = &[
     passing!(
         "a friend's connection, passed",
         Friend,
@@ -229,11 +263,39 @@ const ROWS: &[Row] = &[
         "how=packet to=127.0.0.1:7101",
         GIVEN
     ),
-    moving!("moved to a friend's cgroup, TCP", Friend, "how=tcp to=127.0.0.1:7001", SOCKETS),
-    moving!("moved to a friend's cgroup, UDP", Friend, "how=udp to=127.0.0.1:7001", SOCKETS),
-    moving!("moved while it connects", Friend, "how=connecting to=127.0.0.1:7001", SOCKETS),
-    moving!("moved out of every workload, TCP", Host, "how=tcp to=127.0.0.1:7101", SOCKETS),
-    moving!("moved out of every workload, UDP", Host, "how=udp to=127.0.0.1:7101", SOCKETS),
+];
+
+const CGROUP_ROWS: &[Row] = &[
+    moving!(
+        "moved to a friend's cgroup, TCP",
+        Friend,
+        "how=tcp to=127.0.0.1:7001",
+        SOCKETS
+    ),
+    moving!(
+        "moved to a friend's cgroup, UDP",
+        Friend,
+        "how=udp to=127.0.0.1:7001",
+        SOCKETS
+    ),
+    moving!(
+        "moved while it connects",
+        Friend,
+        "how=connecting to=127.0.0.1:7001",
+        SOCKETS
+    ),
+    moving!(
+        "moved out of every workload, TCP",
+        Host,
+        "how=tcp to=127.0.0.1:7101",
+        SOCKETS
+    ),
+    moving!(
+        "moved out of every workload, UDP",
+        Host,
+        "how=udp to=127.0.0.1:7101",
+        SOCKETS
+    ),
     moving!(
         "moved out of every workload, a new socket",
         Host,
@@ -244,36 +306,67 @@ const ROWS: &[Row] = &[
         ))
         .but_docker("Docker: no cgroup of another is there")
     ),
-    row("from a cgroup below its own, TCP", "nest then=tcp to=127.0.0.1:7001", BELOW),
-    row("from a cgroup below its own, UDP", "nest then=udp to=127.0.0.1:7101", BELOW_SENT),
+    row(
+        "from a cgroup below its own, TCP",
+        "nest then=tcp to=127.0.0.1:7001",
+        BELOW,
+    ),
+    row(
+        "from a cgroup below its own, UDP",
+        "nest then=udp to=127.0.0.1:7101",
+        BELOW_SENT,
+    ),
     row(
         "from a nested container's cgroup and namespaces",
         "nest then=tcp container=yes to=127.0.0.1:7101",
-        BELOW
+        BELOW,
     ),
-    old!("a connection from before the policy", "early how=tcp to=127.0.0.1:7101", OLD),
-    old!("a connection in the backlog when the policy comes", "early how=tcp to=127.0.0.1:7108", OLD),
-    old!("a connected datagram socket from before the policy", "early how=udp to=127.0.0.1:7101", OLD),
+    row(
+        "a second BPF program that allows, TCP",
+        "bpf then=tcp to=127.0.0.1:7001",
+        SECOND,
+    ),
+    row(
+        "a second BPF program that allows, UDP",
+        "bpf then=udp to=127.0.0.1:7101",
+        SECOND,
+    ),
+    row(
+        "a second BPF program that wants to be alone",
+        "bpf then=tcp flags=alone to=127.0.0.1:7101",
+        SECOND,
+    ),
+];
+
+const SWAP_ROWS: &[Row] = &[
+    old!(
+        "a connection from before the policy",
+        "early how=tcp to=192.168.77.1:7101 ms=500",
+        OLD
+    ),
+    old!(
+        "a connection in the backlog when the policy comes",
+        "early how=tcp to=192.168.77.1:7108",
+        OLD
+    ),
+    old!(
+        "a connected datagram socket from before the policy",
+        "early how=udp to=192.168.77.1:7101 ms=500",
+        OLD
+    ),
     old!(
         "a datagram socket from before the policy",
-        "early how=blank to=127.0.0.1:7101",
+        "early how=blank to=192.168.77.1:7101 ms=500",
         Answers::always(SENDMSG)
     ),
     old!(
         "a raw socket from before the policy",
-        "early how=raw to=127.0.0.1:7101",
+        "early how=raw to=192.168.77.1:7101 ms=500",
         Answers::always(PACKETS)
     ),
     staged(
         "connects while policies are swapped",
         |scene, attacker| race(scene, attacker, "race to=127.0.0.1:7001 ms=1500"),
-        Answers::always(CONNECT)
-    ),
-    row("a second BPF program that allows, TCP", "bpf then=tcp to=127.0.0.1:7001", SECOND),
-    row("a second BPF program that allows, UDP", "bpf then=udp to=127.0.0.1:7101", SECOND),
-    row(
-        "a second BPF program that wants to be alone",
-        "bpf then=tcp flags=alone to=127.0.0.1:7101",
-        SECOND
+        Answers::always(CONNECT),
     ),
 ];

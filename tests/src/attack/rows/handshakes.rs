@@ -13,15 +13,25 @@ fn forge(scene: &Scene, attacker: Attacker, words: &str) -> Result<Seen> {
     // Kernels would reset what they have not begun.
     for chain in ["INPUT", "OUTPUT"] {
         let rule = format!("{chain} -p tcp --tcp-flags RST RST -j DROP");
-        host.must("sh", &["-c", &format!("iptables -C {rule} 2>/dev/null || iptables -I {rule}")])?;
+        host.must(
+            "sh",
+            &[
+                "-c",
+                &format!("iptables -C {rule} 2>/dev/null || iptables -I {rule}"),
+            ],
+        )?;
     }
     let (running, token) = scene.begin(attacker, &format!("handshake to={VICTIM} port={{port}} {words}"))?;
-    scene.friend(&format!("tcp to={VICTIM} token=friendly"))?;
+    if !running.has_ended() {
+        scene.friend(&format!("tcp to={VICTIM} token=friendly"))?;
+    }
     scene.end(running, &token)
 }
 
 const LEFT: Answers = Answers::always(PACKETS);
-const ARRIVED: Answers = Answers::always(stopped("the victim's packet hook: its own numbers are not signed"));
+const ARRIVED: Answers = Answers::always(stopped(
+    "the victim's packet hook: its own numbers are not signed",
+));
 
 pub(super) const GROUP: Group = Group {
     name: "handshakes",
@@ -37,17 +47,41 @@ macro_rules! forging {
 
 const ROWS: &[Row] = &[
     forging!("SYN as a friend, no option, raw", "option=none through=raw", LEFT),
-    forging!("SYN as a friend, forged option, raw", "option=forged through=raw", LEFT),
-    forging!("SYN as a friend, replayed option, raw", "option=replayed through=raw", LEFT),
-    forging!("SYN as a friend, its option on another port, raw", "option=borrowed through=raw", LEFT),
+    forging!(
+        "SYN as a friend, forged option, raw",
+        "option=forged through=raw",
+        LEFT
+    ),
+    forging!(
+        "SYN as a friend, replayed option, raw",
+        "option=replayed through=raw",
+        LEFT
+    ),
+    forging!(
+        "SYN as a friend, its option on another port, raw",
+        "option=borrowed through=raw",
+        LEFT
+    ),
     forging!(
         "SYN of its own, the option of a friend, raw",
         "option=borrowed as=172.17.0.1 through=raw",
         LEFT
     ),
-    forging!("SYN as a friend, no option, a frame", "option=none through=frame", ARRIVED),
-    forging!("SYN as a friend, forged option, a frame", "option=forged through=frame", ARRIVED),
-    forging!("SYN as a friend, replayed option, a frame", "option=replayed through=frame", ARRIVED),
+    forging!(
+        "SYN as a friend, no option, a frame",
+        "option=none through=frame",
+        ARRIVED
+    ),
+    forging!(
+        "SYN as a friend, forged option, a frame",
+        "option=forged through=frame",
+        ARRIVED
+    ),
+    forging!(
+        "SYN as a friend, replayed option, a frame",
+        "option=replayed through=frame",
+        ARRIVED
+    ),
     forging!(
         "SYN as a friend, its option on another port, a frame",
         "option=borrowed through=frame",

@@ -11,7 +11,7 @@ const NO_MOUNT: &str = "Docker: no CAP_SYS_ADMIN";
 const NO_ADMIN: &str = "Docker: no CAP_NET_ADMIN";
 
 const SECCOMP: &str = "security_opt: [seccomp=FILE] with a rule that refuses the family";
-const SEEN: Answer = open("netlink is only recorded until `cofferdam.contain: strict`", SECCOMP);
+const SEEN: Answer = open("nothing refuses it by default, and only BPF LSM sees it", SECCOMP);
 const NETLINK: Answers = Answers::made(SEEN, SECCOMP);
 /// What libc asks for addresses and interfaces.
 const ROUTE: Answers = Answers::always(open("libc needs NETLINK_ROUTE; writing needs CAP_NET_ADMIN", ""));
@@ -21,7 +21,7 @@ const ROUTES: Answers = Answers::always(open(
 ))
 .but_docker(NO_ADMIN);
 const VSOCK: Answers = Answers::made(
-    open("vsock is only recorded until `cofferdam.contain: strict`", SECCOMP),
+    open("nothing refuses it by default, and only BPF LSM sees it", SECCOMP),
     SECCOMP,
 );
 
@@ -75,15 +75,25 @@ fn steal(scene: &Scene, attacker: Attacker) -> Result<Seen> {
     scene.strike(attacker, &format!("steal pid={pid} port=7001"))
 }
 
-pub(super) const GROUP: Group = Group {
-    name: "kernel",
-    about: "abstract names, sysctls, netlink, vsock, descriptors of others",
-    rows: ROWS,
+pub(super) const NAMES_AND_SYSCTLS: Group = Group {
+    name: "names",
+    about: "abstract unix sockets and sysctls",
+    rows: NAME_ROWS,
 };
 
-const ROWS: &[Row] = &[
-    row("abstract stream socket of a workload", "abstract how=stream name=victim.stream", NAMES)
-        .doctor("abstract"),
+pub(super) const FAMILIES: Group = Group {
+    name: "families",
+    about: "netlink, vsock, descriptors of another process",
+    rows: FAMILY_ROWS,
+};
+
+const NAME_ROWS: &[Row] = &[
+    row(
+        "abstract stream socket of a workload",
+        "abstract how=stream name=victim.stream",
+        NAMES,
+    )
+    .doctor("abstract"),
     row(
         "abstract stream socket of a process (CVE-2020-15257)",
         "abstract how=stream name=/containerd-shim/host.sock",
@@ -96,22 +106,48 @@ const ROWS: &[Row] = &[
         NAMES,
     )
     .doctor("abstract"),
-    row("abstract seqpacket socket of a process", "abstract how=seqpacket name=host.seqpacket", NAMES)
-        .doctor("abstract"),
-    row("abstract datagram socket of a workload", "abstract how=dgram name=victim.dgram", NAMES)
-        .doctor("abstract"),
-    row("abstract datagram socket of a process", "abstract how=dgram name=host.dgram", NAMES)
-        .doctor("abstract"),
+    row(
+        "abstract seqpacket socket of a process",
+        "abstract how=seqpacket name=host.seqpacket",
+        NAMES,
+    )
+    .doctor("abstract"),
+    row(
+        "abstract datagram socket of a workload",
+        "abstract how=dgram name=victim.dgram",
+        NAMES,
+    )
+    .doctor("abstract"),
+    row(
+        "abstract datagram socket of a process",
+        "abstract how=dgram name=host.dgram",
+        NAMES,
+    )
+    .doctor("abstract"),
     row(
         "abstract datagram socket of a process, connected",
         "abstract how=dgram-connected name=host.dgram",
         NAMES,
     )
     .doctor("abstract"),
-    row("sysctl of IPv4", "sysctl name=net/ipv4/ip_default_ttl", SYSCTL.but_docker(READ_ONLY))
-        .doctor("sysctl"),
-    row("sysctl of IPv6", "sysctl name=net/ipv6/conf/all/hop_limit", SYSCTL.but_docker(READ_ONLY))
-        .doctor("sysctl"),
+    row(
+        "abstract stream socket with an empty name, of a process",
+        "abstract how=stream name=",
+        NAMES,
+    )
+    .doctor("abstract"),
+    row(
+        "sysctl of IPv4",
+        "sysctl name=net/ipv4/ip_default_ttl",
+        SYSCTL.but_docker(READ_ONLY),
+    )
+    .doctor("sysctl"),
+    row(
+        "sysctl of IPv6",
+        "sysctl name=net/ipv6/conf/all/hop_limit",
+        SYSCTL.but_docker(READ_ONLY),
+    )
+    .doctor("sysctl"),
     row(
         "sysctl through a new mount of proc",
         "sysctl how=mount name=net/ipv4/ip_default_ttl",
@@ -124,15 +160,51 @@ const ROWS: &[Row] = &[
         Answers::always(stopped("the kernel: nothing is mounted there")).but_docker(NO_MOUNT),
     )
     .doctor("sysctl"),
+    row(
+        "sysctl, opened before it leaves the namespace",
+        "sysctl how=left name=net/ipv4/ip_default_ttl",
+        SYSCTL.but_docker(READ_ONLY),
+    )
+    .doctor("sysctl"),
+];
+
+const FAMILY_ROWS: &[Row] = &[
     row("netlink, reads addresses", "netlink what=addresses", ROUTE),
     staged("netlink, writes a route", route, ROUTES),
-    row("netlink, reads who listens (sock_diag)", "netlink what=sockets port=7001", NETLINK)
-        .doctor("netlink"),
-    staged("netlink, ends a connection (sock_diag)", destroy, NETLINK.but_docker(NO_ADMIN)).doctor("netlink"),
-    staged("netlink, makes a table of nftables", table, NETLINK.but_docker(NO_ADMIN)).doctor("netlink"),
+    row(
+        "netlink, reads who listens (sock_diag)",
+        "netlink what=sockets port=7001",
+        NETLINK,
+    )
+    .doctor("netlink"),
+    staged(
+        "netlink, ends a connection (sock_diag)",
+        destroy,
+        NETLINK.but_docker(NO_ADMIN),
+    )
+    .doctor("netlink"),
+    staged(
+        "netlink, makes a table of nftables",
+        table,
+        NETLINK.but_docker(NO_ADMIN),
+    )
+    .doctor("netlink"),
     row("netlink, events of the kernel", "netlink what=15", NETLINK).doctor("netlink"),
     row("netlink, generic", "netlink what=16", NETLINK).doctor("netlink"),
+    row(
+        "netlink by io_uring (sock_diag)",
+        "netlink what=sockets port=7001 by=ring",
+        NETLINK,
+    )
+    .doctor("netlink"),
+    row(
+        "netlink by the 32-bit call (sock_diag)",
+        "netlink what=sockets port=7001 by=compat",
+        NETLINK,
+    )
+    .doctor("netlink"),
     row("vsock, listens for the hypervisor", "vsock", VSOCK).doctor("vsock"),
+    row("vsock by io_uring", "vsock by=ring", VSOCK).doctor("vsock"),
     staged(
         "another process's socket (pidfd_getfd)",
         steal,

@@ -2,10 +2,13 @@
 
 use anyhow::Result;
 
-use super::{Answer, Answers, Attacker, Group, PACKETS, Row, Scene, Seen, open, row, staged, stopped};
+use super::{Answer, Answers, Attacker, Group, PACKETS, Row, Scene, Seen, open, row, seen, staged, stopped};
 
 const DROP_RAW: &str = "cap_drop: [NET_RAW]";
-const NOT_ASKED: Answer = open("AF_PACKET is only recorded until `cofferdam.contain: strict`", DROP_RAW);
+const NOT_ASKED: Answer = open(
+    "nothing refuses it by default, and only BPF LSM sees it",
+    DROP_RAW,
+);
 const FRAMES: Answers = Answers::made(NOT_ASKED, DROP_RAW);
 /// A protected receiver has hooks of its own.
 const ARRIVED: Answers = Answers::always(stopped("the victim's packet hook"));
@@ -19,17 +22,23 @@ fn overhear(
 ) -> Result<Seen> {
     let (running, _) = scene.begin(attacker, &format!("{words} word=s-{{token}} ms=700"))?;
     let secret = format!("s-{}", scene.last());
-    speak(scene, &secret)?;
+    if !running.has_ended() {
+        speak(scene, &secret)?;
+    }
     running.end()
 }
 
 /// Over loopback, by UDP, between processes of the host.
 fn to_process(scene: &Scene, secret: &str) -> Result<()> {
-    scene.plain(&format!("udp to=127.0.0.1:7101 token={secret}")).map(drop)
+    scene
+        .plain(&format!("udp to=127.0.0.1:7101 token={secret}"))
+        .map(drop)
 }
 
 fn to_process_by_tcp(scene: &Scene, secret: &str) -> Result<()> {
-    scene.plain(&format!("tcp to=127.0.0.1:7101 token={secret}")).map(drop)
+    scene
+        .plain(&format!("tcp to=127.0.0.1:7101 token={secret}"))
+        .map(drop)
 }
 
 /// Over Docker's bridge, from a friend to the victim.
@@ -40,12 +49,28 @@ fn to_victim(scene: &Scene, secret: &str) -> Result<()> {
 /// A frame with the address and the port of a friend who has just sent a datagram.
 fn as_friend(scene: &Scene, attacker: Attacker) -> Result<Seen> {
     scene.friend("udp to=172.17.0.1:7001 port=45000 token=friendly")?;
-    let friend = scene.lab.engine.docker(&["inspect", "-f", "{{.NetworkSettings.IPAddress}}", "friend"])?;
+    let friend = scene
+        .lab
+        .engine
+        .docker(&["inspect", "-f", "{{.NetworkSettings.IPAddress}}", "friend"])?;
     scene.strike(
         attacker,
         &format!("inject interface=lo from={friend}:45000 to=172.17.0.1:7001"),
     )
 }
+
+/// A raw socket is refused by nobody by default, and told of.
+fn make(scene: &Scene, attacker: Attacker, words: &str) -> Result<Seen> {
+    let mut seen = scene.strike(attacker, words)?;
+    if let Some(effect) = &mut seen.effect
+        && scene.is_recorded("socket")?
+    {
+        effect.push_str(", recorded");
+    }
+    Ok(seen)
+}
+
+const RAW: Answers = Answers::levels(seen("cofferdam.contain: strict"), stopped("the socket hook"));
 
 pub(super) const GROUP: Group = Group {
     name: "links",
@@ -63,6 +88,24 @@ const ROWS: &[Row] = &[
     staged(
         "AF_PACKET, capture on every interface",
         |s, a| overhear(s, a, "capture how=cooked interface=any", to_victim),
+        FRAMES,
+    )
+    .doctor("packet"),
+    staged(
+        "AF_PACKET, asked for as AF_INET (SOCK_PACKET)",
+        |s, a| overhear(s, a, "capture how=old interface=any", to_victim),
+        FRAMES,
+    )
+    .doctor("packet"),
+    staged(
+        "AF_PACKET by io_uring",
+        |s, a| overhear(s, a, "capture by=ring interface=lo", to_process),
+        FRAMES,
+    )
+    .doctor("packet"),
+    staged(
+        "AF_PACKET by the 32-bit call",
+        |s, a| overhear(s, a, "capture by=compat interface=lo", to_process),
         FRAMES,
     )
     .doctor("packet"),
@@ -88,7 +131,23 @@ const ROWS: &[Row] = &[
         "inject interface=lo from=192.168.77.9:40000 to=192.168.77.1:7001",
         ARRIVED,
     ),
-    staged("AF_PACKET, a frame to a workload, as its friend", as_friend, ARRIVED),
+    staged(
+        "AF_PACKET, a frame to a workload, as its friend",
+        as_friend,
+        ARRIVED,
+    ),
+    staged(
+        "raw socket",
+        |s, a| make(s, a, "raw how=make to=127.0.0.1:0"),
+        RAW,
+    )
+    .doctor("raw"),
+    staged(
+        "raw socket by io_uring",
+        |s, a| make(s, a, "raw how=make by=ring to=127.0.0.1:0"),
+        RAW,
+    )
+    .doctor("raw"),
     staged(
         "raw socket, hears the UDP of others",
         |s, a| overhear(s, a, "raw how=listen number=17 to=127.0.0.1:0", to_process),
