@@ -1,9 +1,10 @@
 //! `config.toml`: read, checked, located errors. Says nothing about what the values do; `docs/config.md` does.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use cofferdam_policy::containment::Level;
+use cofferdam_policy::labels::LabelError;
 use cofferdam_policy::{DefaultProfile, Labels, Mode};
 use jiff::{Span, SpanRelativeTo};
 use serde::Deserialize;
@@ -15,12 +16,14 @@ mod metrics;
 mod policy;
 #[cfg(test)]
 mod tests;
+mod units;
 
 pub use export::{AlertKind, Export, Headers, Journald, Json, Otlp, Webhook, Which};
 pub use flows::{Flows, Wanted};
 pub use keys::Keys;
 pub use metrics::Metrics;
 pub use policy::{Established, Policy};
+pub use units::Unit;
 
 /// The whole file. Every field has a default, so an empty file is a good one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -30,6 +33,8 @@ pub struct Config {
     pub default: DefaultProfile,
     /// Whether verdicts bind, for every workload.
     pub mode: Mode,
+    /// How much is refused that nobody declared, on the host's network.
+    pub contain: Level,
     /// Label keys that say who a workload is, besides the built-in ones.
     pub identity_keys: Vec<String>,
     /// What an unannounced container's cgroup is while no daemon lives.
@@ -102,21 +107,6 @@ pub struct Allow {
     pub namespaces: Vec<String>,
 }
 
-/// `[[unit]]`: a cgroup that somebody else makes.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Unit {
-    /// Unit name, `nginx.service`: its cgroup is found below the root of the hierarchy.
-    pub unit: Option<String>,
-    /// Or the cgroup itself, absolute or relative to the root of the hierarchy.
-    pub cgroup: Option<PathBuf>,
-    /// Its labels.
-    pub labels: BTreeMap<String, String>,
-    /// Its policy namespace.
-    #[serde(default = "default_namespace")]
-    pub namespace: String,
-}
-
 /// `[[protect]]`: a container by name.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -161,6 +151,16 @@ pub enum ConfigError {
         /// What would be right.
         hint: String,
     },
+    /// What a unit declares of the host's network is not understood.
+    #[error("{}: [[unit]] number {number}: {source}", path.display())]
+    Declared {
+        /// The file.
+        path: PathBuf,
+        /// Which unit, from 1.
+        number: usize,
+        /// What is wrong with the label that the key stands for.
+        source: LabelError,
+    },
 }
 
 /// Reads and checks a configuration file; an absent file is an error here.
@@ -195,13 +195,19 @@ fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
             what: one_line(error.message()),
         }
     })?;
-    validate(&config)
-        .map_err(|(what, hint)| ConfigError::Meaning {
+    validate(&config).map_err(|(what, hint)| ConfigError::Meaning {
+        path: path.to_owned(),
+        what,
+        hint,
+    })?;
+    match units::not_understood(&config.unit) {
+        None => Ok(config),
+        Some((number, source)) => Err(ConfigError::Declared {
             path: path.to_owned(),
-            what,
-            hint,
-        })
-        .map(|()| config)
+            number,
+            source,
+        }),
+    }
 }
 
 fn locate(text: &str, offset: usize) -> (usize, usize) {
@@ -244,20 +250,7 @@ fn validate(config: &Config) -> Result<(), (String, String)> {
             );
         }
     }
-    for (index, unit) in config.unit.iter().enumerate() {
-        if unit.unit.is_some() == unit.cgroup.is_some() {
-            return wrong(
-                format!("[[unit]] number {} needs a unit or a cgroup", index + 1),
-                "unit = \"nginx.service\"",
-            );
-        }
-        if unit.labels.is_empty() {
-            return wrong(
-                format!("[[unit]] number {} has no labels", index + 1),
-                "labels = { app = \"nginx\" }",
-            );
-        }
-    }
+    units::validate(&config.unit)?;
     match config.protect.iter().position(|protect| protect.name.is_empty()) {
         Some(index) => wrong(
             format!("[[protect]] number {} has an empty name", index + 1),
@@ -267,12 +260,8 @@ fn validate(config: &Config) -> Result<(), (String, String)> {
     }
 }
 
-fn default_namespace() -> String {
-    "default".to_owned()
-}
-
 fn default_namespaces() -> Vec<String> {
-    vec![default_namespace()]
+    vec!["default".to_owned()]
 }
 
 // === impl Socket ===
@@ -292,23 +281,6 @@ fn time(text: &str) -> Option<Duration> {
     Duration::try_from(time).ok()
 }
 
-// === impl Unit ===
-
-impl Unit {
-    /// The name the workload is listed under.
-    pub fn name(&self) -> String {
-        match (&self.unit, &self.cgroup) {
-            (Some(unit), _) => unit.clone(),
-            (None, Some(path)) => path
-                .file_name()
-                .unwrap_or(path.as_os_str())
-                .to_string_lossy()
-                .into_owned(),
-            (None, None) => String::new(),
-        }
-    }
-}
-
 // === impl ConfigError ===
 
 impl ConfigError {
@@ -322,6 +294,7 @@ impl ConfigError {
                 Some("docs/config.md lists every key; dist/config.toml is an example".to_owned())
             }
             Self::Meaning { hint, .. } => Some(format!("write {hint}")),
+            Self::Declared { source, .. } => Some(source.hint()),
         }
     }
 }

@@ -5,14 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cofferdam_policy::Compiled;
-use cofferdam_workload::ContainerId;
+use cofferdam_workload::{ContainerId, host};
 use tokio::sync::Notify;
 
 use crate::error::chain;
@@ -36,8 +36,8 @@ pub(crate) use rows::Prepared;
 pub(crate) use verify::Verified;
 
 pub(crate) use datapath::{
-    Closed, EndPoint, Entry, Error as KernelError, Event, FlowEvent, Global, Hook, Published, Settings,
-    netns_cookie, set_off,
+    Closed, Contained, EndPoint, Entry, Error as KernelError, Event, FlowEvent, Global, Hook, Published,
+    Settings, netns_cookie, set_off,
 };
 
 /// What the kernel is to hold.
@@ -59,6 +59,8 @@ pub(crate) struct Target {
     pub(crate) owners: Vec<(u64, Entry)>,
     /// Published ports.
     pub(crate) published: Vec<Published>,
+    /// What workloads on the host's network may take of it.
+    pub(crate) contained: Vec<Contained>,
 }
 
 /// What is to be true of one cgroup.
@@ -85,6 +87,8 @@ pub(crate) struct Enforcer {
     addresses: Option<Vec<(IpAddr, u64)>>,
     owners: Option<Vec<(u64, Entry)>>,
     published: Option<Vec<Published>>,
+    contained: Option<Vec<Contained>>,
+    loopbacks: Option<BTreeSet<Ipv6Addr>>,
     /// Processes in whose namespaces the denied are refused.
     refusing: BTreeSet<u32>,
     /// Protected cgroups whose process nobody told, and the one that was found.
@@ -125,6 +129,8 @@ impl Enforcer {
             addresses: None,
             owners: None,
             published: None,
+            contained: None,
+            loopbacks: None,
             refusing: BTreeSet::new(),
             found: BTreeMap::new(),
             looked: 0,
@@ -266,6 +272,10 @@ impl Enforcer {
     /// Takes everything out of the kernel.
     pub(crate) fn remove(self) -> Result<(), datapath::Error> {
         drop(self.ends);
+        // Only where there may be some; what remains is an address of `lo` that nobody uses.
+        if self.loopbacks.is_some_and(|loopbacks| !loopbacks.is_empty()) {
+            let _ = host::set_loopbacks(&BTreeSet::new(), datapath::is_private_loopback);
+        }
         self.datapath.remove()
     }
 

@@ -8,16 +8,17 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use cofferdam_policy::containment::{self, Containment, Interface, Loopback};
 use cofferdam_policy::{
-    DefaultProfile, Document, Identity, Labels, Mode, NamedPort, Opening, Peer, PeerClass, Subject, World,
-    labels, openings, selecting,
+    DefaultProfile, Direction, Document, Identity, Labels, Mode, NamedPort, Opening, OpeningPeer, Peer,
+    PeerClass, PortRange, Subject, World, labels, openings, selecting,
 };
 use cofferdam_workload::{Container, ContainerId};
 use ipnet::IpNet;
 
 use crate::config::{Config, Protect};
-use crate::enforcer::{Entry, Published};
-use crate::state::{Choices, Numbers, Run};
+use crate::enforcer::{Contained, Entry, Published};
+use crate::state::{Choices, Numbers, Run, loopbacks};
 
 pub(crate) use fingerprints::Fingerprints;
 pub(crate) use protection::container_key;
@@ -64,6 +65,8 @@ pub(crate) struct HostFacts {
     pub(crate) netns: u64,
     /// Its addresses, loopback included.
     pub(crate) addresses: Vec<IpAddr>,
+    /// Its interfaces, with the kernel's numbers.
+    pub(crate) interfaces: BTreeMap<String, u32>,
     /// The prefixes on its links.
     pub(crate) links: Vec<IpNet>,
     /// Docker's own subnets.
@@ -98,6 +101,8 @@ pub(crate) struct Placement {
     pub(crate) place: Place,
     /// What the kernel is told about its cgroup.
     pub(crate) entry: Entry,
+    /// What it may take of the host's network, where it is on that and protected.
+    pub(crate) contained: Option<Contained>,
     /// Who it is, where it is protected.
     pub(crate) identity: Option<Identity>,
     /// Every label its creator gave.
@@ -165,8 +170,11 @@ pub(crate) fn resolve(
         .map(|(mut candidate, selected)| {
             candidate.protect_by(&selected);
             let policy = fingerprints.of(&selected);
-            let (identity, entry) = candidate.number(profile, policy, numbers);
-            candidate.placed(selected, identity, entry)
+            let (identity, mut entry) = candidate.number(profile, policy, numbers);
+            let contained = candidate.contained(&entry, &inputs.host.interfaces, numbers);
+            entry.contained = contained.as_ref().is_some_and(Contained::says_anything);
+            entry.moved = contained.as_ref().is_some_and(Contained::has_moved);
+            candidate.placed(selected, identity, entry, contained)
         })
         .collect();
     placements.sort_by(|a, b| (&a.name, &a.key).cmp(&(&b.name, &b.key)));
@@ -211,6 +219,10 @@ pub(crate) struct Candidate {
     named_ports: Vec<NamedPort>,
     profile: Option<DefaultProfile>,
     openings: Vec<Opening>,
+    /// What was declared; `None`: it is not on the host's network.
+    containment: Option<Containment>,
+    /// Ports that its image exposes, and those that are published.
+    declared: Vec<PortRange>,
     protected_by: Option<String>,
     /// Its creator said that it is not to be protected.
     refuses: bool,
@@ -245,6 +257,9 @@ impl Candidate {
                 identity: Peer(PeerClass::Host as u32),
                 subject: 0,
                 observe: false,
+                contained: false,
+                moved: false,
+                on_host: false,
             };
             return (None, entry);
         }
@@ -262,11 +277,69 @@ impl Candidate {
             identity: who.number,
             subject,
             observe: self.mode == Mode::Observe,
+            contained: false,
+            moved: false,
+            on_host: self.containment.is_some(),
         };
         (Some(who), entry)
     }
 
-    fn placed(self, selected_by: Vec<Arc<Document>>, identity: Option<Identity>, entry: Entry) -> Placement {
+    /// What the kernel is told about what it may take of the host's network.
+    fn contained(
+        &self,
+        entry: &Entry,
+        interfaces: &BTreeMap<String, u32>,
+        numbers: &mut Numbers,
+    ) -> Option<Contained> {
+        let containment = self.containment.clone().filter(|_| entry.subject != 0)?;
+        let loopback = match &containment.loopback {
+            Loopback::Host => None,
+            Loopback::Private => Some(loopbacks::private(entry.workload)),
+            Loopback::Group(name) => Some(numbers.loopback(&self.namespace, name)),
+        };
+        let named = containment
+            .interfaces
+            .iter()
+            .flatten()
+            .filter_map(|item| match item {
+                Interface::Name(name) => interfaces.get(name).copied(),
+                Interface::Address(_) => None,
+            });
+        Some(Contained {
+            workload: entry.workload,
+            loopback,
+            interfaces: named.collect(),
+            declared: self.declared.clone(),
+            containment,
+        })
+    }
+
+    /// Who shares a loopback by name may talk, as those that joined one container: an opening to all who give the name.
+    fn share_loopback(mut self) -> Self {
+        let Some(Loopback::Group(name)) = self.containment.as_ref().map(|one| &one.loopback) else {
+            return self;
+        };
+        let shared = Labels::from([(containment::LOOPBACK.to_owned(), name.clone())]);
+        let mut labels = (*self.labels).clone();
+        labels.extend(shared.clone());
+        let openings = [Direction::Ingress, Direction::Egress].map(|direction| Opening {
+            direction,
+            peer: OpeningPeer::Labels(shared.clone()),
+            ports: None,
+            source: format!("label {}={name}", containment::LOOPBACK),
+        });
+        self.labels = labels.into();
+        self.openings = distinct(self.openings.into_iter().chain(openings));
+        self
+    }
+
+    fn placed(
+        self,
+        selected_by: Vec<Arc<Document>>,
+        identity: Option<Identity>,
+        entry: Entry,
+        contained: Option<Contained>,
+    ) -> Placement {
         let is_protected = identity.is_some();
         let [protected_notes, bare_notes] = self.notes;
         Placement {
@@ -275,6 +348,7 @@ impl Candidate {
             namespace: self.namespace,
             place: self.place,
             entry,
+            contained,
             identity,
             labels: self.labels,
             openings: if is_protected { self.openings } else { Vec::new() },

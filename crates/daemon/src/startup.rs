@@ -259,6 +259,7 @@ async fn host_facts() -> Result<HostFacts, Error> {
     Ok(HostFacts {
         netns: own_netns().map_err(failed)?,
         addresses: host::addresses().await.map_err(|error| failed(chain(&error)))?,
+        interfaces: host::interfaces().map_err(|error| failed(chain(&error)))?,
         links: host::link_prefixes()
             .await
             .map_err(|error| failed(chain(&error)))?,

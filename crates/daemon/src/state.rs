@@ -15,7 +15,7 @@ use cofferdam_workload::{Container, ContainerId};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-pub(crate) use numbers::Numbers;
+pub(crate) use numbers::{Numbers, loopbacks};
 pub(crate) use saver::Saver;
 
 mod numbers;

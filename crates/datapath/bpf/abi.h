@@ -14,7 +14,7 @@
 #include "abi_wire.h"
 
 /* A daemon adopts pinned maps only if they were made with the same number. */
-enum abi_version { ABI_VERSION = 6 };
+enum abi_version { ABI_VERSION = 7 };
 
 /* What a peer is when it is no protected workload. Workload identities start at IDENTITY_MIN, named prefixes at
  * PREFIX_MIN. */
@@ -49,20 +49,7 @@ enum reason {
 	WHY_OFF = 12,
 	WHY_FOREIGN_SOURCE = 13,
 	WHY_NOT_JUDGED = 14, /* no rule is about it */
-};
-
-/* Where a flow record was made. */
-enum hook {
-	HOOK_NONE = 0,
-	HOOK_CONNECT = 1,
-	HOOK_SENDMSG = 2,
-	HOOK_EGRESS = 3,
-	HOOK_INGRESS = 4,
-	HOOK_BIND = 5,
-	HOOK_END = 6, /* an established flow, after a change of the policy */
-	HOOK_SOCKET = 7,
-	HOOK_UNIX = 8,
-	HOOK_SYSCTL = 9,
+	WHY_UNDECLARED = 15, /* only a declaration allows it */
 };
 
 enum entry_flag {
@@ -70,6 +57,9 @@ enum entry_flag {
 	ENTRY_PENDING = 2,    /* labels not known yet: fails closed */
 	ENTRY_HOOKED = 4,     /* packet hooks see this cgroup, so its packets can be dropped */
 	ENTRY_BY_ADDRESS = 8, /* its policy has rules about the addresses of protected peers */
+	ENTRY_CONTAINED = 16, /* there is a `containment` of its workload */
+	ENTRY_MOVED = 32,     /* some of its ports are really others */
+	ENTRY_ON_HOST = 64,   /* it is on the host's network */
 };
 
 /* cgroup id → what runs there. */
@@ -261,7 +251,7 @@ struct settings {
 	__u32 pad;
 };
 
-/* Counters that the daemon moves; apart from the settings, so that counting never undoes an `off` from elsewhere. */
+/* Counters that the daemon moves; apart from the settings, so that counting never undoes an `off`. */
 struct epochs {
 	__u32 policy;     /* counts policy changes */
 	__u32 key;        /* which secret signs */
@@ -278,6 +268,7 @@ enum limits {
 	HANDSHAKE_SECONDS = 130,    /* longer than Linux retransmits a SYN */
 };
 
+#include "abi_contain.h"
 #include "abi_events.h"
 
 /* What the tests hand to the compiled decision (SEC("syscall")). */

@@ -3,6 +3,20 @@
 #ifndef COFFERDAM_ABI_EVENTS_H
 #define COFFERDAM_ABI_EVENTS_H
 
+/* Where a flow record was made. */
+enum hook {
+	HOOK_NONE = 0,
+	HOOK_CONNECT = 1,
+	HOOK_SENDMSG = 2,
+	HOOK_EGRESS = 3,
+	HOOK_INGRESS = 4,
+	HOOK_BIND = 5,
+	HOOK_END = 6, /* an established flow, after a change of the policy */
+	HOOK_SOCKET = 7,
+	HOOK_UNIX = 8,
+	HOOK_SYSCTL = 9,
+};
+
 struct endpoint {
 	__u64 cgroup;
 	__u32 peer;     /* identity, class or prefix number */
@@ -40,16 +54,20 @@ struct flow_event {
 
 enum object_limits { OBJECT_TEXT = 128, OBJECT_VALUE = 64 };
 
-/* A protected workload acted on something that is no address. Seen, not judged. */
+/* A protected workload acted on something that is no address. */
 struct object_event {
 	__u32 type; /* EVENT_OBJECT */
-	__u32 hook;
+	__u8 hook;
+	__u8 action;
+	__u8 reason;
+	__u8 observed;
 	__u64 time;
 	struct endpoint who;
 	__u32 pid;
-	__u32 protocol; /* of a raw socket */
+	__u16 protocol; /* of a raw, packet or netlink socket */
+	__u16 family;   /* of a socket */
 	char comm[16];
-	char text[OBJECT_TEXT];   /* the name of an abstract socket, or of a sysctl */
+	char text[OBJECT_TEXT];   /* the address of an abstract socket, as in `name_key`, or the name of a sysctl */
 	char value[OBJECT_VALUE]; /* that a sysctl is to have */
 };
 

@@ -21,6 +21,11 @@ struct abi_anchor {
 	enum entry_flag entry_flag;
 	enum listener_flag listener_flag;
 	enum plane plane;
+	enum contain_flag contain_flag;
+	enum port_side port_side;
+	enum place_bits place_bits;
+	enum place_flag place_flag;
+	enum name_limits name_limits;
 	enum event_type event_type;
 	enum counter counter;
 	enum wire wire;

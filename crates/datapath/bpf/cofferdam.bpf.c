@@ -5,8 +5,7 @@
 #include "filter.h"
 #include "handshake.h"
 #include "lifecycle.h"
-#include "objects.h"
-#include "socket.h"
+#include "unix.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -41,19 +40,31 @@ int on_sendmsg6(struct bpf_sock_addr *ctx)
 SEC("cgroup/sock_create")
 int on_create(struct bpf_sock *ctx)
 {
-	if (ctx->type == SOCK_RAW)
-		tell_raw_socket(ctx);
+	if (ctx->type == SOCK_RAW && may_be_raw(ctx) == REFUSE)
+		return REFUSE;
 	return created(ctx);
 }
 
+SEC("cgroup/bind4")
+int on_bind4(struct bpf_sock_addr *ctx)
+{
+	return bind_v4(ctx);
+}
+
+SEC("cgroup/bind6")
+int on_bind6(struct bpf_sock_addr *ctx)
+{
+	return bind_v6(ctx);
+}
+
 SEC("cgroup/post_bind4")
-int on_bind4(struct bpf_sock *ctx)
+int on_bound4(struct bpf_sock *ctx)
 {
 	return bound(ctx);
 }
 
 SEC("cgroup/post_bind6")
-int on_bind6(struct bpf_sock *ctx)
+int on_bound6(struct bpf_sock *ctx)
 {
 	return bound(ctx);
 }
@@ -93,15 +104,57 @@ int on_handshake(struct bpf_sock_ops *ctx)
 SEC("cgroup/connect_unix")
 int on_connect_unix(struct bpf_sock_addr *ctx)
 {
-	tell_abstract(ctx);
-	return 1;
+	return reach_abstract(ctx);
+}
+
+SEC("cgroup/sendmsg_unix")
+int on_sendmsg_unix(struct bpf_sock_addr *ctx)
+{
+	return reach_abstract(ctx);
 }
 
 SEC("cgroup/sysctl")
 int on_sysctl(struct bpf_sysctl *ctx)
 {
-	tell_sysctl(ctx);
-	return 1;
+	return may_write_sysctl(ctx);
+}
+
+/* === where somebody has a loopback of its own, or ports that are really others === */
+
+SEC("cgroup/getsockname4")
+int on_sockname4(struct bpf_sock_addr *ctx)
+{
+	return show_v4(ctx, OWN_END);
+}
+
+SEC("cgroup/getsockname6")
+int on_sockname6(struct bpf_sock_addr *ctx)
+{
+	return show_v6(ctx, OWN_END);
+}
+
+SEC("cgroup/getpeername4")
+int on_peername4(struct bpf_sock_addr *ctx)
+{
+	return show_v4(ctx, OTHER_END);
+}
+
+SEC("cgroup/getpeername6")
+int on_peername6(struct bpf_sock_addr *ctx)
+{
+	return show_v6(ctx, OTHER_END);
+}
+
+SEC("cgroup/recvmsg4")
+int on_recvmsg4(struct bpf_sock_addr *ctx)
+{
+	return show_v4(ctx, OTHER_END);
+}
+
+SEC("cgroup/recvmsg6")
+int on_recvmsg6(struct bpf_sock_addr *ctx)
+{
+	return show_v6(ctx, OTHER_END);
 }
 
 /* === on the machine === */

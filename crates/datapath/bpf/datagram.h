@@ -17,13 +17,6 @@ static __always_inline int is_recent(__u64 time)
 	return bpf_ktime_get_boot_ns() - time < (__u64)MEMORY_REFRESH_SECONDS * NS_PER_SECOND;
 }
 
-static __always_inline int same(const struct address *a, const struct address *b)
-{
-	const __u64 *x = (const __u64 *)a->bytes, *y = (const __u64 *)b->bytes;
-
-	return x[0] == y[0] && x[1] == y[1];
-}
-
 /* Both ends of a datagram with plain headers; 0: look closer. The remote end's are those of the key. */
 static __always_inline int ends(struct __sk_buff *skb, struct address *source, struct address *destination,
 				struct udp_start *ports)
@@ -68,7 +61,7 @@ static __noinline int datagram_may_leave(struct __sk_buff *skb)
 	__builtin_memset(key.pad, 0, sizeof(key.pad));
 	m = bpf_map_lookup_elem(&memories, &key);
 	if (!m || m->left != (loopback ? LEFT_LOOPBACK : LEFT_WIRE) || m->port != bpf_ntohs(ports.source) ||
-	    !same(&m->source, &source) || m->epoch != policy_epoch() || !is_recent(m->left_time))
+	    !is_same_address(&m->source, &source) || m->epoch != policy_epoch() || !is_recent(m->left_time))
 		return 0;
 	if (loopback && get_tickets_from())
 		skb->priority = m->own_ticket;

@@ -134,6 +134,9 @@ static __always_inline int bound(struct bpf_sock *ctx)
 	f.source = key.addr;
 	f.destination = key.addr;
 	f.destination_port = key.port;
+	f.inner_port = port_inside(&f.from, protocol, key.port);
+	if (f.inner_port == key.port)
+		f.inner_port = 0;
 	if (!is_taken(&key, cgroup)) {
 		add_listener(&key, bpf_get_socket_cookie(ctx), cgroup, is_dual(sk));
 		if (key.port < EPHEMERAL_FIRST && s && !s->off)

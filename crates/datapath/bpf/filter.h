@@ -114,6 +114,8 @@ static __always_inline int egress(struct __sk_buff *skb)
 	f.inner_port = inner_port(&t, p.destination_port);
 	if (!party_of_target(&f.to, &t))
 		party_of_address(&f.to, &t.addr);
+	if (!may_use(&f.from, skb->ifindex, &p.source))
+		return unjudged(&f, s, &f.from, WHY_UNDECLARED);
 	if (may_spoof(sk) && is_foreign(&p, sk, &f))
 		return unjudged(&f, s, is_protected(&f.from) ? &f.from : &f.to, WHY_FOREIGN_SOURCE);
 	if (!is_protected(&f.from))
@@ -281,6 +283,8 @@ static __always_inline int ingress(struct __sk_buff *skb)
 	if (!p || parse(skb, p) == NOT_PARSED)
 		return unjudged(&f, s, &f.to, WHY_MALFORMED);
 	flow_of_packet(&f, p, HOOK_INGRESS);
+	if (is_out_of_reach(skb, p, &f.to))
+		return unjudged(&f, s, &f.to, WHY_UNDECLARED);
 	if (p->protocol == IPPROTO_TCP)
 		return tcp_ingress(skb, p, sk, &f, s);
 	if (is_icmp(p->protocol))

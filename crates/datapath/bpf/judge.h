@@ -3,18 +3,8 @@
 #ifndef COFFERDAM_JUDGE_H
 #define COFFERDAM_JUDGE_H
 
+#include "contain.h"
 #include "succession.h"
-
-/* One end of an attempt. */
-struct party {
-	__u64 cgroup;
-	__u32 peer;     /* identity, class or prefix number */
-	__u32 class;    /* enum peer_class, asked where `peer` has no row */
-	__u32 workload; /* 0: not protected */
-	__u32 subject;  /* 0: not protected */
-	__u32 flags;    /* enum entry_flag */
-	__u32 region;   /* number of the named prefix around a protected peer's address; 0: none, or nobody asks */
-};
 
 struct verdict {
 	__u8 action;
@@ -23,11 +13,6 @@ struct verdict {
 	__u8 observed;
 	__u32 rule;
 };
-
-static __always_inline int is_protected(const struct party *p)
-{
-	return p->workload != 0 || (p->flags & ENTRY_PENDING);
-}
 
 enum { PREFIX_MIN = 1 << 24 }; /* the first number of a prefix that some rule names */
 
@@ -200,7 +185,7 @@ __noinline int judge_end(const struct party *subject, const struct party *peer, 
 __noinline int judge(const struct party *from, const struct party *to, __u8 protocol, __u16 port, struct verdict *out)
 {
 	const struct settings *s = get_settings();
-	__u32 wanted = (__u32)protocol << 16 | port;
+	__u32 wanted;
 	int ended;
 
 	if (!from || !to || !out)
@@ -221,6 +206,8 @@ __noinline int judge(const struct party *from, const struct party *to, __u8 prot
 		out->observed = s->observe != 0;
 		return 0;
 	}
+	/* Rules know the port as who listens there does. */
+	wanted = (__u32)protocol << 16 | (__u16)port_inside(to, protocol, port);
 	/* Asked once, after both ends were read: so both are judged by the old policy, or both by the new. */
 	if (is_succession())
 		wanted |= BY_SUCCESSORS;

@@ -43,13 +43,25 @@ struct sockaddr_un {
 	char sun_path[108];
 };
 
-struct bpf_sock_addr_kern {
-	void *uaddr;
-	__u32 uaddrlen;
+struct hlist_node {
+	struct hlist_node *next;
+};
+
+struct hlist_head {
+	struct hlist_node *first;
+};
+
+struct unix_table {
+	struct hlist_head *buckets;
+};
+
+struct netns_unix {
+	struct unix_table table;
 };
 
 struct net {
 	__u64 net_cookie;
+	struct netns_unix unx;
 };
 
 typedef struct {
@@ -77,6 +89,7 @@ struct sock_common {
 	unsigned char skc_ipv6only : 1;
 	unsigned char skc_net_refcnt : 1;
 	possible_net_t skc_net;
+	struct hlist_node skc_node;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
 	unsigned long skc_flags;
@@ -99,7 +112,23 @@ struct sock {
 	struct sock_common __sk_common;
 	__u32 sk_max_ack_backlog;
 	__u8 sk_userlocks : 4;
+	__u16 sk_type;
 	struct sock_cgroup_data sk_cgrp_data;
+};
+
+struct unix_address {
+	int len;
+	struct sockaddr_un name[];
+};
+
+struct unix_sock {
+	struct unix_address *addr;
+};
+
+struct bpf_sock_addr_kern {
+	struct sock *sk;
+	void *uaddr;
+	__u32 uaddrlen;
 };
 
 struct tcp_fastopen_request;
@@ -176,6 +205,7 @@ struct bpf_iter__udp {
 #define IPPROTO_UDPLITE      136
 #define IPPROTO_MPTCP        262
 #define EPERM                1
+#define EADDRINUSE           98
 #define EPROTONOSUPPORT      93
 #define E2BIG                7
 #define ECONNREFUSED         111

@@ -37,7 +37,6 @@ enum {
 	TCP_SYN = 0x02,
 	TCP_ACK = 0x10,
 	EXTENSION_HEADERS = 8, /* as many as Linux itself would be asked to walk in practice */
-	LOOPBACK_IFINDEX = 1,  /* in every network namespace */
 	TCP_HEADER = 20,
 	TCP_OPTIONS = 24,   /* one byte each at worst, padding mostly */
 	USUAL_OPTIONS = 20, /* segment size 4, SACK 2, timestamps 10, padding 1, window scale 3 */

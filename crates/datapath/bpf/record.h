@@ -64,6 +64,14 @@ static __always_inline __u64 wakeup_for_seen(void)
 	return bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > RING_BYTES / 4 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
+/* The port as who listens there knows it, if it is another one; 0: it is not. */
+static __always_inline __u16 inside(const struct flow *f)
+{
+	__u16 port = port_inside(&f->to, f->protocol, f->destination_port);
+
+	return port == f->destination_port ? 0 : port;
+}
+
 static __always_inline struct flow_event *describe(const struct flow *f, const struct verdict *v)
 {
 	struct flow_event *e;
@@ -89,7 +97,7 @@ static __always_inline struct flow_event *describe(const struct flow *f, const s
 	e->destination = f->destination;
 	e->source_port = f->source_port;
 	e->destination_port = f->destination_port;
-	e->inner_port = f->inner_port;
+	e->inner_port = f->inner_port ? f->inner_port : inside(f);
 	e->protocol = f->protocol;
 	e->observed = v->observed;
 	e->rule = v->rule;

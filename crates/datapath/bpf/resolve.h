@@ -5,50 +5,7 @@
 
 #include "judge.h"
 
-/* === addresses === */
-
-/* Two halves that follow each other in memory. */
-static __always_inline __u64 halves(__be32 first, __be32 second)
-{
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	return (__u64)second << 32 | first;
-#else
-	return (__u64)first << 32 | second;
-#endif
-}
-
-static __always_inline void address_v4(struct address *a, __be32 v4)
-{
-	__u64 *w = (__u64 *)a->bytes;
-
-	/* In words that are read back as they were written: a wider load behind narrow stores waits for them. */
-	w[0] = 0;
-	w[1] = halves(bpf_htonl(0xffff), v4);
-}
-
-static __always_inline int is_v4(const struct address *a)
-{
-	const __u32 *w = (const __u32 *)a->bytes;
-
-	return w[0] == 0 && w[1] == 0 && w[2] == bpf_htonl(0xffff);
-}
-
-/* "This host" addresses reach the caller's own namespace: 127/8, ::1 and the unspecified ones. */
-static __always_inline int is_own_loopback(const struct address *a)
-{
-	const __u32 *w = (const __u32 *)a->bytes;
-
-	if (is_v4(a))
-		return a->bytes[12] == 127 || w[3] == 0;
-	return w[0] == 0 && w[1] == 0 && w[2] == 0 && (w[3] == 0 || w[3] == bpf_htonl(1));
-}
-
-static __always_inline int is_multicast(const struct address *a)
-{
-	if (is_v4(a))
-		return (a->bytes[12] & 0xf0) == 0xe0 || *(const __u32 *)(a->bytes + 12) == 0xffffffff;
-	return a->bytes[0] == 0xff;
-}
+/* === ports === */
 
 static __always_inline __u32 port_index(__u8 protocol, __u16 port)
 {

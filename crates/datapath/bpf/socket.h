@@ -4,62 +4,20 @@
 #define COFFERDAM_SOCKET_H
 
 #include "directory.h"
+#include "inwards.h"
 #include "judged.h"
 #include "memory.h"
 
-enum { PROCEED = 1, REFUSE = 0, ICMP_ECHO = 8, ICMP6_ECHO = 128 };
-
-/* Is the peer the socket's owner says it is? A protected process on a stranger's socket is judged as itself. */
-static __always_inline int caller(struct party *from, const void *sk, int *foreign)
-{
-	int known = party_of_cgroup(from, cgroup_of(sk));
-	struct party task;
-
-	if (is_own_socket(sk))
-		return known;
-	if (!known)
-		return party_of_cgroup(from, bpf_get_current_cgroup_id());
-	if (party_of_cgroup(&task, bpf_get_current_cgroup_id()))
-		*foreign = task.workload != from->workload;
-	return 1;
-}
-
-/* Who really has that address and port in the caller's own namespace: the kernel's answer beats the directory's, which
- * does not know unprotected listeners. -1: nobody. */
+/* Who really listens there: the kernel's answer beats the directory's, which does not know unprotected listeners. */
 static __always_inline int ask_kernel(struct bpf_sock_addr *ctx, const struct target *t, struct party *to)
 {
-	struct bpf_sock_tuple tuple = {};
-	struct bpf_sock *sk;
-	__u32 size = sizeof(tuple.ipv6);
 	/* A connected UDP socket, to which this may be the answer, hears one port only. */
 	__be16 own = t->protocol == IPPROTO_TCP ? 0 : bpf_htons(ctx->sk->src_port);
-	int found;
+	struct address at = t->addr;
 
-	if (is_v4(&t->addr)) {
-		size = sizeof(tuple.ipv4);
-		tuple.ipv4.sport = own;
-		tuple.ipv4.daddr = *(const __u32 *)(t->addr.bytes + 12);
-		if (!tuple.ipv4.daddr)
-			tuple.ipv4.daddr = bpf_htonl(0x7f000001);
-		tuple.ipv4.saddr = tuple.ipv4.daddr;
-		tuple.ipv4.dport = bpf_htons(t->port);
-	} else {
-		tuple.ipv6.sport = own;
-		__builtin_memcpy(tuple.ipv6.daddr, t->addr.bytes, 16);
-		if (is_own_loopback(&t->addr))
-			tuple.ipv6.daddr[3] = bpf_htonl(1);
-		__builtin_memcpy(tuple.ipv6.saddr, tuple.ipv6.daddr, 16);
-		tuple.ipv6.dport = bpf_htons(t->port);
-	}
-	if (t->protocol == IPPROTO_TCP)
-		sk = bpf_sk_lookup_tcp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0);
-	else
-		sk = bpf_sk_lookup_udp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0);
-	if (!sk)
-		return -1;
-	found = party_of_cgroup(to, cgroup_of(sk));
-	bpf_sk_release(sk);
-	return found;
+	if (is_unspecified(&at))
+		localhost(&at, is_v4(&at));
+	return party_at(ctx, &at, t->port, t->protocol, own, to);
 }
 
 /* Fills `to`. 1: protected, 0: not, -1: nobody listens there. A global function, so that the verifier looks at it once. */
@@ -94,11 +52,6 @@ static __always_inline int waits_for_labels(const struct flow *f)
 	       (((from & ENTRY_PENDING) && (from & ENTRY_HOOKED)) || ((to & ENTRY_PENDING) && (to & ENTRY_HOOKED)));
 }
 
-static __always_inline void refuse_with(int error)
-{
-	bpf_set_retval(-error);
-}
-
 static __always_inline int settle(struct flow *f, struct verdict *v, int listener, int from_protected)
 {
 	if (v->action == ACT_DENY && v->reason == WHY_PENDING && waits_for_labels(f))
@@ -128,29 +81,15 @@ static __always_inline int may_still_answer(struct flow *f, const struct memory_
 	return 1;
 }
 
-/* One call, and what is known of it before the peer is looked up. */
-struct call {
-	struct address dst;
-	__u64 netns;
-	__u16 port;
-	__u8 hook;
-	__u8 protocol;
-	__u8 from_protected;
-	__u8 foreign;
-};
-
 /* The address that this call will come from, where it is certain: whoever calls its own namespace and is bound to nothing. */
 static __always_inline int will_come_from(const struct bpf_sock *sk, const struct target *t, struct address *source)
 {
 	if (sk->src_ip4 || sk->src_ip6[0] || sk->src_ip6[1] || sk->src_ip6[2] || sk->src_ip6[3])
 		return 0;
 	*source = t->addr;
-	if (!is_own_loopback(&t->addr))
-		return 1;
-	if (is_v4(&t->addr))
-		address_v4(source, bpf_htonl(0x7f000001));
-	else
-		source->bytes[15] = 1;
+	/* All of 127.0.0.0/8 is reached from the first. */
+	if (is_own_loopback(&t->addr))
+		localhost(source, is_v4(&t->addr));
 	return 1;
 }
 
@@ -244,7 +183,8 @@ static __always_inline __u16 port_of(const struct bpf_sock_addr *ctx)
 	return ctx->protocol == IPPROTO_ICMPV6 ? ICMP6_ECHO : bpf_ntohs(ctx->user_port);
 }
 
-static __always_inline int reach(struct bpf_sock_addr *ctx, const struct address *dst, __u8 hook)
+/* `dst` is where it wants to, and then where it goes. */
+static __always_inline int reach(struct bpf_sock_addr *ctx, struct address *dst, __u8 hook)
 {
 	struct call c = { .dst = *dst, .port = port_of(ctx), .hook = hook, .protocol = ctx->protocol };
 	const struct settings *s;
@@ -263,6 +203,9 @@ static __always_inline int reach(struct bpf_sock_addr *ctx, const struct address
 	if (c.protocol == IPPROTO_TCP && ctx->sk->src_port)
 		remove_listener(bpf_get_socket_cookie(ctx)); /* bound, but it will not listen */
 	s = get_settings();
+	if (s && c.from_protected && (from.flags & ENTRY_CONTAINED) && is_own_loopback(dst) &&
+	    (turn_inwards(ctx, &c, &from, s) || turn_home(ctx, &c, &from, s)))
+		*dst = c.dst;
 	if (!s || s->off)
 		return PROCEED;
 	if (is_protected_connect(&c) && !s->observe && !(from.flags & ENTRY_OBSERVE) && is_fast_open(ctx->sk)) {
@@ -270,7 +213,7 @@ static __always_inline int reach(struct bpf_sock_addr *ctx, const struct address
 		return REFUSE;
 	}
 	c.netns = bpf_get_netns_cookie(ctx);
-	before = judged_key(from.cgroup, c.netns, dst, c.port);
+	before = judged_key(from.cgroup, c.netns, &c.dst, c.port);
 	if (is_protected_connect(&c) && !c.foreign && was_judged(&before, ctx->sk))
 		return PROCEED;
 	return judge_reach(ctx, &c, &from, &before, s);
@@ -279,19 +222,29 @@ static __always_inline int reach(struct bpf_sock_addr *ctx, const struct address
 static __always_inline int reach_v4(struct bpf_sock_addr *ctx, __u8 hook)
 {
 	struct address dst;
+	__be32 to;
+	int answer;
 
 	address_v4(&dst, ctx->user_ip4);
-	return reach(ctx, &dst, hook);
+	answer = reach(ctx, &dst, hook);
+	to = *(const __u32 *)(dst.bytes + 12);
+	if (to != ctx->user_ip4)
+		ctx->user_ip4 = to;
+	return answer;
 }
 
 static __always_inline int reach_v6(struct bpf_sock_addr *ctx, __u8 hook)
 {
 	struct address dst;
-	__u64 *w = (__u64 *)dst.bytes;
+	const __u32 *w;
+	int answer;
 
-	w[0] = halves(ctx->user_ip6[0], ctx->user_ip6[1]);
-	w[1] = halves(ctx->user_ip6[2], ctx->user_ip6[3]);
-	return reach(ctx, &dst, hook);
+	read_v6(&dst, ctx);
+	answer = reach(ctx, &dst, hook);
+	w = (const __u32 *)dst.bytes;
+	if (w[0] != ctx->user_ip6[0] || w[3] != ctx->user_ip6[3])
+		write_v6(ctx, &dst);
+	return answer;
 }
 
 #endif

@@ -38,6 +38,11 @@ plain!(
     address,
     published_key,
     published,
+    containment,
+    place_key,
+    place,
+    name_key,
+    interface_key,
     listener_key,
     listener,
     flow_event,
@@ -160,7 +165,7 @@ pub(crate) fn class(number: u32) -> Option<PeerClass> {
 pub(crate) fn reason(number: u8) -> Option<Reason> {
     use Reason::{
         ForeignSocket, ForeignSource, Loopback, Malformed, NoPolicy, NotJudged, Off, Pending, PortTaken,
-        Protocol, Reply, Rule, SameWorkload, Unprotected,
+        Protocol, Reply, Rule, SameWorkload, Undeclared, Unprotected,
     };
     [
         Rule,
@@ -177,6 +182,7 @@ pub(crate) fn reason(number: u8) -> Option<Reason> {
         Off,
         ForeignSource,
         NotJudged,
+        Undeclared,
     ]
     .into_iter()
     .find(|r| *r as u8 == number)

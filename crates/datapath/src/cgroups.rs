@@ -24,19 +24,38 @@ pub struct Entry {
     pub subject: u32,
     /// Denials are only recorded.
     pub observe: bool,
+    /// Something is declared of what it may take of the host's network; see [`crate::Contained`].
+    pub contained: bool,
+    /// Some of its ports are really others.
+    pub moved: bool,
+    /// It is on the host's network.
+    pub on_host: bool,
 }
 
 /// What guards a subtree with protected workloads. The directory and the handshake come before the filters, so that
 /// nothing listens or leaves unsigned that a filter would miss.
-pub(crate) const SUBTREE_PROGRAMS: [&str; 8] = [
+pub(crate) const SUBTREE_PROGRAMS: [&str; 10] = [
     "on_create",
     "on_bind4",
     "on_bind6",
+    "on_bound4",
+    "on_bound6",
     "on_release",
     "on_setsockopt",
     "on_handshake",
     "on_egress",
     "on_ingress",
+];
+
+/// What answers for the sockets of who has a loopback or ports of its own. Only where there is such a one: it runs on each
+/// accept and each datagram.
+const SHOWING_PROGRAMS: [&str; 6] = [
+    "on_sockname4",
+    "on_sockname6",
+    "on_peername4",
+    "on_peername6",
+    "on_recvmsg4",
+    "on_recvmsg6",
 ];
 
 /// The packet hooks of one folder.
@@ -167,14 +186,20 @@ impl Datapath {
 
     /// What the programs are told about a workload.
     pub(crate) fn abi_entry(&self, entry: &Entry, flags: u32) -> types::entry {
-        let observe = types::entry_flag::ENTRY_OBSERVE.0 * u32::from(entry.observe);
-        let by_address = self.by_address.contains(&entry.subject);
-        let by_address = types::entry_flag::ENTRY_BY_ADDRESS.0 * u32::from(by_address);
+        use types::entry_flag as flag;
+        let facts = [
+            (entry.observe, flag::ENTRY_OBSERVE),
+            (self.by_address.contains(&entry.subject), flag::ENTRY_BY_ADDRESS),
+            (entry.contained, flag::ENTRY_CONTAINED),
+            (entry.moved, flag::ENTRY_MOVED),
+            (entry.on_host, flag::ENTRY_ON_HOST),
+        ];
+        let facts = facts.iter().filter(|(holds, _)| *holds);
         types::entry {
             workload: entry.workload,
             identity: entry.identity.0,
             subject: entry.subject,
-            flags: flags | observe | by_address,
+            flags: facts.fold(flags, |all, (_, one)| all | one.0),
             since: boot_time(),
         }
     }
@@ -198,20 +223,45 @@ impl Datapath {
                 return Ok(());
             }
         }
-        let mut hooked = Hooked {
-            id: cgroup_id(dir)?,
-            pins: Vec::with_capacity(SUBTREE_PROGRAMS.len()),
-        };
-        for program in SUBTREE_PROGRAMS {
+        let id = cgroup_id(dir)?;
+        let showing = SHOWING_PROGRAMS.into_iter().filter(|_| self.shows);
+        let programs: Vec<_> = SUBTREE_PROGRAMS.into_iter().chain(showing).collect();
+        let pins = self.attach_all(&programs, dir)?;
+        self.hooked.insert(dir.to_owned(), Hooked { id, pins });
+        Ok(())
+    }
+
+    /// All of these, or none; the pins of their links.
+    fn attach_all(&mut self, programs: &[&str], dir: &Path) -> Result<Vec<PathBuf>> {
+        let mut pins = Vec::with_capacity(programs.len());
+        for program in programs {
             match self.attach_cgroup(program, dir) {
-                Ok(link) => hooked.pins.extend(link.pin_path()),
+                Ok(link) => pins.extend(link.pin_path()),
                 Err(error) => {
-                    hooked.unpin();
+                    unpin(pins);
                     return Err(error);
                 }
             }
         }
-        self.hooked.insert(dir.to_owned(), hooked);
+        Ok(pins)
+    }
+
+    /// From now on sockets are told of loopbacks and ports as their workload knows them.
+    pub(crate) fn show_everywhere(&mut self) -> Result<()> {
+        if self.shows {
+            return Ok(());
+        }
+        for dir in self.hooked.keys().cloned().collect::<Vec<_>>() {
+            // One that was removed meanwhile needs none.
+            let pins = match self.attach_all(&SHOWING_PROGRAMS, &dir) {
+                Err(_) if !dir.exists() => continue,
+                done => done?,
+            };
+            if let Some(hooked) = self.hooked.get_mut(&dir) {
+                hooked.pins.extend(pins);
+            }
+        }
+        self.shows = true;
         Ok(())
     }
 
@@ -270,10 +320,14 @@ impl Datapath {
 
 impl Hooked {
     fn unpin(self) {
-        for pin in self.pins {
-            // One that is gone already is what we want.
-            let _ = fs::remove_file(pin);
-        }
+        unpin(self.pins);
+    }
+}
+
+fn unpin(pins: Vec<PathBuf>) {
+    for pin in pins {
+        // One that is gone already is what we want.
+        let _ = fs::remove_file(pin);
     }
 }
 
@@ -314,6 +368,9 @@ fn entry_back(e: &types::entry) -> Entry {
         identity: Peer(e.identity),
         subject: e.subject,
         observe: e.flags & types::entry_flag::ENTRY_OBSERVE.0 != 0,
+        contained: e.flags & types::entry_flag::ENTRY_CONTAINED.0 != 0,
+        moved: e.flags & types::entry_flag::ENTRY_MOVED.0 != 0,
+        on_host: e.flags & types::entry_flag::ENTRY_ON_HOST.0 != 0,
     }
 }
 

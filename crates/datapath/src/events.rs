@@ -4,7 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cofferdam_policy::{Action, Peer, PeerClass, Protocol, Reason, Verdict};
+use cofferdam_policy::containment::family;
+use cofferdam_policy::{Peer, PeerClass, Protocol, Verdict};
 use libbpf_rs::{MapCore, MapFlags, RingBuffer, RingBufferBuilder};
 
 use crate::abi::{self, bytes, types};
@@ -285,13 +286,16 @@ fn flow(e: &types::flow_event) -> Option<FlowEvent> {
 
 fn object(e: &types::object_event) -> Option<FlowEvent> {
     let text = abi::text(&e.text);
-    let (hook, object, protocol) = match types::hook(e.hook) {
-        types::hook::HOOK_SOCKET => (
-            Hook::Socket,
-            "raw".to_owned(),
-            Protocol(u8::try_from(e.protocol).ok()?),
-        ),
-        types::hook::HOOK_UNIX => (Hook::Unix, format!("@{text}"), Protocol(0)),
+    let (hook, object, protocol) = match types::hook(u32::from(e.hook)) {
+        types::hook::HOOK_SOCKET => {
+            let (object, protocol) = socket(e.family, e.protocol)?;
+            (Hook::Socket, object, protocol)
+        }
+        types::hook::HOOK_UNIX => {
+            let start = usize::try_from(types::name_limits::NAME_START.0).ok()?;
+            let name = abi::text(e.text.get(start..)?);
+            (Hook::Unix, format!("@{name}"), Protocol(0))
+        }
         types::hook::HOOK_SYSCTL => {
             let value = abi::text(&e.value);
             let name = text.replace('/', ".");
@@ -307,13 +311,13 @@ fn object(e: &types::object_event) -> Option<FlowEvent> {
     Some(FlowEvent {
         time_ns: e.time,
         verdict: Verdict {
-            action: Action::Allow,
-            reason: Reason::NotJudged,
+            action: abi::action(e.action)?,
+            reason: abi::reason(e.reason)?,
             direction: None,
             rule: 0,
-            observed: false,
+            observed: e.observed != 0,
         },
-        observed: false,
+        observed: e.observed != 0,
         hook,
         from: end_point(&e.who),
         to: EndPoint {
@@ -329,6 +333,25 @@ fn object(e: &types::object_event) -> Option<FlowEvent> {
         pid: e.pid,
         comm: printable(&abi::text(&e.comm)).into(),
     })
+}
+
+/// What a socket is that is made for no peer.
+fn socket(domain: u16, protocol: u16) -> Option<(String, Protocol)> {
+    const IPV4: u16 = 2;
+    const IPV6: u16 = 10;
+    const NETLINK: u16 = 16;
+    const PACKET: u16 = 17;
+    const VSOCK: u16 = 40;
+    match domain {
+        IPV4 | IPV6 => Some(("raw".to_owned(), Protocol(u8::try_from(protocol).ok()?))),
+        NETLINK => Some((
+            format!("netlink:{}", family(u8::try_from(protocol).ok()?)),
+            Protocol(0),
+        )),
+        PACKET => Some(("packet".to_owned(), Protocol(0))),
+        VSOCK => Some(("vsock".to_owned(), Protocol(0))),
+        _ => None,
+    }
 }
 
 /// Whoever has that name wrote it: nothing in it may move a terminal's cursor.

@@ -7,6 +7,7 @@ mod abi;
 mod batch;
 mod cgroups;
 mod closed;
+mod contain;
 mod decider;
 mod empty;
 mod ending;
@@ -28,6 +29,7 @@ mod switches;
 
 pub use cgroups::Entry;
 pub use closed::Closed;
+pub use contain::{Contained, is_private_loopback, loopback};
 pub use decider::{Answer, Decider};
 pub use empty::{Empty, Handshake};
 pub use ending::{EndBy, Ended, Ender};

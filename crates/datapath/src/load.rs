@@ -43,6 +43,8 @@ pub struct Datapath {
     pub(crate) ring: Ring,
     /// Folders that have packet hooks of this generation: themselves and all below are filtered.
     pub(crate) hooked: BTreeMap<PathBuf, Hooked>,
+    /// Whether sockets are told of loopbacks and ports as their workload knows them.
+    pub(crate) shows: bool,
     /// When removed folders were looked for among them.
     pub(crate) swept: Instant,
     pub(crate) published_indexes: BTreeSet<u32>,
@@ -65,8 +67,8 @@ const ROOT_PROGRAMS: [&str; 5] = [
     "on_sysctl",
 ];
 
-/// Needs a hook that came with 6.7.
-const UNIX_PROGRAM: &str = "on_connect_unix";
+/// They need hooks that came with 6.7.
+const UNIX_PROGRAMS: [&str; 2] = ["on_connect_unix", "on_sendmsg_unix"];
 
 // === impl Datapath ===
 
@@ -91,6 +93,7 @@ impl Datapath {
             links: Vec::new(),
             ring,
             hooked: BTreeMap::new(),
+            shows: false,
             swept: Instant::now(),
             published_indexes: BTreeSet::new(),
             by_address: HashSet::new(),
@@ -203,7 +206,7 @@ impl Datapath {
 
     fn attach_root(&mut self) -> Result<()> {
         let root = self.settings.cgroup_root.clone();
-        let unix = has_unix_hooks().then_some(UNIX_PROGRAM);
+        let unix = UNIX_PROGRAMS.into_iter().filter(|_| has_unix_hooks());
         for name in ROOT_PROGRAMS.into_iter().chain(unix) {
             let link = self.attach_cgroup(name, &root)?;
             self.links.push(link);
@@ -265,7 +268,7 @@ fn load(maps: &Path) -> Result<CofferdamSkel<'static>> {
         .open(object)
         .map_err(Error::Load)?;
     for mut program in open.open_object_mut().progs_mut() {
-        if program.name() == UNIX_PROGRAM {
+        if UNIX_PROGRAMS.iter().any(|name| program.name() == *name) {
             program.set_autoload(has_unix_hooks());
         }
     }

@@ -180,6 +180,9 @@ impl Host {
                     identity,
                     subject,
                     observe: false,
+                    contained: false,
+                    moved: false,
+                    on_host: false,
                 };
                 self.stage.datapath().bind(&cgroup, &entry).unwrap();
             }

@@ -2,7 +2,9 @@
 //!
 //! Does not know images or runtimes: `crates/workload` subtracts their labels before these functions see any.
 
-use crate::openings::{self, OpeningError};
+use crate::containment::{self, Declared};
+use crate::items::ValueError;
+use crate::openings;
 use crate::{DefaultProfile, Direction, Labels, Mode, NamedPort, Opening, POSTURES, Protocol, trial};
 
 #[cfg(test)]
@@ -108,9 +110,9 @@ pub enum LabelError {
     /// A `cofferdam.` key that no version of Cofferdam knows.
     #[error("label {0} is unknown")]
     UnknownDirective(String),
-    /// An opening that does not parse.
+    /// A value that does not parse: of openings, of containment.
     #[error(transparent)]
-    Opening(#[from] OpeningError),
+    Value(#[from] ValueError),
 }
 
 /// What the `cofferdam.*` labels of one workload ask for.
@@ -126,6 +128,8 @@ pub struct Directives {
     pub ports: Vec<NamedPort>,
     /// `cofferdam.ingress`, then `cofferdam.egress`. A label that does not parse opens nothing at all.
     pub openings: Vec<Opening>,
+    /// `cofferdam.contain` and its kin.
+    pub containment: Declared,
     /// What could not be understood; the rest holds.
     pub problems: Vec<LabelError>,
 }
@@ -141,7 +145,8 @@ pub fn parse(text: &str) -> Result<(String, String), LabelError> {
     if key.is_empty() {
         return Err(LabelError::NoKey(text.to_owned()));
     }
-    if value.is_empty() {
+    // Nothing is declared, too: no ports, no interfaces.
+    if value.is_empty() && !containment::KEYS.contains(&key) {
         return Err(LabelError::EmptyValue(text.to_owned()));
     }
     if key.len() > MAX_KEY || value.len() > MAX_VALUE {
@@ -224,6 +229,7 @@ fn directive(found: &mut Directives, key: &str, value: &str) -> Result<(), Label
         PROFILE => found.profile = Some(profile(value)?),
         openings::INGRESS => found.openings.extend(openings::parse(Direction::Ingress, value)?),
         openings::EGRESS => found.openings.extend(openings::parse(Direction::Egress, value)?),
+        _ if containment::KEYS.contains(&key) => found.containment.declare(key, value)?,
         _ if key.starts_with(PORT_PREFIX) => found.ports.push(named_port(key, value)?),
         _ if explicit_key(key).is_some() => {}
         _ => return Err(LabelError::UnknownDirective(key.to_owned())),
@@ -300,7 +306,7 @@ impl LabelError {
             Self::Directive { key, .. } => Some(key),
             Self::Port { key, .. } | Self::UnknownDirective(key) => Some(key),
             Self::Profile(_) => Some(PROFILE),
-            Self::Opening(error) => Some(error.label),
+            Self::Value(error) => Some(error.label),
             _ => None,
         }
     }
@@ -318,12 +324,12 @@ impl LabelError {
             Self::Port { .. } => format!("write {PORT_PREFIX}http=80, or {PORT_PREFIX}dns=53/udp"),
             Self::Profile(_) => format!("write one of {}", POSTURES.map(DefaultProfile::name).join(", ")),
             Self::UnknownDirective(key) => unknown_hint(key),
-            Self::Opening(error) => error.hint(),
+            Self::Value(error) => error.hint(),
         }
     }
 }
 
 fn unknown_hint(key: &str) -> String {
-    let known = DIRECTIVES.join(", ");
+    let known = [&DIRECTIVES[..], &containment::KEYS].concat().join(", ");
     format!("{key} does nothing; the known ones are {known}, {PORT_PREFIX}NAME and {IDENTITY_PREFIX}KEY")
 }

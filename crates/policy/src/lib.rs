@@ -5,6 +5,7 @@
 //! The kernel's half of the contract is `crates/datapath/bpf/abi.h`.
 
 pub mod cases;
+pub mod containment;
 pub mod documents;
 pub mod labels;
 pub mod openings;
@@ -17,6 +18,7 @@ mod clauses;
 mod compile;
 mod decide;
 mod explain;
+mod items;
 mod lookup;
 mod plan;
 mod postures;
@@ -32,6 +34,7 @@ pub use compile::{
 pub use decide::{Judge, decide, decide_with};
 pub use documents::{Diagnostic, Document};
 pub use explain::{EndExplanation, Explanation, RuleExplanation, explain};
+pub use items::ValueError;
 pub use lookup::Question;
 pub use plan::plan;
 pub use postures::{POSTURES, default_profile_text};

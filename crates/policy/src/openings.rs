@@ -4,6 +4,7 @@
 
 use std::net::IpAddr;
 
+use crate::items::ValueError;
 use crate::{Direction, Opening, OpeningPeer, PeerClass, PortRange, Protocol};
 
 mod parse;
@@ -15,27 +16,11 @@ pub const INGRESS: &str = "cofferdam.ingress";
 /// The label that opens peers to a workload.
 pub const EGRESS: &str = "cofferdam.egress";
 
-/// What is wrong with an opening, and where. `Display` is one line; [`OpeningError::hint`] says what would be right.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{label}={value:?}: column {column}: {what}")]
-pub struct OpeningError {
-    /// The label's key.
-    pub label: &'static str,
-    /// The label's whole value.
-    pub value: String,
-    /// Where in the value, counted in characters from 1.
-    pub column: usize,
-    /// What is wrong there.
-    pub what: String,
-    /// What would be right.
-    hint: String,
-}
-
 /// Parses the value of a `cofferdam.ingress` or `cofferdam.egress` label. An empty value opens nothing.
 ///
 /// # Errors
 /// The first defect, with its column. Nothing of a defective value is used.
-pub fn parse(direction: Direction, value: &str) -> Result<Vec<Opening>, OpeningError> {
+pub fn parse(direction: Direction, value: &str) -> Result<Vec<Opening>, ValueError> {
     parse::value(value)
         .map(|items| {
             items
@@ -43,13 +28,7 @@ pub fn parse(direction: Direction, value: &str) -> Result<Vec<Opening>, OpeningE
                 .flat_map(|item| item.openings(direction))
                 .collect()
         })
-        .map_err(|defect| OpeningError {
-            label: label(direction),
-            value: value.to_owned(),
-            column: value.get(..defect.at).map_or(0, |before| before.chars().count()) + 1,
-            what: defect.what,
-            hint: defect.hint,
-        })
+        .map_err(|defect| defect.of(label(direction), value))
 }
 
 /// The label that opens this direction.
@@ -113,15 +92,5 @@ pub fn resolver(address: IpAddr) -> Opening {
             last: 53,
         }),
         source: format!("resolver {address}"),
-    }
-}
-
-// === impl OpeningError ===
-
-impl OpeningError {
-    /// What would be right, without the word `hint`.
-    #[must_use]
-    pub fn hint(&self) -> String {
-        self.hint.clone()
     }
 }

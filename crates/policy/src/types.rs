@@ -141,6 +141,8 @@ pub enum Reason {
     ForeignSource = 13,
     /// No rule is about it: it is only seen.
     NotJudged = 14,
+    /// Only a declaration of the workload allows it: `cofferdam.allow`, `cofferdam.bind`, `cofferdam.interfaces`.
+    Undeclared = 15,
 }
 
 /// Labels, sorted by key.

@@ -9,6 +9,7 @@ mod random;
 
 use std::collections::BTreeSet;
 
+use cofferdam_policy::containment::{self, Level};
 use cofferdam_policy::{
     Attempt, Compiled, Direction, End, Step, World, compile, compile_with, decide, decide_with, documents,
     labels, openings, plan,
@@ -203,7 +204,10 @@ proptest! {
 
     #[test]
     fn no_text_breaks_a_parser(
-        text in prop_oneof!["[ap=&:,/.\\[\\]0-9xworldicmp* ä-]{0,24}", "\\PC{0,40}", any::<String>()],
+        text in prop_oneof![
+            "[ap=&:,/.\\[\\]0-9xworldicmp* ä-]{0,24}",
+            "(netlink:|abstract:@|shared:)?[0-9]{0,5}[-=/:,]?[a-z0-9.:*]{0,12}(, ?[0-9=:]{1,9})?",
+            "\\PC{0,40}", any::<String>()],
     ) {
         for direction in [Direction::Ingress, Direction::Egress] {
             match openings::parse(direction, &text) {
@@ -217,6 +221,13 @@ proptest! {
                 }
                 Err(error) => prop_assert!(error.column <= text.chars().count() + 1, "{}", error),
             }
+        }
+        for key in containment::KEYS {
+            let read = labels::directives(&[(key.to_owned(), text.clone())].into());
+            // What holds is written as labels that say the same.
+            let holds = read.containment.at(Level::Default);
+            let again = holds.labels().into_iter().map(|(key, value)| (key.to_owned(), value));
+            prop_assert_eq!(labels::directives(&again.collect()).containment.at(Level::Default), holds);
         }
         let _ = labels::parse(&text);
         let _ = documents::parse("x.yaml", text.as_bytes());

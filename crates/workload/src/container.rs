@@ -40,6 +40,9 @@ pub struct Container {
     /// Published ports as its creator wrote them, in host mode too. A joined container has none of its own; those of
     /// its `netns_owner` count for it.
     pub published: Vec<PublishedPort>,
+    /// Ports that its image or its creator declared (`EXPOSE`, `--expose`), published or not.
+    #[serde(default)]
+    pub exposed: Vec<(Protocol, u16)>,
     /// Its addresses on all networks, or its owner's. Empty until it runs, and in host mode.
     pub addresses: Vec<IpAddr>,
     /// The virtual addresses of its Swarm service, or its owner's: what arrives there goes to one of the service's tasks.

@@ -4,6 +4,7 @@
 
 mod cgroups;
 mod links;
+mod loopback;
 mod parents;
 mod resolv;
 
@@ -11,7 +12,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use cgroups::{cgroup_of, cgroup2_root, in_own_namespace, namespace_file};
-pub use links::{addresses, link_prefixes, watch_addresses};
+pub use links::{addresses, interfaces, link_prefixes, watch_addresses};
+pub use loopback::set_loopbacks;
 pub(crate) use parents::below_root;
 pub use parents::docker_cgroup_parents;
 pub use resolv::{docker_fallback_resolvers, resolvers};

@@ -3,6 +3,7 @@
 //!     cofferdam-probe serve NAME tcp|udp|multicast ADDRESS
 //!     cofferdam-probe try tcp|http|postgres|udp|sendto ADDRESS COUNT TIMEOUT_MS
 //!     cofferdam-probe burst ADDRESS COUNT AT_A_TIME | touch ABSTRACT_NAME | reach TIMEOUT_MS ADDRESS...
+//!     cofferdam-probe mirror tcp|udp LISTEN CONNECT
 //!     cofferdam-probe hold ADDRESS | hold-udp ADDRESS | pound FOLDER NAME KIND,ADDRESS,EXPECT...
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -32,6 +33,8 @@ fn main() -> Result<()> {
         }
         ["burst", address, count, at_a_time] => burst(address.parse()?, count.parse()?, at_a_time.parse()?),
         ["touch", name] => touch(name),
+        ["mirror", "tcp", listen, connect] => mirror_tcp(listen.parse()?, connect.parse()?),
+        ["mirror", "udp", listen, connect] => mirror_udp(listen.parse()?, connect.parse()?),
         ["reach", timeout, addresses @ ..] => reach(Duration::from_millis(timeout.parse()?), addresses),
         ["hold", address] => hold(address.parse()?),
         ["hold-udp", address] => hold_udp(address.parse()?),
@@ -40,7 +43,7 @@ fn main() -> Result<()> {
             pound::run(folder.as_ref(), name, &streams, attempt)
         }
         _ => bail!(
-            "usage: serve NAME tcp|udp|multicast ADDRESS, try tcp|http|postgres|udp|sendto ADDRESS COUNT TIMEOUT_MS, burst ADDRESS COUNT AT_A_TIME, touch ABSTRACT_NAME, reach TIMEOUT_MS ADDRESS..., hold ADDRESS, hold-udp ADDRESS, pound FOLDER NAME KIND,ADDRESS,EXPECT..."
+            "usage: serve NAME tcp|udp|multicast ADDRESS, try tcp|http|postgres|udp|sendto ADDRESS COUNT TIMEOUT_MS, burst ADDRESS COUNT AT_A_TIME, touch ABSTRACT_NAME, mirror tcp|udp LISTEN CONNECT, reach TIMEOUT_MS ADDRESS..., hold ADDRESS, hold-udp ADDRESS, pound FOLDER NAME KIND,ADDRESS,EXPECT..."
         ),
     }
 }
@@ -98,6 +101,50 @@ fn touch(name: &str) -> Result<()> {
     let address = SocketAddr::from_abstract_name(name)?;
     let _listener = UnixListener::bind_addr(&address).context("no abstract socket")?;
     UnixStream::connect_addr(&address).context("no connection to an abstract socket")?;
+    Ok(())
+}
+
+/// A process that talks to itself: the addresses that it is told on the way.
+fn mirror_tcp(listen: SocketAddr, connect: SocketAddr) -> Result<()> {
+    let listener = TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
+    let client = TcpStream::connect(connect).with_context(|| format!("cannot connect to {connect}"))?;
+    let (server, from) = listener.accept()?;
+    let told = serde_json::json!({
+        "bound": listener.local_addr()?,
+        "peer": client.peer_addr()?,
+        "accepted": from.ip(),
+        "accepted_local": server.local_addr()?,
+        "same_port": from.port() == client.local_addr()?.port(),
+        "own": client.local_addr()?.ip(),
+    });
+    println!("{told}");
+    Ok(())
+}
+
+fn mirror_udp(listen: SocketAddr, connect: SocketAddr) -> Result<()> {
+    let server = bind(listen)?;
+    let any = if connect.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+    let (loose, connected) = (bind(any.parse()?)?, bind(any.parse()?)?);
+    for socket in [&server, &loose, &connected] {
+        socket.set_read_timeout(Some(Duration::from_secs(2)))?;
+    }
+    let mut bytes = [0; 16];
+    loose.send_to(b"ask", connect)?;
+    let (_, asked) = server.recv_from(&mut bytes).context("no question")?;
+    server.send_to(b"answer", asked)?;
+    let (_, answered) = loose.recv_from(&mut bytes).context("no answer")?;
+    connected.connect(connect)?;
+    connected.send(b"ask")?;
+    let (_, again) = server.recv_from(&mut bytes).context("no second question")?;
+    server.send_to(b"answer", again)?;
+    connected.recv(&mut bytes).context("no second answer")?;
+    let told = serde_json::json!({
+        "bound": server.local_addr()?,
+        "asked": asked.ip(),
+        "answered": answered,
+        "peer": connected.peer_addr()?,
+    });
+    println!("{told}");
     Ok(())
 }
 

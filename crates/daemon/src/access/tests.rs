@@ -85,6 +85,34 @@ fn every_label_needs_a_rule() {
 }
 
 #[test]
+fn who_gives_something_up_needs_no_rule_for_it() {
+    let bob = caller(1001, "bob", &["dev"]);
+    let may = |labels: &[(&str, &str)]| may_run(&config(), &bob, &request(labels, None)).is_ok();
+    let app = ("app", "test");
+    assert!(may(&[
+        app,
+        ("cofferdam.contain", "strict"),
+        ("cofferdam.loopback", "private")
+    ]));
+    assert!(
+        !may(&[app, ("cofferdam.contain", "default")]),
+        "the configuration may say strict"
+    );
+    assert!(
+        !may(&[app, ("cofferdam.loopback", "db")]),
+        "it is the loopback of others"
+    );
+    assert!(
+        !may(&[app, ("cofferdam.bind", "80")]),
+        "it needs no capability then"
+    );
+    assert!(
+        !may(&[("cofferdam.contain", "strict")]),
+        "it would have no label of his"
+    );
+}
+
+#[test]
 fn rules_add_up_and_strangers_get_nothing() {
     let ann = caller(1000, "ann", &["dev"]);
     assert!(may_run(&config(), &ann, &request(&[("app", "db"), ("team", "x")], None)).is_ok());

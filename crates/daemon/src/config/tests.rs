@@ -4,6 +4,8 @@ use std::path::Path;
 
 use std::time::Duration;
 
+use cofferdam_policy::containment::Level;
+
 use super::{Config, ConfigError, Established, OnDead, parse};
 
 fn fails(text: &str) -> (String, String) {
@@ -137,6 +139,46 @@ fn a_full_file_parses() {
     assert_eq!(config.on_dead, OnDead::Closed);
     assert_eq!(config.unit[0].name(), "nginx.service");
     assert_eq!(config.allow[0].namespaces, ["default"]);
+}
+
+#[test]
+fn a_unit_declares_with_keys_what_labels_declare() {
+    let text = "contain = \"strict\"\n[[unit]]\nunit = \"nginx.service\"\nlabels = { app = \"nginx\" }\n\
+        contain = \"default\"\nloopback = \"web\"\nbind = [\"80=8080\", \"443\"]\ninterfaces = []\n\
+        allow = [\"netlink:route\"]\n";
+    let config = parse(Path::new("config.toml"), text).expect("good");
+    assert_eq!(config.contain, Level::Strict);
+    let labels: Vec<_> = config.unit[0].all_labels().into_iter().collect();
+    let expected = [
+        ("app", "nginx"),
+        ("cofferdam.allow", "netlink:route"),
+        ("cofferdam.bind", "80=8080, 443"),
+        ("cofferdam.contain", "default"),
+        ("cofferdam.interfaces", ""),
+        ("cofferdam.loopback", "web"),
+    ];
+    assert_eq!(
+        labels,
+        expected.map(|(key, value)| (key.to_owned(), value.to_owned()))
+    );
+    let unit = "[[unit]]\nunit = \"a.service\"\nlabels = { app = \"a\", \"cofferdam.bind\" = \"80\" }\n";
+    let (line, hint) = fails(&format!("{unit}allow = [\"raw\", \"pakcet\"]\n"));
+    assert_eq!(
+        line,
+        "config.toml: [[unit]] number 1: cofferdam.allow=\"raw, pakcet\": column 6: \"pakcet\" is nothing that can be allowed"
+    );
+    assert!(hint.starts_with("write packet, raw,"), "{hint}");
+    let (line, hint) = fails(&format!("{unit}bind = [\"443\"]\n"));
+    assert!(
+        line.ends_with("cofferdam.bind is among its labels, and has a key of its own"),
+        "{line}"
+    );
+    assert_eq!(hint, "write one of the two");
+    let (line, _) = fails("contain = \"Strict\"\n");
+    assert!(
+        line.starts_with("config.toml:1:11: unknown variant `Strict`"),
+        "{line}"
+    );
 }
 
 #[test]

@@ -292,13 +292,18 @@ impl Engine {
 
     /// Asks the host again.
     pub(super) async fn host_changed(&mut self) {
-        let facts = (host::addresses().await, host::link_prefixes().await);
-        let (Ok(addresses), Ok(links)) = facts else {
+        let facts = (
+            host::addresses().await,
+            host::link_prefixes().await,
+            host::interfaces(),
+        );
+        let (Ok(addresses), Ok(links), Ok(interfaces)) = facts else {
             tracing::warn!("the host's addresses could not be read; the old ones stay");
             return;
         };
-        if (&addresses, &links) != (&self.host.addresses, &self.host.links) {
-            (self.host.addresses, self.host.links) = (addresses, links);
+        let host = &mut self.host;
+        if (&addresses, &links, &interfaces) != (&host.addresses, &host.links, &host.interfaces) {
+            (host.addresses, host.links, host.interfaces) = (addresses, links, interfaces);
             self.reconcile();
         }
     }

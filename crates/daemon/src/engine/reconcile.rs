@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 
 use super::Engine;
 use super::views::network_of;
-use crate::enforcer::{Binding, Prepared, Target, cgroup_id, netns_cookie};
+use crate::enforcer::{Binding, Contained, Prepared, Target, cgroup_id, netns_cookie};
 use crate::error::chain;
 use crate::names::{Named, Names};
 use crate::resolve::{Inputs, Place, Placement, Resolved, pairs, resolve};
@@ -131,6 +131,7 @@ impl Engine {
             addresses: resolved.addresses.clone(),
             owners: resolved.owners.clone(),
             published: resolved.published.clone(),
+            contained: contained(resolved),
             ..Target::default()
         };
         for placement in &resolved.placements {
@@ -239,6 +240,11 @@ impl Engine {
             }
         }
     }
+}
+
+fn contained(resolved: &Resolved) -> Vec<Contained> {
+    let said = resolved.placements.iter().filter(|one| one.entry.contained);
+    said.filter_map(|one| one.contained.clone()).collect()
 }
 
 /// What changed about one workload.

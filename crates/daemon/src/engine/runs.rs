@@ -13,6 +13,7 @@ use std::thread;
 use std::time::Instant;
 
 use cofferdam_api::{Code, Problem, RunRequest, RunResponse, VERSION};
+use cofferdam_policy::{Labels, labels};
 use cofferdam_workload::host;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
@@ -64,7 +65,6 @@ impl Engine {
             pid: caller.pid,
             host_network: host::in_own_namespace(caller.pid).unwrap_or(false),
         };
-        let protected = !run.labels.is_empty();
         self.state.runs.insert(key.clone(), run);
         // Meanwhile: the kernel waits for every processor before it moves a process, often longer than all else takes.
         let (folder, process) = (cgroup.clone(), caller.clone());
@@ -77,7 +77,7 @@ impl Engine {
             Ok(moving) => moving.join().unwrap_or_else(|_| Err(gone())),
             Err(_) => move_caller(&cgroup, caller),
         };
-        let bound = self.check_bound(&cgroup, protected);
+        let bound = self.check_bound(&key, &cgroup);
         if let Err(problem) = bound.and(moved) {
             self.undo_run(&key, &cgroup);
             return Err(problem);
@@ -90,9 +90,17 @@ impl Engine {
             version: VERSION,
             workload: name,
             cgroup: cgroup.display().to_string(),
+            containment: self.containment(&request.labels),
             warnings: warnings.unwrap_or_default(),
         };
         Ok((key, cgroup, response))
+    }
+
+    /// What holds for it, as the labels that say it.
+    fn containment(&self, given: &Labels) -> Labels {
+        let held = labels::directives(given).containment.at(self.config.contain);
+        let said = held.labels().into_iter();
+        said.map(|(key, value)| (key.to_owned(), value)).collect()
     }
 
     /// Everything that can be refused before anything is made; the workload's name and namespace.
@@ -164,8 +172,10 @@ impl Engine {
     }
 
     /// The kernel must say that the cgroup is who it should be before anything runs in it.
-    fn check_bound(&self, cgroup: &Path, protected: bool) -> Result<(), Problem> {
-        if !protected || self.enforcer.is_bound(cgroup) {
+    fn check_bound(&self, key: &str, cgroup: &Path) -> Result<(), Problem> {
+        let mut placements = self.resolved.placements.iter();
+        let open = placements.any(|one| one.key == key && one.protected_by.is_none());
+        if open || self.enforcer.is_bound(cgroup) {
             return Ok(());
         }
         let why = self.complaints.last().cloned().unwrap_or_default();

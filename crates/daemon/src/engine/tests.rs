@@ -310,6 +310,7 @@ async fn root_a_unit_that_starts_again_is_bound_before_the_next_beat() {
             cgroup: Some(unit.clone()),
             labels: [("app".to_owned(), "web".to_owned())].into(),
             namespace: "default".to_owned(),
+            ..Default::default()
         }],
         ..Config::default()
     };

@@ -115,7 +115,7 @@ impl Engine {
             let unit = FoundUnit {
                 name: unit.name(),
                 namespace: unit.namespace.clone(),
-                labels: unit.labels.clone(),
+                labels: unit.all_labels(),
                 cgroup,
             };
             (unit, id)

@@ -1,8 +1,9 @@
 //! Who is protected, why, in which mode, and what its user opened: one function a kind of workload.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use cofferdam_policy::{Labels, Mode, Opening, labels, openings};
+use cofferdam_policy::{Labels, Mode, Opening, PortRange, containment, labels, openings};
 use cofferdam_workload::{Container, ContainerId};
 
 use super::{Candidate, FoundUnit, Inputs, Place, distinct, effective, named, pairs, resolvers};
@@ -35,33 +36,50 @@ pub(super) fn container(inputs: &Inputs<'_>, container: &Container) -> Candidate
         named_ports: directives.ports,
         profile: directives.profile,
         openings: container_openings(inputs, container),
+        containment: container
+            .host_network
+            .then(|| directives.containment.at(inputs.config.contain)),
+        declared: declared(inputs, container),
         protected_by,
         refuses,
         mode,
         notes: [observed.into_iter().collect(), vec![bare]],
         warnings: directives.problems.iter().map(warning).collect(),
     }
+    .share_loopback()
 }
 
 pub(super) fn run(inputs: &Inputs<'_>, key: &str, run: &Run) -> Candidate {
-    let mut candidate = process(inputs, key.to_owned(), &run.name, &run.namespace, &run.labels);
+    let mut candidate = process(
+        inputs,
+        (key.to_owned(), &run.name, &run.namespace),
+        &run.labels,
+        run.host_network,
+    );
     candidate.place = Place::Run(run.cgroup.clone());
-    if candidate.labels.is_empty() {
-        candidate.notes[1].push("not protected: `run` was given no label".to_owned());
-    } else {
-        candidate.protected_by = Some("cofferdam run --label".to_owned());
+    let directives = labels::directives(&run.labels);
+    let contained = run
+        .labels
+        .keys()
+        .any(|key| containment::KEYS.contains(&key.as_str()));
+    let why = match asked_to_protect(&directives) {
+        Some(false) => Err("label cofferdam.protect=false"),
+        Some(true) => Ok("label cofferdam.protect"),
+        None if !candidate.labels.is_empty() => Ok("cofferdam run --label"),
+        None if contained => Ok("cofferdam run --contain"),
+        None => Err("`run` was given no label"),
+    };
+    match why {
+        Ok(why) => candidate.protected_by = Some(why.to_owned()),
+        Err(why) => candidate.notes[1].push(format!("not protected: {why}")),
     }
     candidate
 }
 
 pub(super) fn unit(inputs: &Inputs<'_>, unit: &FoundUnit) -> Candidate {
-    let mut candidate = process(
-        inputs,
-        format!("unit:{}", unit.name),
-        &unit.name,
-        &unit.namespace,
-        &unit.labels,
-    );
+    let key = format!("unit:{}", unit.name);
+    // One with PrivateNetwork= is not on the host's, which its own programs see.
+    let mut candidate = process(inputs, (key, &unit.name, &unit.namespace), &unit.labels, true);
     candidate.place = Place::Unit(unit.cgroup.clone());
     candidate.protected_by = Some("[[unit]] of the configuration".to_owned());
     if unit.cgroup.is_none() {
@@ -71,7 +89,12 @@ pub(super) fn unit(inputs: &Inputs<'_>, unit: &FoundUnit) -> Candidate {
 }
 
 /// What runs and units have in common: every label but for directives says who it is.
-fn process(inputs: &Inputs<'_>, key: String, name: &str, namespace: &str, given: &Labels) -> Candidate {
+fn process(
+    inputs: &Inputs<'_>,
+    (key, name, namespace): (String, &str, &str),
+    given: &Labels,
+    on_host: bool,
+) -> Candidate {
     let directives = labels::directives(given);
     let (every, _) = effective(given, &inputs.config.identity_keys);
     let every = Arc::new(every);
@@ -89,6 +112,8 @@ fn process(inputs: &Inputs<'_>, key: String, name: &str, namespace: &str, given:
         named_ports: directives.ports,
         profile: directives.profile,
         openings: distinct(openings),
+        containment: on_host.then(|| directives.containment.at(inputs.config.contain)),
+        declared: Vec::new(),
         protected_by: None,
         refuses,
         mode: mode(inputs, &key, directives.mode, false),
@@ -96,6 +121,7 @@ fn process(inputs: &Inputs<'_>, key: String, name: &str, namespace: &str, given:
         warnings: directives.problems.iter().map(warning).collect(),
         key,
     }
+    .share_loopback()
 }
 
 /// The key of a container in the books.
@@ -186,6 +212,30 @@ fn container_openings(inputs: &Inputs<'_>, container: &Container) -> Vec<Opening
             .chain(asked)
             .collect::<Vec<_>>()
     }))
+}
+
+/// What it, or who owns its namespace, says that it listens on.
+fn declared(inputs: &Inputs<'_>, container: &Container) -> Vec<PortRange> {
+    let owner = container
+        .netns_owner
+        .as_ref()
+        .and_then(|id| inputs.containers.get(id));
+    let ports = [Some(container), owner].into_iter().flatten().flat_map(|one| {
+        let published = one
+            .published
+            .iter()
+            .map(|port| (port.protocol, port.container_port));
+        one.exposed.iter().copied().chain(published)
+    });
+    ports
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .map(|(protocol, port)| PortRange {
+            protocol,
+            first: port,
+            last: port,
+        })
+        .collect()
 }
 
 fn warning(problem: &labels::LabelError) -> String {

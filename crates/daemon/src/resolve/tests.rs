@@ -34,6 +34,7 @@ pub(crate) fn container(letter: char, name: &str, pairs: &[(&str, &str)]) -> Con
         netns_owner: None,
         published: Vec::new(),
         addresses: Vec::new(),
+        exposed: Vec::new(),
         virtual_addresses: Vec::new(),
         pid: Some(1000),
         state: ContainerState::Running,
@@ -343,6 +344,19 @@ fn runs_and_units_are_who_they_are_said_to_be() {
         "same labels, same identity"
     );
     assert_eq!(bench.one("bare").protected_by, None);
+    let mut why = |pairs: &[(&str, &str)]| {
+        bench.runs.insert("run:curl-1".into(), run(pairs));
+        bench.one("curl").protected_by
+    };
+    let strict = ("cofferdam.contain", "strict");
+    let protect = |value| ("cofferdam.protect", value);
+    assert_eq!(why(&[strict]).as_deref(), Some("cofferdam run --contain"));
+    assert_eq!(
+        why(&[protect("true")]).as_deref(),
+        Some("label cofferdam.protect")
+    );
+    assert_eq!(why(&[protect("false"), strict, ("app", "web")]), None);
+    assert_eq!(why(&[("cofferdam.port.http", "80")]), None);
     let unit = bench.one("db.service");
     assert_eq!(
         *unit.identity.as_ref().unwrap().identity_labels,

@@ -9,9 +9,11 @@ use cofferdam_policy::{
 use serde::{Deserialize, Serialize};
 
 use identities::{Identities, same};
+use loopbacks::Loopbacks;
 use subjects::{Record, Subjects};
 
 mod identities;
+pub(crate) mod loopbacks;
 mod subjects;
 
 /// Identities that no workload has any more are kept up to this many, so that a project that is taken down and brought
@@ -30,6 +32,9 @@ pub(crate) struct Numbers {
     last_workload: u32,
     last_identity: u32,
     last_subject: u32,
+    /// Loopbacks that several share, by namespace and name.
+    #[serde(default)]
+    loopbacks: Loopbacks,
     /// Identities that the kernel holds and whose labels nobody has said yet.
     #[serde(skip)]
     nameless: BTreeSet<Peer>,
@@ -145,6 +150,11 @@ impl Numbers {
             policy,
         });
         self.last_subject
+    }
+
+    /// The number of a loopback that all of a namespace share who give its name.
+    pub(crate) fn loopback(&mut self, namespace: &str, name: &str) -> u32 {
+        self.loopbacks.of(namespace, name)
     }
 
     /// Forgets what is in use no more: workloads and subjects at once, identities once there are very many.

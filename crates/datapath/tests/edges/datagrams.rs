@@ -85,9 +85,10 @@ fn root_point_05_a_loopback_port_lends_no_identity() {
     let to = ear.address();
     let shared = one(&host, &stranger, "hold-udp 127.0.0.1");
     let from = shared.local_addr().unwrap().as_socket().unwrap();
-    pair.protect();
     let words = format!("hold-udp {from}");
+    // Older too: a port that a stranger holds is not shared.
     let friend = one(&host, &pair.friend, &words);
+    pair.protect();
     // The same source in another namespace, to the same address there.
     let elsewhere = one(&pair.friend_netns, &pair.others, &words);
     let raw = [&stranger, &pair.others].map(|dir| one(&host, dir, "hold-raw"));

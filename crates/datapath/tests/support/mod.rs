@@ -340,6 +340,9 @@ pub(crate) fn entry(number: u32) -> Entry {
         identity: Peer(256 + number),
         subject: number,
         observe: false,
+        contained: false,
+        moved: false,
+        on_host: false,
     }
 }
 

@@ -26,6 +26,12 @@ impl Outcome {
         !self.ok && self.errno == i64::from(nix::libc::EPERM)
     }
 
+    /// The port is somebody else's.
+    #[allow(dead_code, reason = "not every test binary binds")]
+    pub(crate) fn is_taken(&self) -> bool {
+        !self.ok && self.errno == i64::from(nix::libc::EADDRINUSE)
+    }
+
     pub(crate) fn denied_at_once(&self) -> bool {
         self.denied() && self.at_once()
     }

@@ -104,6 +104,9 @@ impl Town {
                     identity: subject.identity,
                     subject: subject.number,
                     observe: false,
+                    contained: false,
+                    moved: false,
+                    on_host: false,
                 };
                 datapath.bind(&home.cgroup, &entry).unwrap();
                 owners.push((cookie(&home.netns), entry));

@@ -129,3 +129,17 @@ fn a_defective_directive_opens_nothing_and_leaves_the_rest() {
     );
     assert!(found.problems.iter().all(|problem| !problem.hint().is_empty()));
 }
+
+#[test]
+fn containment_is_declared_and_what_does_not_parse_is_told() {
+    let found = directives(&labels(&[
+        (containment::CONTAIN, "strict"),
+        (containment::BIND, "80=8080"),
+        (containment::ALLOW, "packets"),
+    ]));
+    assert_eq!(found.containment.level, Some(containment::Level::Strict));
+    assert_eq!(found.containment.bind.as_ref().map(Vec::len), Some(1));
+    assert_eq!(found.containment.allow, containment::Allowed::default());
+    let keys: Vec<_> = found.problems.iter().map(LabelError::key).collect();
+    assert_eq!(keys, [Some(containment::ALLOW)]);
+}

@@ -8,14 +8,8 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::classes::canonical;
+use crate::items::{self, Defect, defect};
 use crate::{Direction, Labels, Opening, OpeningPeer, PeerClass, PortRange, Protocol};
-
-/// A defect at a byte offset.
-pub(crate) struct Defect {
-    pub(crate) at: usize,
-    pub(crate) what: String,
-    pub(crate) hint: String,
-}
 
 /// One item; `icmp` is two protocols, so it may open two ranges.
 pub(crate) struct Item {
@@ -34,35 +28,12 @@ const CLASSES: [PeerClass; 5] = [
 const SYNTAX: &str = "write PEER[:PORTS], for example app=web:5432/tcp, lan:53/udp or 10.0.0.0/8:443";
 
 pub(crate) fn value(value: &str) -> Result<Vec<Item>, Defect> {
-    if value.trim().is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut items = Vec::new();
-    let mut offset = 0;
-    for raw in value.split(',') {
-        let text = raw.trim();
-        let at = offset + (raw.len() - raw.trim_start().len());
-        items.push(item(text, at)?);
-        offset += raw.len() + 1;
-    }
-    Ok(items)
+    items::items(value)
+        .map(|found| found.and_then(|(text, at)| item(text, at)))
+        .collect()
 }
 
 fn item(text: &str, at: usize) -> Result<Item, Defect> {
-    if text.is_empty() {
-        return Err(defect(
-            at,
-            "nothing stands between the commas",
-            "remove one comma",
-        ));
-    }
-    if let Some(space) = text.find(char::is_whitespace) {
-        return Err(defect(
-            at + space,
-            "an item cannot contain a blank",
-            "separate items by commas",
-        ));
-    }
     let (peer, ports) = split(text, at)?;
     if ports.is_none() && is_ports(peer) {
         let what = format!("{peer:?} names ports but no peer");
@@ -267,18 +238,7 @@ fn ports(text: &str, at: usize) -> Result<Vec<Option<PortRange>>, Defect> {
         return Ok(found.iter().map(|protocol| every(*protocol)).collect());
     }
     let (range, protocol) = transport(text, at)?;
-    let (first, last) = match range.split_once('-') {
-        Some((first, last)) => (port(first, at)?, port(last, at + first.len() + 1)?),
-        None => port(range, at).map(|port| (port, port))?,
-    };
-    if last < first {
-        let what = format!("the range {range} is empty");
-        return Err(Defect {
-            at,
-            what,
-            hint: format!("write {last}-{first}"),
-        });
-    }
+    let (first, last) = items::range(range, at, SYNTAX)?;
     Ok(vec![Some(PortRange {
         protocol,
         first,
@@ -313,31 +273,6 @@ fn protocols(name: &str) -> Option<&'static [Protocol]> {
         "sctp" => Some(&[Protocol::SCTP]),
         "icmp" => Some(&[Protocol::ICMP, Protocol::ICMP6]),
         _ => None,
-    }
-}
-
-fn port(text: &str, at: usize) -> Result<u16, Defect> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    match text.parse() {
-        Ok(port) if digits && port > 0 => Ok(port),
-        _ if digits => Err(Defect {
-            at,
-            what: format!("port {text} does not exist"),
-            hint: "ports go from 1 to 65535".to_owned(),
-        }),
-        _ => Err(Defect {
-            at,
-            what: format!("{text:?} is not a port"),
-            hint: SYNTAX.to_owned(),
-        }),
-    }
-}
-
-fn defect(at: usize, what: &str, hint: &str) -> Defect {
-    Defect {
-        at,
-        what: what.to_owned(),
-        hint: hint.to_owned(),
     }
 }
 

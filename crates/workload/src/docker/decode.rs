@@ -67,6 +67,7 @@ pub(super) fn container(answer: &ContainerInspectResponse, image: &Labels) -> Re
             exposed: config.and_then(|config| config.exposed_ports.as_deref()),
             publish_all: host.and_then(|host| host.publish_all_ports).unwrap_or_default(),
         }),
+        exposed: ports::exposed(config.and_then(|config| config.exposed_ports.as_deref())),
         addresses: settings.map(addresses).unwrap_or_default(),
         virtual_addresses: Vec::new(),
         pid: pid(answer),

@@ -65,6 +65,15 @@ pub(super) fn published(facts: PortFacts<'_>) -> Vec<PublishedPort> {
     both_families(found).into_iter().collect()
 }
 
+/// Ports that the image or the creator declared, sorted, each once.
+pub(super) fn exposed(keys: Option<&[String]>) -> Vec<(Protocol, u16)> {
+    let ports = keys
+        .unwrap_or_default()
+        .iter()
+        .flat_map(|key| container_ports(key));
+    ports.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
 fn one(protocol: Protocol, container_port: u16, binding: &PortBinding) -> Option<PublishedPort> {
     let host_ip = match binding.host_ip.as_deref().unwrap_or_default() {
         "" => None,

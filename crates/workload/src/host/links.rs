@@ -1,12 +1,13 @@
 //! The addresses and prefixes of this network namespace, over rtnetlink, and word of their changes.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use ipnet::IpNet;
-use rtnetlink::MulticastGroup;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
+use rtnetlink::{Handle, MulticastGroup};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -21,6 +22,15 @@ pub async fn addresses() -> Result<Vec<IpAddr>, HostError> {
     found.sort_unstable();
     found.dedup();
     Ok(found)
+}
+
+/// Every interface of this network namespace by its name.
+pub fn interfaces() -> Result<BTreeMap<String, u32>, HostError> {
+    let all = nix::net::if_::if_nameindex().map_err(|error| refused("interfaces", &error))?;
+    let named = all
+        .iter()
+        .map(|one| (one.name().to_string_lossy().into_owned(), one.index()));
+    Ok(named.collect())
 }
 
 /// The prefixes on this namespace's links, loopback's left out, Docker's bridges included, sorted.
@@ -81,10 +91,15 @@ async fn forward<S: Stream + Unpin>(
     }
 }
 
-async fn dump() -> Result<Vec<AddressMessage>, HostError> {
+/// A handle, and the connection that it needs.
+pub(super) fn connect(what: &'static str) -> Result<(Handle, AbortOnDrop), HostError> {
     let (connection, handle, _messages) =
-        rtnetlink::new_connection().map_err(|error| refused("addresses", &error))?;
-    let _connection = AbortOnDrop(tokio::spawn(connection));
+        rtnetlink::new_connection().map_err(|error| refused(what, &error))?;
+    Ok((handle, AbortOnDrop(tokio::spawn(connection))))
+}
+
+async fn dump() -> Result<Vec<AddressMessage>, HostError> {
+    let (handle, _connection) = connect("addresses")?;
     handle
         .address()
         .get()
@@ -94,7 +109,7 @@ async fn dump() -> Result<Vec<AddressMessage>, HostError> {
         .map_err(|error| refused("addresses", &error))
 }
 
-fn refused(what: &'static str, reason: &dyn std::fmt::Display) -> HostError {
+pub(super) fn refused(what: &'static str, reason: &dyn std::fmt::Display) -> HostError {
     HostError::Netlink {
         what,
         reason: reason.to_string(),
@@ -102,7 +117,7 @@ fn refused(what: &'static str, reason: &dyn std::fmt::Display) -> HostError {
 }
 
 /// IFA_LOCAL where it stands: on a point-to-point link IFA_ADDRESS is the other end (rtnetlink(7)).
-fn own_address(message: &AddressMessage) -> Option<IpAddr> {
+pub(super) fn own_address(message: &AddressMessage) -> Option<IpAddr> {
     let local = message.attributes.iter().find_map(|attribute| match attribute {
         AddressAttribute::Local(address) => Some(*address),
         _ => None,
@@ -125,7 +140,7 @@ fn prefix(message: &AddressMessage) -> Option<IpNet> {
 }
 
 /// Ends the netlink connection with its user.
-struct AbortOnDrop(JoinHandle<()>);
+pub(super) struct AbortOnDrop(JoinHandle<()>);
 
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {

@@ -1,0 +1,332 @@
+//! What is declared of the host's network for whom: containments, places of ports, names, interfaces.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use cofferdam_policy::containment::{Containment, Interface, Loopback, Netlink};
+use cofferdam_policy::{PortRange, Protocol};
+
+use crate::abi::{address, bytes, types};
+use crate::places::replace;
+use crate::{Datapath, Result};
+
+/// What one workload on the host's network may take of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contained {
+    /// Its number.
+    pub workload: u32,
+    /// What was declared.
+    pub containment: Containment,
+    /// Ports that it may bind besides: those that its image exposes and those that are published.
+    pub declared: Vec<PortRange>,
+    /// Number of its loopback, where that is not the host's; see [`loopback`].
+    pub loopback: Option<u32>,
+    /// The interfaces of [`Containment::interfaces`] that there are.
+    pub interfaces: Vec<u32>,
+}
+
+/// What a private 127.0.0.1 and `::1` with this number really are. In the kernel: `enum loopback_range`.
+#[must_use]
+pub fn loopback(number: u32) -> (Ipv4Addr, Ipv6Addr) {
+    const FIRST: u32 = 0x7f40_0000;
+    const HOSTS: u32 = 0x003f_ffff;
+    let [a, b, c, d] = number.to_be_bytes();
+    let v6 = [
+        0xfd, 0x63, 0x6f, 0x66, 0x66, 0x65, 0x72, 0x64, 0x61, 0x6d, 0, 0, a, b, c, d,
+    ];
+    (Ipv4Addr::from(FIRST | (number & HOSTS)), Ipv6Addr::from(v6))
+}
+
+/// Whether this is somebody's private 127.0.0.1 or `::1`.
+#[must_use]
+pub fn is_private_loopback(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(v4) => v4.octets()[0] == 127 && v4.octets()[1] & 0xc0 == 0x40,
+        IpAddr::V6(v6) => v6.octets()[..12] == loopback(0).1.octets()[..12],
+    }
+}
+
+/// Keys and values of one map.
+type Content = BTreeMap<Vec<u8>, Vec<u8>>;
+
+// === impl Datapath ===
+
+impl Datapath {
+    /// Replaces everything that is declared. Before the entries that say [`crate::Entry::contained`].
+    pub fn set_contained(&mut self, all: &[Contained]) -> Result<()> {
+        let (mut rows, mut places) = (Content::new(), Content::new());
+        let (mut names, mut interfaces) = (Content::new(), Content::new());
+        for one in all {
+            rows.insert(bytes(&one.workload).to_vec(), bytes(&one.row()).to_vec());
+            places.extend(one.places());
+            names.extend(one.names());
+            interfaces.extend(one.interfaces());
+        }
+        let maps = &self.skel.maps;
+        let mut changed = replace(&maps.places, "places", &places)?;
+        changed |= replace(&maps.abstract_names, "abstract_names", &names)?;
+        changed |= replace(&maps.interfaces, "interfaces", &interfaces)?;
+        changed |= replace(&maps.containments, "containments", &rows)?;
+        if all.iter().any(Contained::looks_other) {
+            self.show_everywhere()?;
+        }
+        if changed { self.new_epoch() } else { Ok(()) }
+    }
+}
+
+// === impl Contained ===
+
+impl Contained {
+    /// It is not as if there were none.
+    #[must_use]
+    pub fn says_anything(&self) -> bool {
+        self.containment != Containment::default() || !self.declared.is_empty()
+    }
+
+    /// Some of its addresses or ports are not what it asked for.
+    #[must_use]
+    pub fn looks_other(&self) -> bool {
+        self.loopback.is_some() || self.has_moved()
+    }
+
+    /// Some of its ports are really others.
+    #[must_use]
+    pub fn has_moved(&self) -> bool {
+        self.spans()
+            .iter()
+            .any(|span| span.to.is_some_and(|to| to != span.first))
+    }
+
+    fn row(&self) -> types::containment {
+        use types::contain_flag as flag;
+        let allow = &self.containment.allow;
+        let flags = [
+            (
+                self.containment.loopback != Loopback::Host,
+                flag::CONTAIN_LOOPBACK,
+            ),
+            (self.containment.limits_ports(), flag::CONTAIN_PORTS),
+            (self.containment.strict, flag::CONTAIN_STRICT),
+            (self.containment.interfaces.is_some(), flag::CONTAIN_INTERFACES),
+            (allow.raw, flag::ALLOW_RAW),
+            (allow.packet, flag::ALLOW_PACKET),
+            (allow.vsock, flag::ALLOW_VSOCK),
+            (allow.sysctl, flag::ALLOW_SYSCTL),
+        ];
+        let flags = flags.iter().filter(|(holds, _)| *holds);
+        let (v4, v6) = self
+            .loopback
+            .map_or((Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST), loopback);
+        types::containment {
+            flags: flags.fold(0, |all, (_, one)| all | one.0),
+            loopback4: u32::from_ne_bytes(v4.octets()),
+            netlink: self.netlink(),
+            loopback6: address(v6.into()),
+        }
+    }
+
+    fn netlink(&self) -> u64 {
+        let declared = match &self.containment.allow.netlink {
+            Netlink::None => 0,
+            Netlink::All => u64::MAX,
+            Netlink::Some(families) => families
+                .iter()
+                .filter_map(|family| 1_u64.checked_shl(u32::from(*family)))
+                .fold(0, |all, bit| all | bit),
+        };
+        // Without `route`, libc cannot list interfaces.
+        declared | 1
+    }
+
+    /// Each port once, with all that is said of it.
+    fn spans(&self) -> Vec<Span> {
+        let binds = self.containment.bind.as_deref().unwrap_or_default();
+        let mut said = Vec::new();
+        for ports in &self.declared {
+            said.push((*ports, None, types::place_flag::PLACE_DECLARED.0));
+        }
+        for bind in binds {
+            said.push((bind.ports, bind.to, types::place_flag::PLACE_DECLARED.0));
+        }
+        for ports in &self.containment.allow.shared {
+            said.push((*ports, None, types::place_flag::PLACE_SHARED.0));
+        }
+        let mut spans = Vec::new();
+        for protocol in [Protocol::TCP, Protocol::UDP] {
+            let said: Vec<_> = said
+                .iter()
+                .filter(|(ports, ..)| [protocol, Protocol::ANY].contains(&ports.protocol))
+                .collect();
+            let starts = said
+                .iter()
+                .flat_map(|(ports, ..)| [u32::from(ports.first), u32::from(ports.last) + 1]);
+            let starts: Vec<u32> = starts.collect::<BTreeSet<_>>().into_iter().collect();
+            for pair in starts.windows(2) {
+                let &[start, end] = pair else { continue };
+                let (Ok(first), Ok(last)) = (u16::try_from(start), u16::try_from(end - 1)) else {
+                    continue;
+                };
+                let mut span = Span {
+                    protocol,
+                    first,
+                    last,
+                    flags: 0,
+                    to: None,
+                    v4: None,
+                    v6: None,
+                };
+                for (ports, to, flag) in said
+                    .iter()
+                    .filter(|(ports, ..)| ports.first <= first && last <= ports.last)
+                {
+                    span.flags |= flag;
+                    let Some(to) = to else { continue };
+                    span.to = Some(to.first.saturating_add(first - ports.first));
+                    match to.address {
+                        None => {}
+                        Some(IpAddr::V4(v4)) => span.v4 = Some(v4),
+                        Some(IpAddr::V6(v6)) => span.v6 = Some(v6),
+                    }
+                }
+                if span.flags != 0 {
+                    spans.push(span);
+                }
+            }
+        }
+        spans
+    }
+
+    fn places(&self) -> Content {
+        let mut content = Content::new();
+        for span in self.spans() {
+            let to = span.to.unwrap_or(span.first);
+            let inside = span.place(span.first, to);
+            for (port, bits) in blocks(span.first, span.last) {
+                let key = self.place_key(span.protocol, types::port_side::PORT_INSIDE, port, bits);
+                content.insert(bytes(&key).to_vec(), bytes(&inside).to_vec());
+            }
+            if to == span.first {
+                continue;
+            }
+            let outside = span.place(to, span.first);
+            for (port, bits) in blocks(to, to.saturating_add(span.last - span.first)) {
+                let key = self.place_key(span.protocol, types::port_side::PORT_OUTSIDE, port, bits);
+                content.insert(bytes(&key).to_vec(), bytes(&outside).to_vec());
+            }
+        }
+        content
+    }
+
+    fn place_key(
+        &self,
+        protocol: Protocol,
+        side: types::port_side,
+        port: u16,
+        bits: u32,
+    ) -> types::place_key {
+        types::place_key {
+            bits: types::place_bits::PLACE_BITS.0 - 16 + bits,
+            workload: self.workload,
+            protocol: protocol.0,
+            side: u8::try_from(side.0).unwrap_or_default(),
+            port: port.to_be(),
+        }
+    }
+
+    fn names(&self) -> Content {
+        let mut content = Content::new();
+        for declared in &self.containment.allow.abstract_names {
+            let name = declared.name.as_bytes();
+            let mut key = types::name_key {
+                bits: types::name_limits::NAME_BITS.0,
+                workload: self.workload,
+                ..types::name_key::default()
+            };
+            let unix = u16::try_from(nix::libc::AF_UNIX)
+                .unwrap_or_default()
+                .to_ne_bytes();
+            let address: Vec<u8> = unix.iter().chain(&[0]).chain(name).copied().collect();
+            for (to, from) in key.name.iter_mut().zip(&address) {
+                *to = from.cast_signed();
+            }
+            if declared.prefix {
+                key.bits = 32 + 8 * u32::try_from(address.len().min(key.name.len())).unwrap_or_default();
+            }
+            content.insert(bytes(&key).to_vec(), bytes(&1_u32).to_vec());
+        }
+        content
+    }
+
+    fn interfaces(&self) -> Content {
+        let named = self.interfaces.iter().map(|ifindex| (*ifindex, None));
+        let items = self.containment.interfaces.as_deref().unwrap_or_default();
+        let addresses = items.iter().filter_map(|item| match item {
+            Interface::Address(ip) => Some((0, Some(*ip))),
+            Interface::Name(_) => None,
+        });
+        named
+            .chain(addresses)
+            .map(|(ifindex, ip)| {
+                let key = types::interface_key {
+                    workload: self.workload,
+                    ifindex,
+                    addr: ip.map(address).unwrap_or_default(),
+                };
+                (bytes(&key).to_vec(), bytes(&1_u32).to_vec())
+            })
+            .collect()
+    }
+}
+
+/// Ports of which the same is said.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    protocol: Protocol,
+    first: u16,
+    last: u16,
+    flags: u32,
+    /// Where the first one really is.
+    to: Option<u16>,
+    v4: Option<Ipv4Addr>,
+    v6: Option<Ipv6Addr>,
+}
+
+// === impl Span ===
+
+impl Span {
+    fn place(&self, first: u16, to: u16) -> types::place {
+        use types::place_flag as flag;
+        let v4 = self.v4.map_or(0, |_| flag::PLACE_V4.0);
+        let v6 = self.v6.map_or(0, |_| flag::PLACE_V6.0);
+        types::place {
+            first,
+            to,
+            flags: self.flags | v4 | v6,
+            addr4: self.v4.map(|v4| address(v4.into())).unwrap_or_default(),
+            addr6: self.v6.map(|v6| address(v6.into())).unwrap_or_default(),
+        }
+    }
+}
+
+/// The fewest prefixes that make up these ports: the first port and how many bits of it count.
+fn blocks(first: u16, last: u16) -> Vec<(u16, u32)> {
+    let (mut next, end) = (u32::from(first), u32::from(last) + 1);
+    let mut found = Vec::new();
+    while next < end {
+        let aligned = if next == 0 {
+            16
+        } else {
+            next.trailing_zeros().min(16)
+        };
+        let fits = (end - next).ilog2();
+        let size = aligned.min(fits);
+        if let Ok(port) = u16::try_from(next) {
+            found.push((port, 16 - size));
+        }
+        next += 1 << size;
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests;
