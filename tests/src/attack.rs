@@ -12,6 +12,7 @@ pub mod program;
 mod rows;
 mod running;
 mod scene;
+mod strikes;
 mod table;
 
 pub use rows::{GROUPS, Group};
@@ -39,6 +40,9 @@ pub enum Level {
     /// `cofferdam.contain: strict`.
     Strict,
 }
+
+/// Both.
+pub(crate) const LEVELS: [Level; 2] = [Level::Default, Level::Strict];
 
 /// What came of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -94,16 +98,16 @@ pub fn run(groups: &[&Group], mut told: impl FnMut(&Tried)) -> Result<Vec<Tried>
         let kernel = Kernel::here();
         let doctor = scene.doctor()?;
         for ((row, origin), control) in pairs(group).zip(controls) {
-            for level in scene.levels() {
-                let seen = scene.play(row, origin, *level)?;
-                let expected = row.answers.of(*level, origin, kernel);
+            for level in LEVELS {
+                let seen = scene.play(row, origin, level)?;
+                let expected = row.answers.of(level, origin, kernel);
                 let mut tried = Tried {
                     group: group.name,
                     attack: row.name,
                     from: origin,
-                    level: *level,
+                    level,
                     control: control.clone(),
-                    doctor: doctor.state(row.doctor, origin, *level),
+                    doctor: doctor.state(row.doctor, origin, level),
                     wrong: None,
                     seen,
                     expected,

@@ -1,7 +1,7 @@
 //! Attacks from inside a workload: `cofferdam-attack NAME KEY=VALUE...` tries one and prints a JSON line that says what
 //! happened. Whether it got through is for the other end to say: `cofferdam-attack serve` notes what arrives.
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode, Stdio};
 
 mod early;
 mod filter;
@@ -53,6 +53,16 @@ const ATTACKS: &[Attack] = &[
     ("handshake", handshake::attack),
 ];
 
+/// An attack for each line of standard input, each in a process of its own.
+fn relay() -> std::io::Result<()> {
+    for line in std::io::stdin().lines() {
+        let line = line?;
+        let mut attack = Command::new(std::env::current_exe()?);
+        attack.args(line.split(' ')).stdin(Stdio::null()).status()?;
+    }
+    Ok(())
+}
+
 fn main() -> ExitCode {
     let all: Vec<String> = std::env::args().skip(1).collect();
     let Some((name, rest)) = all.split_first() else {
@@ -60,11 +70,16 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let args = Args::new(rest);
-    if name == "serve" {
-        return match serve::serve(&args) {
+    let other = match name.as_str() {
+        "serve" => Some(serve::serve(&args)),
+        "relay" => Some(relay()),
+        _ => None,
+    };
+    if let Some(ended) = other {
+        return match ended {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                eprintln!("serve: {error}");
+                eprintln!("{name}: {error}");
                 ExitCode::FAILURE
             }
         };

@@ -16,22 +16,7 @@ pub(crate) fn attack(args: &Args) -> Told {
 fn run(args: &Args) -> Result<Told, Refused> {
     let to = args.address("to")?;
     let socket = open(to)?;
-    if args.has("port") {
-        let port = u16::try_from(args.number("port")?).unwrap_or_default();
-        let own = SocketAddr::new(
-            if to.is_ipv4() {
-                [0; 4].into()
-            } else {
-                [0_u16; 8].into()
-            },
-            port,
-        );
-        sys::bind(&socket, &sys::inet(own)).step("bind")?;
-    }
-    if args.has("from") {
-        sys::set_int(&socket, libc::IPPROTO_IP, libc::IP_TRANSPARENT, 1).step("IP_TRANSPARENT")?;
-        sys::bind(&socket, &sys::inet(args.address("from")?)).step("bind to a foreign address")?;
-    }
+    own_end(args, &socket, to)?;
     let address = sys::inet(to);
     let token = args.text("token").as_bytes();
     match args.text("how") {
@@ -63,6 +48,27 @@ fn run(args: &Args) -> Result<Told, Refused> {
         }
     }
     Ok(Told::went("sent"))
+}
+
+/// `port=` of its own, or an address that is another's.
+fn own_end(args: &Args, socket: &OwnedFd, to: SocketAddr) -> Result<(), Refused> {
+    if args.has("port") {
+        let port = u16::try_from(args.number("port")?).unwrap_or_default();
+        let own = SocketAddr::new(
+            if to.is_ipv4() {
+                [0; 4].into()
+            } else {
+                [0_u16; 8].into()
+            },
+            port,
+        );
+        sys::bind(socket, &sys::inet(own)).step("bind")?;
+    }
+    if args.has("from") {
+        sys::set_int(socket, libc::IPPROTO_IP, libc::IP_TRANSPARENT, 1).step("IP_TRANSPARENT")?;
+        sys::bind(socket, &sys::inet(args.address("from")?)).step("bind to a foreign address")?;
+    }
+    Ok(())
 }
 
 pub(crate) fn open(to: SocketAddr) -> Result<OwnedFd, Refused> {

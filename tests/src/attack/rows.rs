@@ -60,6 +60,8 @@ pub const GROUPS: &[Group] = &[
 
 const CONNECT: Answer = stopped("the connect hook");
 const SENDMSG: Answer = stopped("the sendmsg hook");
+const NO_RAW: Answer = stopped("the socket hook: no raw sockets");
+const OWN_LOOPBACK: Answer = stopped("a loopback of its own");
 const PACKETS: Answer = stopped("the packet hooks");
 
 const fn row(name: &'static str, words: &'static str, answers: Answers) -> Row {

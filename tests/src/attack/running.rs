@@ -1,45 +1,85 @@
-//! An attack that waits for something of ours in the middle.
+//! Processes that attack. A container and a workload each hold one that starts all others, because `docker exec` takes its time.
 
-use std::io::{BufRead, BufReader, Write};
+use std::cell::RefCell;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::rc::Rc;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail};
 
 use super::Seen;
 use crate::lab::Place;
 
-/// It has said `ready`, or has ended before that.
-pub(super) struct Running {
+/// A process and what it says. It ends with the last who listens.
+pub(super) struct Voice {
     child: Child,
     stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
+}
+
+/// An attack that has said `ready`, or has ended before that.
+pub(super) struct Running {
+    voice: Rc<RefCell<Voice>>,
     /// How it ended, where it has.
     ended: Option<Seen>,
 }
 
-// === impl Running ===
+// === impl Voice ===
 
-impl Running {
-    /// Starts it and waits for its first line.
+impl Voice {
     pub(super) fn start(place: &Place, command: &mut Command) -> Result<Self> {
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = place.spawn(command)?;
-        let stdin = child.stdin.take();
-        let stdout = BufReader::new(child.stdout.take().context("no stdout")?);
-        let mut running = Self {
+        Ok(Self {
+            stdin: child.stdin.take(),
+            stdout: BufReader::new(child.stdout.take().context("no stdout")?),
             child,
-            stdin,
-            stdout,
-            ended: None,
-        };
-        let line = running.line()?;
-        if line != "ready" {
-            running.ended = Some(read(&line)?);
+        })
+    }
+
+    pub(super) fn tell(&mut self, line: &str) -> Result<()> {
+        let stdin = self.stdin.as_mut().context("nobody listens")?;
+        Ok(writeln!(stdin, "{line}")?)
+    }
+
+    fn line(&mut self) -> Result<String> {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line)?;
+        if line.is_empty() {
+            let mut said = String::new();
+            if let Some(mut stderr) = self.child.stderr.take() {
+                stderr.read_to_string(&mut said)?;
+            }
+            bail!("an attack ended without a word: {}", said.trim());
         }
-        Ok(running)
+        Ok(line.trim().to_owned())
+    }
+}
+
+impl Drop for Voice {
+    fn drop(&mut self) {
+        // It may have ended by itself; either way nothing is left.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+// === impl Running ===
+
+impl Running {
+    /// Starts a process of its own and waits for its first line.
+    pub(super) fn start(place: &Place, command: &mut Command) -> Result<Self> {
+        Self::of(Rc::new(RefCell::new(Voice::start(place, command)?)))
+    }
+
+    /// What a voice says next is an attack's.
+    pub(super) fn of(voice: Rc<RefCell<Voice>>) -> Result<Self> {
+        let line = voice.borrow_mut().line()?;
+        let ended = if line == "ready" { None } else { Some(read(&line)?) };
+        Ok(Self { voice, ended })
     }
 
     /// Whether it was refused before it could wait for us.
@@ -49,42 +89,16 @@ impl Running {
 
     /// Tells it to go on.
     pub(super) fn go(&mut self) {
-        if let Some(mut stdin) = self.stdin.take() {
-            // It may have ended; its last line says how.
-            let _ = stdin.write_all(b"\n");
-        }
+        // It may have ended; its last line says how.
+        let _ = self.voice.borrow_mut().tell("");
     }
 
     /// Its last line.
-    pub(super) fn end(mut self) -> Result<Seen> {
-        match self.ended.take() {
+    pub(super) fn end(self) -> Result<Seen> {
+        match self.ended {
             Some(ended) => Ok(ended),
-            None => {
-                let line = self.line()?;
-                read(&line)
-            }
+            None => read(&self.voice.borrow_mut().line()?),
         }
-    }
-
-    fn line(&mut self) -> Result<String> {
-        let mut line = String::new();
-        self.stdout.read_line(&mut line)?;
-        if line.is_empty() {
-            let mut said = String::new();
-            if let Some(mut stderr) = self.child.stderr.take() {
-                std::io::Read::read_to_string(&mut stderr, &mut said)?;
-            }
-            ensure!(false, "an attack ended without a word: {}", said.trim());
-        }
-        Ok(line.trim().to_owned())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended by itself; either way nothing is left.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

@@ -1,11 +1,11 @@
 //! UDP, in every way to send it.
 
-use super::{Answers, CONNECT, Group, PACKETS, Row, SENDMSG, row};
+use super::{Answers, CONNECT, Group, NO_RAW, PACKETS, Row, SENDMSG, row};
 
 const SENT: Answers = Answers::always(SENDMSG);
 const CALLED: Answers = Answers::always(CONNECT);
 /// An unprotected receiver has no hooks, so what leaves is judged where it leaves.
-const LEFT: Answers = Answers::always(PACKETS);
+const LEFT: Answers = Answers::levels(PACKETS, NO_RAW);
 
 pub(super) const GROUP: Group = Group {
     name: "datagrams",

@@ -6,10 +6,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::{
-    Answers, Attacker, CONNECT, Group, PACKETS, Row, SENDMSG, Scene, Seen, open, row, staged, stopped,
+    Answers, Attacker, CONNECT, Group, NO_RAW, PACKETS, Row, SENDMSG, Scene, Seen, open, row, staged, stopped,
 };
 use crate::attack::running::Running;
-use crate::attack::scene::write_policy;
+use crate::attack::strikes::write_policy;
 use crate::attack::{Level, Origin};
 use crate::probe::Server;
 
@@ -362,7 +362,7 @@ const SWAP_ROWS: &[Row] = &[
     old!(
         "a raw socket from before the policy",
         "early how=raw to=192.168.77.1:7101 ms=500",
-        Answers::always(PACKETS)
+        Answers::levels(PACKETS, NO_RAW)
     ),
     staged(
         "connects while policies are swapped",

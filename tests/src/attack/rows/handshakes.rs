@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{Answers, Attacker, Group, PACKETS, Row, Scene, Seen, staged, stopped};
+use super::{Answers, Attacker, Group, NO_RAW, PACKETS, Row, Scene, Seen, staged, stopped};
 
 /// Docker's gateway, where the friend's network and the victim's meet: there an identity travels in the handshake.
 const VICTIM: &str = "172.17.0.1:7001";
@@ -28,7 +28,7 @@ fn forge(scene: &Scene, attacker: Attacker, words: &str) -> Result<Seen> {
     scene.end(running, &token)
 }
 
-const LEFT: Answers = Answers::always(PACKETS);
+const LEFT: Answers = Answers::levels(PACKETS, NO_RAW);
 const ARRIVED: Answers = Answers::always(stopped(
     "the victim's packet hook: its own numbers are not signed",
 ));

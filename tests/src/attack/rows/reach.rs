@@ -1,8 +1,10 @@
 //! Every address at which this host answers.
 
-use super::{Answers, CONNECT, Group, Row, SENDMSG, row};
+use super::{Answers, CONNECT, Group, OWN_LOOPBACK, Row, SENDMSG, row};
 
 const CALLED: Answers = Answers::always(CONNECT);
+/// 127.0.0.0/8 and ::1.
+const LOOPBACK: Answers = Answers::levels(CONNECT, OWN_LOOPBACK);
 const SENT: Answers = Answers::always(SENDMSG);
 
 pub(super) const GROUP: Group = Group {
@@ -12,7 +14,7 @@ pub(super) const GROUP: Group = Group {
 };
 
 const ROWS: &[Row] = &[
-    row("TCP to 127.0.0.1, a process", "tcp to=127.0.0.1:7101", CALLED),
+    row("TCP to 127.0.0.1, a process", "tcp to=127.0.0.1:7101", LOOPBACK),
     row(
         "TCP to an alias of loopback, a workload",
         "tcp to=127.0.0.77:7001",
@@ -25,8 +27,8 @@ const ROWS: &[Row] = &[
     ),
     row("TCP to 0.0.0.0, a process", "tcp to=0.0.0.0:7101", CALLED),
     row("TCP to [::], a workload", "tcp to=[::]:7001", CALLED),
-    row("TCP to [::1], a workload", "tcp to=[::1]:7001", CALLED),
-    row("TCP to [::1], a process", "tcp to=[::1]:7101", CALLED),
+    row("TCP to [::1], a workload", "tcp to=[::1]:7001", LOOPBACK),
+    row("TCP to [::1], a process", "tcp to=[::1]:7101", LOOPBACK),
     row(
         "TCP to the host's LAN address, a workload",
         "tcp to=192.168.77.1:7001",
