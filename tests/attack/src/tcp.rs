@@ -11,7 +11,7 @@ use crate::sys;
 const SCTP: i32 = 132;
 const MPTCP: i32 = 262;
 
-/// `how=plain|mptcp|sctp|fastopen|fastopen-connect|reconnected to= token= [peer=] [from=FOREIGN_ADDRESS]`.
+/// `how=plain|mptcp|sctp|fastopen|fastopen-connect|reconnected to= token= [peer=]`.
 pub(crate) fn attack(args: &Args) -> Told {
     run(args).into()
 }
@@ -27,10 +27,6 @@ fn run(args: &Args) -> Result<Told, Refused> {
         _ => 0,
     };
     let socket = open(args, to, protocol)?;
-    if args.has("from") {
-        sys::set_int(&socket, libc::IPPROTO_IP, libc::IP_TRANSPARENT, 1).step("IP_TRANSPARENT")?;
-        sys::bind(&socket, &sys::inet(args.address("from")?)).step("bind to a foreign address")?;
-    }
     match how {
         "fastopen" => {
             fetch_cookie(args, to)?;

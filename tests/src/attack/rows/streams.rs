@@ -21,11 +21,6 @@ const ROWS: &[Row] = &[
         CALLED,
     ),
     row(
-        "TCP from a neighbour's address (IP_TRANSPARENT), to a process",
-        "tcp from=192.168.77.2:0 to=127.0.0.1:7101",
-        CALLED,
-    ),
-    row(
         "TCP, IPv4-mapped, to a workload",
         "tcp how=plain to=[::ffff:127.0.0.1]:7001",
         CALLED,
