@@ -33,10 +33,10 @@ pub struct RunResponse {
     pub workload: String,
     /// Its cgroup, as an absolute path.
     pub cgroup: String,
-    /// What the caller takes from itself before it executes the command: the labels of containment that hold for it, the
-    /// configuration's among them.
+    /// What the caller goes by when it takes from itself what it is not to have: the labels of containment that hold for
+    /// it, the configuration's word among them, and `cofferdam.mode` where it is observed. Absent: an older daemon's.
     #[serde(default)]
-    pub containment: BTreeMap<String, String>,
+    pub containment: Option<BTreeMap<String, String>>,
     /// What the user should know before the command runs, one sentence each.
     #[serde(default)]
     pub warnings: Vec<String>,

@@ -17,6 +17,8 @@ use crate::args::RunArgs;
 use crate::failure::{Failure, RUN_NOT_EXECUTABLE, RUN_NOT_FOUND, RUN_REFUSED};
 use crate::output::{Call, warning};
 
+mod contain;
+mod restrict;
 #[cfg(test)]
 mod tests;
 
@@ -26,27 +28,34 @@ pub(crate) fn run(call: &Call, args: RunArgs, raw: &[OsString]) -> Result<u8, Fa
     let Some((program, arguments)) = command.split_first() else {
         return Err(Failure::new("there is no command to run").code(RUN_REFUSED));
     };
+    let refused = |failure: Failure| failure.code(RUN_REFUSED);
+    let declared = contain::labels(&args.contain).map_err(refused)?;
     let request = RunRequest {
         name: args.name,
         namespace: args.namespace,
-        labels: all_labels(&args.labels, &args.ports).map_err(|failure| failure.code(RUN_REFUSED))?,
+        labels: all_labels(&args.labels, &args.ports, declared).map_err(refused)?,
         command: Path::new(program)
             .file_name()
             .map(|name| name.to_string_lossy().into_owned()),
     };
-    let answer = call
-        .wait(call.client.run(&request))
-        .map_err(|failure| failure.code(RUN_REFUSED))?;
+    let answer = call.wait(call.client.run(&request)).map_err(refused)?;
+    let containment = contain::held(&request.labels, &answer).map_err(refused)?;
     for text in &answer.warnings {
         warning(text);
+    }
+    for text in restrict::restrict(containment.as_ref()).map_err(refused)? {
+        warning(&text);
     }
     let error = Command::new(program).args(arguments).exec();
     Err(exec_failure(program, &error))
 }
 
-/// A named port is a label like any other, but one with a mistake starts nothing.
-fn all_labels(labels: &[String], ports: &[String]) -> Result<BTreeMap<String, String>, Failure> {
-    let mut given = Vec::with_capacity(ports.len());
+/// A named port and what is declared are labels like any other, but one with a mistake starts nothing.
+fn all_labels(
+    labels: &[String],
+    ports: &[String],
+    mut given: Vec<String>,
+) -> Result<BTreeMap<String, String>, Failure> {
     for port in ports {
         let label = format!("{PORT_PREFIX}{port}");
         let read = labels::parse(&label).map(|label| labels::directives(&[label].into()));

@@ -159,7 +159,7 @@ pub enum ConfigError {
         /// Which unit, from 1.
         number: usize,
         /// What is wrong with the label that the key stands for.
-        source: LabelError,
+        source: Box<LabelError>,
     },
 }
 
@@ -205,7 +205,7 @@ fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         Some((number, source)) => Err(ConfigError::Declared {
             path: path.to_owned(),
             number,
-            source,
+            source: Box::new(source),
         }),
     }
 }

@@ -5,7 +5,7 @@
 #include "filter.h"
 #include "handshake.h"
 #include "lifecycle.h"
-#include "unix.h"
+#include "lsm.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -117,6 +117,26 @@ SEC("cgroup/sysctl")
 int on_sysctl(struct bpf_sysctl *ctx)
 {
 	return may_write_sysctl(ctx);
+}
+
+/* Only where BPF is one of the active LSMs. */
+SEC("lsm_cgroup/socket_create")
+int BPF_PROG(on_socket, int family, int type, int protocol, int kern)
+{
+	return kern ? PROCEED : may_create(family, protocol);
+}
+
+/* And where there is no hook for calls to unix sockets. */
+SEC("lsm_cgroup/unix_stream_connect")
+int BPF_PROG(on_unix_stream, struct sock *sock, struct sock *other)
+{
+	return may_reach(other);
+}
+
+SEC("lsm_cgroup/unix_may_send")
+int BPF_PROG(on_unix_send, struct socket *sock, struct socket *other)
+{
+	return may_reach(BPF_CORE_READ(other, sk));
 }
 
 /* === where somebody has a loopback of its own, or ports that are really others === */

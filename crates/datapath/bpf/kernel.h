@@ -116,6 +116,10 @@ struct sock {
 	struct sock_cgroup_data sk_cgrp_data;
 };
 
+struct socket {
+	struct sock *sk;
+};
+
 struct unix_address {
 	int len;
 	struct sockaddr_un name[];
@@ -196,6 +200,10 @@ struct bpf_iter__udp {
 #define INET_TRANSPARENT     15
 #define AF_INET              2
 #define AF_INET6             10
+#define AF_NETLINK           16
+#define AF_PACKET            17
+#define AF_VSOCK             40
+#define NETLINK_ROUTE        0
 #define SOCK_DGRAM           2
 #define SOCK_RAW             3
 #define IPPROTO_ICMP         1

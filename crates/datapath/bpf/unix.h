@@ -12,7 +12,7 @@
 extern void *bpf_cast_to_kern_ctx(void *obj) __ksym __weak;
 
 enum {
-	UNIX_BUCKETS = 256,
+	UNIX_BUCKETS = 256, /* the second half is for abstract names */
 	UNIX_CHAIN = 64, /* a longer one is not walked to its end: as if nobody had the name */
 	SUN_BYTES = sizeof(struct sockaddr_un),
 	SUN_WORDS = NAME_BYTES / 8,
@@ -47,7 +47,7 @@ static __always_inline __u32 hash_of(const struct unix_name *name, __u32 type)
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum = ~sum & 0xffff;
-	return (sum ^ sum >> 8 ^ type) & (UNIX_BUCKETS - 1);
+	return UNIX_BUCKETS + ((sum ^ sum >> 8 ^ type) & (UNIX_BUCKETS - 1));
 }
 
 /* The bytes of a word that come first in memory. */

@@ -10,7 +10,7 @@ use cofferdam_policy::Peer;
 use libbpf_rs::{MapCore, MapFlags};
 
 use crate::abi::{bytes, read, types};
-use crate::load::boot_time;
+use crate::load::{SOCKET_PROGRAM, UNIX_LSM_PROGRAMS, boot_time, is_wanted};
 use crate::{Datapath, Error, Result};
 
 /// What runs in a cgroup, as the kernel knows it.
@@ -57,6 +57,11 @@ const SHOWING_PROGRAMS: [&str; 6] = [
     "on_recvmsg4",
     "on_recvmsg6",
 ];
+
+fn lsm_programs() -> impl Iterator<Item = &'static str> {
+    let wanted = [SOCKET_PROGRAM].into_iter().chain(UNIX_LSM_PROGRAMS);
+    wanted.filter(|name| is_wanted(name) == Some(true))
+}
 
 /// The packet hooks of one folder.
 pub(crate) struct Hooked {
@@ -225,7 +230,7 @@ impl Datapath {
         }
         let id = cgroup_id(dir)?;
         let showing = SHOWING_PROGRAMS.into_iter().filter(|_| self.shows);
-        let programs: Vec<_> = SUBTREE_PROGRAMS.into_iter().chain(showing).collect();
+        let programs: Vec<_> = lsm_programs().chain(SUBTREE_PROGRAMS).chain(showing).collect();
         let pins = self.attach_all(&programs, dir)?;
         self.hooked.insert(dir.to_owned(), Hooked { id, pins });
         Ok(())

@@ -70,6 +70,12 @@ const ROOT_PROGRAMS: [&str; 5] = [
 /// They need hooks that came with 6.7.
 const UNIX_PROGRAMS: [&str; 2] = ["on_connect_unix", "on_sendmsg_unix"];
 
+/// It needs BPF among the active LSMs.
+pub(crate) const SOCKET_PROGRAM: &str = "on_socket";
+
+/// They do the work of [`UNIX_PROGRAMS`] where those cannot, on kernels with BPF LSM.
+pub(crate) const UNIX_LSM_PROGRAMS: [&str; 2] = ["on_unix_stream", "on_unix_send"];
+
 // === impl Datapath ===
 
 impl Datapath {
@@ -142,12 +148,9 @@ impl Datapath {
             ("cgroup-birth".into(), true),
             ("socket-scan".into(), true),
             ("sysctl".into(), true),
-            ("abstract-sockets".into(), has_unix_hooks()),
+            ("abstract-sockets".into(), has_unix_hooks() || has_lsm()),
             ("typed-sockets".into(), kernel_is_at_least(6, 2)),
-            (
-                "lsm".into(),
-                fs::read_to_string("/sys/kernel/security/lsm").is_ok_and(|l| l.contains("bpf")),
-            ),
+            ("lsm".into(), has_lsm()),
         ]
     }
 
@@ -253,6 +256,23 @@ fn has_unix_hooks() -> bool {
     kernel_is_at_least(6, 7)
 }
 
+/// Whether programs can refuse what only an LSM sees.
+pub(crate) fn has_lsm() -> bool {
+    let active = fs::read_to_string("/sys/kernel/security/lsm").unwrap_or_default();
+    active.trim_end().split(',').any(|name| name == "bpf")
+}
+
+/// Of programs that not every kernel takes: whether this one does and needs it.
+pub(crate) fn is_wanted(program: &str) -> Option<bool> {
+    if UNIX_PROGRAMS.contains(&program) {
+        Some(has_unix_hooks())
+    } else if UNIX_LSM_PROGRAMS.contains(&program) {
+        Some(has_lsm() && !has_unix_hooks())
+    } else {
+        (program == SOCKET_PROGRAM).then(has_lsm)
+    }
+}
+
 // === pins and generations ===
 
 pub(crate) fn home(bpffs: &Path) -> PathBuf {
@@ -268,8 +288,9 @@ fn load(maps: &Path) -> Result<CofferdamSkel<'static>> {
         .open(object)
         .map_err(Error::Load)?;
     for mut program in open.open_object_mut().progs_mut() {
-        if UNIX_PROGRAMS.iter().any(|name| program.name() == *name) {
-            program.set_autoload(has_unix_hooks());
+        let name = program.name().to_owned();
+        if let Some(wanted) = is_wanted(&name.to_string_lossy()) {
+            program.set_autoload(wanted);
         }
     }
     for mut map in open.open_object_mut().maps_mut() {

@@ -41,7 +41,8 @@ const RUNTIME_PREFIXES: [&str; 11] = [
 
 const DIRECTIVE_PREFIX: &str = "cofferdam.";
 const PROTECT: &str = "cofferdam.protect";
-const MODE: &str = "cofferdam.mode";
+/// Whether its denials are carried out.
+pub const MODE: &str = "cofferdam.mode";
 /// The posture of one workload.
 pub const PROFILE: &str = "cofferdam.profile";
 /// `cofferdam.port.NAME=PORT` gives a port a name for policies.

@@ -3,7 +3,7 @@
 //!     cofferdam-probe serve NAME tcp|udp|multicast ADDRESS
 //!     cofferdam-probe try tcp|http|postgres|udp|sendto ADDRESS COUNT TIMEOUT_MS
 //!     cofferdam-probe burst ADDRESS COUNT AT_A_TIME | touch ABSTRACT_NAME | reach TIMEOUT_MS ADDRESS...
-//!     cofferdam-probe mirror tcp|udp LISTEN CONNECT
+//!     cofferdam-probe mirror tcp|udp LISTEN CONNECT | bind tcp|udp ADDRESS | names ABSTRACT_NAME | name ABSTRACT_NAME
 //!     cofferdam-probe hold ADDRESS | hold-udp ADDRESS | pound FOLDER NAME KIND,ADDRESS,EXPECT...
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -33,6 +33,15 @@ fn main() -> Result<()> {
         }
         ["burst", address, count, at_a_time] => burst(address.parse()?, count.parse()?, at_a_time.parse()?),
         ["touch", name] => touch(name),
+        ["bind", protocol, address] => {
+            let bound = match *protocol {
+                "tcp" => TcpListener::bind(*address).map(drop),
+                _ => UdpSocket::bind(*address).map(drop),
+            };
+            say_errno(bound)
+        }
+        ["names", name] => serve_names(name),
+        ["name", name] => call_name(name),
         ["mirror", "tcp", listen, connect] => mirror_tcp(listen.parse()?, connect.parse()?),
         ["mirror", "udp", listen, connect] => mirror_udp(listen.parse()?, connect.parse()?),
         ["reach", timeout, addresses @ ..] => reach(Duration::from_millis(timeout.parse()?), addresses),
@@ -43,7 +52,7 @@ fn main() -> Result<()> {
             pound::run(folder.as_ref(), name, &streams, attempt)
         }
         _ => bail!(
-            "usage: serve NAME tcp|udp|multicast ADDRESS, try tcp|http|postgres|udp|sendto ADDRESS COUNT TIMEOUT_MS, burst ADDRESS COUNT AT_A_TIME, touch ABSTRACT_NAME, mirror tcp|udp LISTEN CONNECT, reach TIMEOUT_MS ADDRESS..., hold ADDRESS, hold-udp ADDRESS, pound FOLDER NAME KIND,ADDRESS,EXPECT..."
+            "usage: serve NAME tcp|udp|multicast ADDRESS, try tcp|http|postgres|udp|sendto ADDRESS COUNT TIMEOUT_MS, burst ADDRESS COUNT AT_A_TIME, touch ABSTRACT_NAME, mirror tcp|udp LISTEN CONNECT, bind tcp|udp ADDRESS, names ABSTRACT_NAME, name ABSTRACT_NAME, reach TIMEOUT_MS ADDRESS..., hold ADDRESS, hold-udp ADDRESS, pound FOLDER NAME KIND,ADDRESS,EXPECT..."
         ),
     }
 }
@@ -102,6 +111,39 @@ fn touch(name: &str) -> Result<()> {
     let _listener = UnixListener::bind_addr(&address).context("no abstract socket")?;
     UnixStream::connect_addr(&address).context("no connection to an abstract socket")?;
     Ok(())
+}
+
+/// 0 where it was done.
+fn say_errno(done: std::io::Result<()>) -> Result<()> {
+    let errno = done.err().map_or(0, |error| error.raw_os_error().unwrap_or(-1));
+    println!("{errno}");
+    Ok(())
+}
+
+/// Listens on an abstract name, for streams and for datagrams.
+fn serve_names(name: &str) -> Result<()> {
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener};
+
+    let address = SocketAddr::from_abstract_name(name)?;
+    let listener = UnixListener::bind_addr(&address)?;
+    let _datagrams = UnixDatagram::bind_addr(&address)?;
+    println!("ready");
+    for stream in listener.incoming() {
+        drop(stream);
+    }
+    Ok(())
+}
+
+/// Connects and sends to an abstract name: both errnos.
+fn call_name(name: &str) -> Result<()> {
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::net::{SocketAddr, UnixDatagram, UnixStream};
+
+    let address = SocketAddr::from_abstract_name(name)?;
+    let datagram = UnixDatagram::unbound()?;
+    say_errno(UnixStream::connect_addr(&address).map(drop))?;
+    say_errno(datagram.send_to_addr(b"ask", &address).map(drop))
 }
 
 /// A process that talks to itself: the addresses that it is told on the way.

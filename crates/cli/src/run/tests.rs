@@ -1,3 +1,5 @@
+use cofferdam_api::RunResponse;
+
 use super::*;
 use crate::args::{Command, parse};
 
@@ -83,7 +85,7 @@ fn labels_are_pairs_without_contradiction() {
 fn a_named_port_is_a_label_and_a_mistake_starts_nothing() {
     let labels = |ports: &[&str]| {
         let ports: Vec<String> = ports.iter().map(|&port| port.to_owned()).collect();
-        all_labels(&["app=web".to_owned()], &ports)
+        all_labels(&["app=web".to_owned()], &ports, Vec::new())
     };
     let found = labels(&["http=80", "dns=53/udp"]).unwrap();
     let found: Vec<String> = found
@@ -98,4 +100,81 @@ fn a_named_port_is_a_label_and_a_mistake_starts_nothing() {
         assert!(labels(&[wrong]).is_err(), "{wrong}");
     }
     assert!(labels(&["http=80", "http=81"]).is_err());
+}
+
+/// The labels of a command line, or how it fails.
+fn declared(line: &str) -> Result<Vec<String>, String> {
+    let raw: Vec<OsString> = format!("cofferdam run {line} -- true")
+        .split(' ')
+        .map(OsString::from)
+        .collect();
+    let Command::Run(args) = parse(&raw).unwrap().command else {
+        panic!("{line}: not run")
+    };
+    contain::labels(&args.contain).map_err(|failure| failure.message().to_owned())
+}
+
+#[test]
+fn what_is_declared_becomes_labels() {
+    assert_eq!(declared("--label app=web").unwrap(), [""; 0]);
+    assert_eq!(
+        declared("--contain strict --bind 80=8080 --bind 443,53/udp --loopback db --allow raw").unwrap(),
+        [
+            "cofferdam.contain=strict",
+            "cofferdam.loopback=db",
+            "cofferdam.bind=80=8080, 443,53/udp",
+            "cofferdam.allow=raw",
+        ]
+    );
+    assert_eq!(declared("--interfaces=").unwrap(), ["cofferdam.interfaces="]);
+    let all = all_labels(&[], &[], declared("--bind= --contain strict").unwrap()).unwrap();
+    assert_eq!(all["cofferdam.bind"], "");
+    let twice = all_labels(
+        &["cofferdam.contain=default".to_owned()],
+        &[],
+        declared("--contain strict").unwrap(),
+    );
+    assert!(twice.is_err());
+}
+
+#[test]
+fn a_flag_with_a_mistake_names_the_flag_and_the_column() {
+    for (line, expected) in [
+        (
+            "--bind 80 --bind 8080:80",
+            r#"--bind "80, 8080:80": column 5: "8080:80" is not a port"#,
+        ),
+        (
+            "--loopback Host",
+            r#"--loopback "Host": column 1: "Host" is not a loopback"#,
+        ),
+        (
+            "--allow pakcet",
+            r#"--allow "pakcet": column 1: "pakcet" is nothing that can be allowed"#,
+        ),
+    ] {
+        assert_eq!(declared(line).unwrap_err(), expected);
+    }
+}
+
+#[test]
+fn an_older_daemon_is_told_from_one_that_knows_strict() {
+    let strict = BTreeMap::from([("cofferdam.contain".to_owned(), "strict".to_owned())]);
+    let answer = |containment| RunResponse {
+        version: 1,
+        workload: "true".to_owned(),
+        cgroup: "/c".to_owned(),
+        containment,
+        warnings: Vec::new(),
+    };
+    let nothing = BTreeMap::new();
+    assert!(contain::held(&strict, &answer(None)).is_err());
+    assert_eq!(contain::held(&nothing, &answer(None)), Ok(None));
+    let held =
+        |said: &BTreeMap<String, String>| contain::held(&nothing, &answer(Some(said.clone()))).unwrap();
+    assert!(held(&strict).unwrap().strict, "the configuration says so");
+    assert!(!held(&nothing).unwrap().strict);
+    let mut observed = strict.clone();
+    observed.insert("cofferdam.mode".to_owned(), "observe".to_owned());
+    assert_eq!(held(&observed), None);
 }

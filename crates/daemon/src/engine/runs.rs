@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Instant;
 
 use cofferdam_api::{Code, Problem, RunRequest, RunResponse, VERSION};
-use cofferdam_policy::{Labels, labels};
+use cofferdam_policy::{Labels, Mode, labels};
 use cofferdam_workload::host;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
@@ -23,6 +23,7 @@ use crate::Kinds;
 use crate::access::may_run;
 use crate::cgroups::tree;
 use crate::command::{Caller, Reply};
+use crate::resolve::Placement;
 use crate::state::Run;
 
 #[cfg(test)]
@@ -83,24 +84,30 @@ impl Engine {
             return Err(problem);
         }
         tracing::debug!(?reconciled, moved = ?start.elapsed(), "{name} runs as process {} in {}", caller.pid, cgroup.display());
-        let warnings = self
-            .find(&name)
-            .map(|one| [one.warnings.clone(), one.notes.clone()].concat());
+        let placed = self.find(&name).ok();
+        let warnings = placed.map(|one| [one.warnings.clone(), one.notes.clone()].concat());
+        let held = placed.map(|one| self.held(one, &request.labels));
         let response = RunResponse {
             version: VERSION,
             workload: name,
             cgroup: cgroup.display().to_string(),
-            containment: self.containment(&request.labels),
+            containment: Some(held.unwrap_or_default()),
             warnings: warnings.unwrap_or_default(),
         };
         Ok((key, cgroup, response))
     }
 
-    /// What holds for it, as the labels that say it.
-    fn containment(&self, given: &Labels) -> Labels {
-        let held = labels::directives(given).containment.at(self.config.contain);
-        let said = held.labels().into_iter();
-        said.map(|(key, value)| (key.to_owned(), value)).collect()
+    /// What a run is not to have, as the labels that say it.
+    fn held(&self, placed: &Placement, given: &Labels) -> Labels {
+        if placed.protected_by.is_none() {
+            return Labels::new();
+        }
+        let declared = labels::directives(given).containment;
+        let held = declared.at(self.config.contain).labels().into_iter();
+        let observed = (placed.mode == Mode::Observe).then(|| (labels::MODE, "observe".to_owned()));
+        held.chain(observed)
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect()
     }
 
     /// Everything that can be refused before anything is made; the workload's name and namespace.
