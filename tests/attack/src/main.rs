@@ -58,7 +58,11 @@ fn relay() -> std::io::Result<()> {
     for line in std::io::stdin().lines() {
         let line = line?;
         let mut attack = Command::new(std::env::current_exe()?);
-        attack.args(line.split(' ')).stdin(Stdio::null()).status()?;
+        let status = attack.args(line.split(' ')).stdin(Stdio::null()).status()?;
+        if !status.success() {
+            // A filter of system calls may kill.
+            println!("{}", Told::went(format!("{status}")).line());
+        }
     }
     Ok(())
 }
