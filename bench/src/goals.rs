@@ -32,6 +32,8 @@ const THROUGHPUT: f64 = 0.98;
 const OF_NFQUEUE: f64 = 0.5;
 /// Most that a connection may take with all of them recorded, over one of which nothing is.
 const RECORDS: f64 = 1.02;
+/// Most that a connection, and a request on one, may take on a loopback of one's own, over the host's.
+const PRIVATE: f64 = 1.02;
 /// Nanoseconds a connection that the programs of the full proof may take more than empty ones.
 const PROOF_NS: f64 = 2000.0;
 /// The same over what the empty ones take, which are 1.07 µs where that limit was set: the machine's own speed cancels.
@@ -56,6 +58,7 @@ pub(crate) fn judge(part: Part, samples: &Samples, costs: &[Cost]) -> Vec<Outcom
         Part::Loopback => loopback(samples),
         Part::Veth => veth(samples, costs),
         Part::Records => records(samples),
+        Part::Contain => contain(samples),
         Part::Udp | Part::Scale => Vec::new(),
     }
 }
@@ -130,6 +133,15 @@ fn records(samples: &Samples) -> Vec<Outcome> {
         .collect()
 }
 
+fn contain(samples: &Samples) -> Vec<Outcome> {
+    let (setting, base) = (Setting::Private, Setting::Shared);
+    let times = [Measure::Connect, Measure::Rate, Measure::Ping].into_iter();
+    times
+        .filter_map(|measure| time(Part::Contain, samples, (measure, setting, base), PRIVATE))
+        .chain(throughput(Part::Contain, samples, (setting, base)))
+        .collect()
+}
+
 fn loopback(samples: &Samples) -> Vec<Outcome> {
     let times = [
         (Setting::Unprotected, Setting::Bare, UNPROTECTED),
@@ -142,7 +154,7 @@ fn loopback(samples: &Samples) -> Vec<Outcome> {
     });
     let bulk = [Setting::Unprotected, Setting::Protected]
         .into_iter()
-        .filter_map(|setting| throughput(Part::Loopback, samples, setting));
+        .filter_map(|setting| throughput(Part::Loopback, samples, (setting, Setting::Bare)));
     times.chain(bulk).collect()
 }
 
@@ -171,7 +183,7 @@ fn veth(samples: &Samples, costs: &[Cost]) -> Vec<Outcome> {
         time(part, samples, connect, PROTECTED),
         time(part, samples, beside, PROTECTED),
         added.map(|seen| Outcome::below(goal.to_owned(), OF_NFQUEUE, seen)),
-        throughput(part, samples, Setting::Protected),
+        throughput(part, samples, (Setting::Protected, Setting::Bare)),
     ]
     .into_iter()
     .flatten()
@@ -195,10 +207,15 @@ fn time(
     Some(Outcome::at_most(goal, limit, seen?))
 }
 
-fn throughput(part: Part, samples: &Samples, setting: Setting) -> Option<Outcome> {
-    let seen = samples.ratio(Measure::Bulk, setting, Setting::Bare)?;
+fn throughput(part: Part, samples: &Samples, (setting, base): (Setting, Setting)) -> Option<Outcome> {
+    let seen = samples.ratio(Measure::Bulk, setting, base)?;
     Some(Outcome {
-        goal: format!("{}: {} / bare, bulk throughput", part.name(), setting.name()),
+        goal: format!(
+            "{}: {} / {}, bulk throughput",
+            part.name(),
+            setting.name(),
+            base.name()
+        ),
         limit: format!(">= {THROUGHPUT}"),
         pass: seen.median >= THROUGHPUT,
         seen,

@@ -14,6 +14,8 @@ pub(crate) enum Part {
     Udp,
     /// What it costs to record what is allowed
     Records,
+    /// What a loopback of one's own costs
+    Contain,
     /// Memory, start and verdict by the number of workloads
     Scale,
 }
@@ -38,6 +40,10 @@ pub(crate) enum Setting {
     Visitor,
     /// The same under a daemon that records denials alone.
     VisitorUnrecorded,
+    /// A protected pair on the host's loopback, under a daemon that contains nobody.
+    Shared,
+    /// A protected pair that shares a loopback of its own.
+    Private,
     /// Ten nftables rules that match on the socket's cgroup.
     Nft10,
     /// A thousand of them.
@@ -72,7 +78,14 @@ pub(crate) enum Measure {
 
 impl Part {
     /// In the order of the report.
-    pub(crate) const ALL: [Self; 5] = [Self::Loopback, Self::Veth, Self::Udp, Self::Records, Self::Scale];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Loopback,
+        Self::Veth,
+        Self::Udp,
+        Self::Records,
+        Self::Contain,
+        Self::Scale,
+    ];
 
     /// The heading of its tables.
     pub(crate) fn title(self) -> &'static str {
@@ -81,6 +94,7 @@ impl Part {
             Self::Veth => "TCP between two network namespaces, with the proof in the handshake",
             Self::Udp => "UDP on loopback",
             Self::Records => "What recording costs, TCP on loopback",
+            Self::Contain => "What a loopback of one's own costs, TCP",
             Self::Scale => "By the number of workloads",
         }
     }
@@ -92,6 +106,7 @@ impl Part {
             Self::Veth => "veth",
             Self::Udp => "udp",
             Self::Records => "records",
+            Self::Contain => "contain",
             Self::Scale => "scale",
         }
     }
@@ -128,6 +143,7 @@ impl Part {
                 Setting::VisitorUnrecorded,
                 Setting::Visitor,
             ],
+            Self::Contain => &[Setting::Shared, Setting::Private],
             Self::Scale => &[],
         }
     }
@@ -145,6 +161,13 @@ impl Part {
             Self::Veth => &[Measure::Connect, Measure::Handshake, Measure::Rate, Measure::Bulk],
             Self::Udp => &[Measure::Exchange, Measure::Send],
             Self::Records => &[Measure::Sustained],
+            Self::Contain => &[
+                Measure::Connect,
+                Measure::Handshake,
+                Measure::Rate,
+                Measure::Ping,
+                Measure::Bulk,
+            ],
             Self::Scale => &[],
         }
     }
@@ -152,7 +175,9 @@ impl Part {
     /// What the programs' time is told of: a measure whose batch is a count, and the word for one of it.
     pub(crate) fn unit(self) -> (Measure, &'static str) {
         match self {
-            Self::Loopback | Self::Veth | Self::Records | Self::Scale => (Measure::Connect, "connection"),
+            Self::Loopback | Self::Veth | Self::Records | Self::Contain | Self::Scale => {
+                (Measure::Connect, "connection")
+            }
             Self::Udp => (Measure::Exchange, "request"),
         }
     }
@@ -172,6 +197,8 @@ impl Setting {
             Self::Unrecorded => "pair, denials recorded",
             Self::Visitor => "visitor, all recorded",
             Self::VisitorUnrecorded => "visitor, denials recorded",
+            Self::Shared => "pair on the host's loopback",
+            Self::Private => "pair on a loopback of its own",
             Self::Nft10 => "nft, 10 cgroup rules",
             Self::Nft1000 => "nft, 1,000 cgroup rules",
             Self::Nfqueue => "NFQUEUE, accept all",
@@ -189,6 +216,8 @@ impl Setting {
             Self::Unrecorded => "unrecorded",
             Self::Visitor => "visitor",
             Self::VisitorUnrecorded => "visitor-unrecorded",
+            Self::Shared => "shared",
+            Self::Private => "private",
             Self::Nft10 => "nft10",
             Self::Nft1000 => "nft1000",
             Self::Nfqueue => "nfqueue",
@@ -200,6 +229,7 @@ impl Setting {
         match (part, self) {
             (Part::Records, Self::Visitor | Self::VisitorUnrecorded) => Self::VisitorUnrecorded,
             (Part::Records, _) => Self::Unrecorded,
+            (Part::Contain, _) => Self::Shared,
             _ => Self::Bare,
         }
     }

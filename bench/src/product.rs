@@ -165,6 +165,15 @@ impl Product {
         self.seat_as(&["app=bench"])
     }
 
+    /// The same with these flags besides.
+    pub(crate) fn seat_with(&self, flags: &[&str]) -> Seat {
+        let mut seat = self.seat();
+        let end = seat.prefix.len().saturating_sub(1);
+        seat.prefix
+            .splice(end..end, flags.iter().map(|flag| (*flag).to_owned()));
+        seat
+    }
+
     /// The same with these labels. No name: that of an ended workload is not free at once.
     pub(crate) fn seat_as(&self, labels: &[&str]) -> Seat {
         let binary = self.home.binary.display().to_string();

@@ -21,6 +21,8 @@ pub(crate) struct Stage<'a> {
     pub(crate) product: Product,
     /// Another one that records denials alone; only for records.
     quiet: Option<Product>,
+    /// Another one that contains nobody; only for containment.
+    plain: Option<Product>,
     /// See `beside`; only for loopback.
     pub(crate) hooks_elsewhere: Option<Figure>,
     meetings: BTreeMap<(Part, Setting), Meeting>,
@@ -29,6 +31,8 @@ pub(crate) struct Stage<'a> {
 
 /// The root of the daemon that records denials alone, and its namespace.
 const QUIET: &str = "quiet";
+/// The root of the daemon that contains nobody, and its namespace.
+const PLAIN: &str = "plain";
 const SERVER: &str = "server";
 /// Open to whoever is on this host.
 const OPEN: &[&str] = &["app=open", "cofferdam.ingress=host"];
@@ -44,10 +48,9 @@ impl<'a> Stage<'a> {
         let host = lab.namespace("host")?;
         let hooks_elsewhere = parts.contains(&Part::Loopback).then(|| beside(lab, &host));
         let hooks_elsewhere = hooks_elsewhere.transpose()?.flatten();
-        let quiet_netns = parts
-            .contains(&Part::Records)
-            .then(|| lab.namespace(QUIET))
-            .transpose()?;
+        let namespace = |part, name| parts.contains(&part).then(|| lab.namespace(name)).transpose();
+        let quiet_netns = namespace(Part::Records, QUIET)?;
+        let plain_netns = namespace(Part::Contain, PLAIN)?;
         let mut meetings = BTreeMap::new();
         let mut queues = Vec::new();
         for part in parts {
@@ -57,23 +60,29 @@ impl<'a> Stage<'a> {
                 _ => Meeting::loopback(&host),
             };
             for setting in part.settings() {
-                let own = match (setting, &quiet_netns) {
-                    (Setting::Unrecorded | Setting::VisitorUnrecorded, Some(netns)) => {
-                        Some(Meeting::loopback(netns))
-                    }
-                    _ => apart(lab, *part, *setting, &mut queues)?,
+                let netns = match setting {
+                    Setting::Unrecorded | Setting::VisitorUnrecorded => quiet_netns.as_ref(),
+                    Setting::Shared => plain_netns.as_ref(),
+                    _ => None,
+                };
+                let own = match netns {
+                    Some(netns) => Some(Meeting::loopback(netns)),
+                    None => apart(lab, *part, *setting, &mut queues)?,
                 };
                 meetings.insert((*part, *setting), own.unwrap_or_else(|| usual.clone()));
             }
         }
         let empty = [attach(lab, Setting::Empty)?, attach(lab, Setting::Constant)?];
         let product = Product::start(Home::new(lab, COFFERDAM, &host, binary)?)?;
-        let quiet = quiet_netns.map(|netns| quiet(lab, &netns, binary)).transpose()?;
+        let quiet = "[flows]\nrecord = \"denied\"\n";
+        let quiet = quiet_netns.map(|netns| another(lab, (QUIET, quiet), &netns, binary));
+        let plain = plain_netns.map(|netns| another(lab, (PLAIN, ""), &netns, binary));
         Ok(Self {
             _queues: queues,
             _empty: empty,
             product,
-            quiet,
+            quiet: quiet.transpose()?,
+            plain: plain.transpose()?,
             hooks_elsewhere,
             meetings,
             lab,
@@ -92,6 +101,8 @@ impl<'a> Stage<'a> {
         let seat = |end: &str| match (setting, end) {
             (Setting::Protected, _) => Ok(self.product.seat()),
             (Setting::Unrecorded, _) => Ok(self.quiet()?.seat()),
+            (Setting::Shared, _) => Ok(self.plain()?.seat()),
+            (Setting::Private, _) => Ok(self.product.seat_with(&["--loopback", "bench"])),
             (Setting::Visitor, SERVER) => Ok(self.product.seat_as(OPEN)),
             (Setting::VisitorUnrecorded, SERVER) => Ok(self.quiet()?.seat_as(OPEN)),
             (Setting::Unprotected | Setting::Visitor, _) => {
@@ -110,6 +121,10 @@ impl<'a> Stage<'a> {
         self.quiet
             .as_ref()
             .context("no daemon that records denials alone")
+    }
+
+    fn plain(&self) -> anyhow::Result<&Product> {
+        self.plain.as_ref().context("no daemon that contains nobody")
     }
 
     /// What the programs of a part's settings take.
@@ -140,10 +155,10 @@ fn seat_in(lab: &Lab, cgroup: &str) -> anyhow::Result<Seat> {
     })
 }
 
-/// A daemon that records denials alone. With a host of its own, for what a namespace's hooks do is done once.
-fn quiet(lab: &Lab, netns: &Path, binary: &Path) -> anyhow::Result<Product> {
-    let home = Home::new(lab, QUIET, netns, binary)?;
-    home.configure("[flows]\nrecord = \"denied\"\n")?;
+/// Another daemon, with its own configuration. With a host of its own, for what a namespace's hooks do is done once.
+fn another(lab: &Lab, (name, text): (&str, &str), netns: &Path, binary: &Path) -> anyhow::Result<Product> {
+    let home = Home::new(lab, name, netns, binary)?;
+    home.configure(text)?;
     Product::start(home)
 }
 

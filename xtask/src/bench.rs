@@ -19,7 +19,7 @@ pub(crate) struct Args {
 }
 
 /// What the measuring program knows.
-const PARTS: [&str; 5] = ["loopback", "veth", "udp", "records", "scale"];
+const PARTS: [&str; 6] = ["loopback", "veth", "udp", "records", "contain", "scale"];
 
 /// Fails if a goal is missed. Needs root. What it reports is in `docs/benchmarks.md`.
 pub(crate) fn run(args: &Args) -> Result<()> {

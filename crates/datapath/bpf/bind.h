@@ -19,11 +19,6 @@ struct binding {
 	__u32 asked;  /* the port that it knows */
 };
 
-static __always_inline int is_carried_out(const struct settings *s, const struct party *self)
-{
-	return !s->off && !s->observe && !(self->flags & ENTRY_OBSERVE);
-}
-
 /* Only on the host's network: elsewhere the namespace gives all that. */
 static __always_inline const struct containment *contained_here(const struct party *self, __u64 netns,
 								const struct settings *s)
@@ -70,7 +65,8 @@ static __always_inline int is_held(struct bpf_sock_addr *ctx, struct binding *b,
 	       !is_same_workload(&b->f.from, &b->f.to);
 }
 
-/* The same name leads to both families, so half of a port is as good as all of it: `localhost`, and whatever the host has. */
+/* The same name leads to both families, so half of a port is as good as all of it: `localhost`, and whatever the host has. Who has
+ * the same labels is trusted with the other half. */
 static __always_inline int is_held_beside(struct bpf_sock_addr *ctx, struct binding *b, const struct address *at)
 {
 	struct address beside;
@@ -85,7 +81,7 @@ static __always_inline int is_held_beside(struct bpf_sock_addr *ctx, struct bind
 	} else {
 		return 0;
 	}
-	return is_held(ctx, b, &beside);
+	return is_held(ctx, b, &beside) && !(b->f.to.class == CLASS_WORKLOAD && b->f.to.peer == b->f.from.peer);
 }
 
 /* 0, or what is wrong with it. */

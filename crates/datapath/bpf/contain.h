@@ -47,6 +47,12 @@ struct {
 	__type(value, __u32);
 } interfaces SEC(".maps");
 
+/* Are this workload's denials carried out? */
+static __always_inline int is_carried_out(const struct settings *s, const struct party *self)
+{
+	return !s->off && !s->observe && !(self->flags & ENTRY_OBSERVE);
+}
+
 /* NULL: nothing is declared. */
 static __always_inline const struct containment *containment_of(const struct party *p)
 {

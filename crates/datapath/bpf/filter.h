@@ -257,7 +257,8 @@ static __always_inline int may_enter(struct __sk_buff *skb)
 	struct bpf_sock *sk = skb->sk;
 	const struct tcp_start *tcp;
 
-	if (!sk || (sk->state != TCP_LISTEN && is_plain_tcp(skb)))
+	/* The port of a raw socket is its protocol: what it overhears is no connection of its own. */
+	if (!sk || (sk->state != TCP_LISTEN && sk->src_port != IPPROTO_TCP && is_plain_tcp(skb)))
 		return 1;
 	tcp = tcp_header(skb);
 	if (!tcp)
@@ -283,6 +284,8 @@ static __always_inline int ingress(struct __sk_buff *skb)
 	if (!p || parse(skb, p) == NOT_PARSED)
 		return unjudged(&f, s, &f.to, WHY_MALFORMED);
 	flow_of_packet(&f, p, HOOK_INGRESS);
+	if (is_overheard(sk, p, &f.to) && is_carried_out(s, &f.to))
+		return DROP;
 	if (is_out_of_reach(skb, p, &f.to))
 		return unjudged(&f, s, &f.to, WHY_UNDECLARED);
 	if (p->protocol == IPPROTO_TCP)

@@ -51,4 +51,12 @@ static __always_inline int is_out_of_reach(const struct __sk_buff *skb, const st
 						 (skb->ifindex != LOOPBACK_IFINDEX && is_private_loopback(&p->destination)));
 }
 
+/* The copy that a raw socket on the host's network gets of others' segments and datagrams. That there is such a socket was told
+ * when it was made. */
+static __always_inline int is_overheard(const struct bpf_sock *sk, const struct packet *p, const struct party *to)
+{
+	return sk->type == SOCK_RAW && (to->flags & ENTRY_ON_HOST) &&
+	       (p->protocol == IPPROTO_TCP || is_datagram(p->protocol)) && !has_flag(containment_of(to), ALLOW_RAW);
+}
+
 #endif

@@ -22,6 +22,7 @@ use nix::sched::{CloneFlags, setns};
 use socket2::Socket;
 
 pub(crate) mod forger;
+pub(crate) mod host;
 pub(crate) mod net;
 pub(crate) mod odd;
 pub(crate) mod peer;

@@ -236,7 +236,7 @@ impl Drop for Net {
     }
 }
 
-fn in_netns(netns: &Path, words: &[&str]) {
+pub(crate) fn in_netns(netns: &Path, words: &[&str]) {
     let mut command = Command::new("nsenter");
     command.arg(format!("--net={}", netns.display())).args(words);
     let done = command.output().unwrap();

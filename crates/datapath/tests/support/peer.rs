@@ -1,6 +1,7 @@
 //! What a peer process does: `tcp-serve IP[:PORT]`, `mptcp-serve IP[:PORT]`, `shared-serve IP[:PORT]` (SO_REUSEPORT),
 //! `udp-serve IP[:PORT]`, `tcp ADDRESS`, `tcp-many SECONDS ADDRESS`, `tcp-from SOURCE ADDRESS`,
-//! `udp ADDRESS`, `udp-flood COUNT ADDRESS`, `udp-connected ADDRESS`, `udp-from SOURCE ADDRESS`, and what odd.rs has.
+//! `udp ADDRESS`, `udp-flood COUNT ADDRESS`, `udp-connected ADDRESS`, `udp-from SOURCE ADDRESS`, and what odd.rs and host.rs
+//! have.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -98,6 +99,20 @@ pub(crate) fn play(words: &str) {
         ["raw-serve", protocol, ip] => super::odd::raw_serve(protocol.parse().unwrap(), at(ip)),
         ["raw", protocol, to] => report(|| super::odd::raw(protocol.parse().unwrap(), to.parse().unwrap())),
         ["udp-group", group, from] => report(|| super::odd::group(group, from)),
+        ["make", domain, kind, protocol] => report(|| {
+            let number = |word: &str| word.parse().unwrap();
+            super::host::make(number(domain), number(kind), number(protocol))
+        }),
+        ["overhear", protocol, port] => {
+            report(|| super::host::overhear(protocol.parse().unwrap(), port.parse().unwrap()))
+        }
+        ["bind-udp", ip] => report(|| UdpSocket::bind(at(ip)).map(drop)),
+        ["sysctl", path, value] => report(|| std::fs::write(path, value)),
+        ["name-serve", name] => super::host::serve_name(name),
+        ["name", name] => report(|| super::host::connect_name(name)),
+        ["name-send", name] => report(|| super::host::send_name(name)),
+        ["mirror", listen, connect] => report(|| super::host::mirror(listen, connect)),
+        ["mirror-udp", listen, connect] => report(|| super::host::mirror_datagrams(listen, connect)),
         _ => panic!("unknown words {words:?}"),
     }
 }
