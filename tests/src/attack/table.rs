@@ -54,6 +54,9 @@ pub(super) const fn open(why: &'static str, close: &'static str) -> Answer {
     Answer::Open { why, close }
 }
 
+/// A strict `cofferdam run` takes it from itself before the command starts.
+pub(super) const GIVEN_UP: Answer = stopped("capabilities and seccomp of `cofferdam run`");
+
 // === impl Answers ===
 
 impl Answers {
@@ -81,6 +84,14 @@ impl Answers {
         }
     }
 
+    /// As it is, but a strict process has given up what it needs.
+    pub(super) const fn but_run(self) -> Self {
+        Self {
+            strict_run: Some(GIVEN_UP),
+            ..self
+        }
+    }
+
     /// Sockets that no cgroup hook sees when they are made.
     pub(super) const fn made(default: Answer, close: &'static str) -> Self {
         Self {
@@ -90,7 +101,7 @@ impl Answers {
                 close,
             ),
             strict_lsm: Some(stopped("LSM socket_create")),
-            strict_run: Some(stopped("seccomp of `cofferdam run`")),
+            strict_run: Some(GIVEN_UP),
             container: None,
         }
     }

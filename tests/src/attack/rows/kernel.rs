@@ -17,8 +17,9 @@ const NETLINK: Answers = Answers::made(SEEN, SECCOMP);
 const ROUTE: Answers = Answers::always(open("libc needs NETLINK_ROUTE; writing needs CAP_NET_ADMIN", ""));
 const ROUTES: Answers = Answers::always(open(
     "a process that is root keeps CAP_NET_ADMIN, and NETLINK_ROUTE is what libc needs",
-    "setpriv --bounding-set -net_admin --inh-caps -net_admin",
+    "cofferdam run --contain strict",
 ))
+.but_run()
 .but_docker(NO_ADMIN);
 const VSOCK: Answers = Answers::made(
     open("nothing refuses it by default, and only BPF LSM sees it", SECCOMP),
@@ -212,6 +213,7 @@ const FAMILY_ROWS: &[Row] = &[
             "out of scope: whoever may trace a process may use its sockets",
             "another user, or a pid namespace",
         ))
+        .but_run()
         .but_docker("Docker: a pid namespace"),
     ),
 ];

@@ -1,6 +1,30 @@
 //! Every address at which this host answers.
 
-use super::{Answers, CONNECT, Group, OWN_LOOPBACK, Row, SENDMSG, row};
+use anyhow::{Context, Result};
+
+use super::{Answers, Attacker, CONNECT, Group, OWN_LOOPBACK, Row, SENDMSG, Scene, Seen, row, staged};
+use crate::probe::Server;
+
+/// Another's loopback of its own, at the address of the host's that it really is.
+fn private(scene: &Scene, attacker: Attacker, words: &str) -> Result<Seen> {
+    let mut flags = vec!["--label", "app=victim"];
+    flags.extend(scene.strictly);
+    let log = format!("log={}", scene.log().display());
+    let listens = [
+        "serve",
+        "name=private",
+        &log,
+        "tcp=127.0.0.1:7170",
+        "udp=127.0.0.1:7170",
+    ];
+    let _owner = Server::start(&scene.lab.host, &mut scene.command(&flags, &listens)?)?;
+    let all = scene.lab.host.must("sh", &["-c", "ss -Hltn sport = :7170"])?;
+    let at = all
+        .split_whitespace()
+        .find(|word| word.ends_with(":7170"))
+        .context("nobody listens on 7170")?;
+    scene.strike(attacker, &format!("{words} to={at}"))
+}
 
 const CALLED: Answers = Answers::always(CONNECT);
 /// 127.0.0.0/8 and ::1.
@@ -90,5 +114,15 @@ const ROWS: &[Row] = &[
         "TCP to a neighbour on the LAN",
         "tcp to=192.168.77.2:7201",
         CALLED,
+    ),
+    staged(
+        "TCP to another's private loopback",
+        |s, a| private(s, a, "tcp"),
+        CALLED,
+    ),
+    staged(
+        "UDP to another's private loopback",
+        |s, a| private(s, a, "udp"),
+        SENT,
     ),
 ];
