@@ -27,7 +27,7 @@ fn private(scene: &Scene, attacker: Attacker, words: &str) -> Result<Seen> {
 }
 
 const CALLED: Answers = Answers::always(CONNECT);
-/// 127.0.0.0/8 and ::1.
+/// Who listens on every address listens on a private loopback, too; who listens on the host's alone does not.
 const LOOPBACK: Answers = Answers::levels(CONNECT, OWN_LOOPBACK);
 const SENT: Answers = Answers::always(SENDMSG);
 
@@ -38,7 +38,12 @@ pub(super) const GROUP: Group = Group {
 };
 
 const ROWS: &[Row] = &[
-    row("TCP to 127.0.0.1, a process", "tcp to=127.0.0.1:7101", LOOPBACK),
+    row(
+        "TCP to 127.0.0.1, a process that listens there alone",
+        "tcp to=127.0.0.1:7105",
+        LOOPBACK,
+    ),
+    row("TCP to 127.0.0.1, a process", "tcp to=127.0.0.1:7101", CALLED),
     row(
         "TCP to an alias of loopback, a workload",
         "tcp to=127.0.0.77:7001",
@@ -51,8 +56,8 @@ const ROWS: &[Row] = &[
     ),
     row("TCP to 0.0.0.0, a process", "tcp to=0.0.0.0:7101", CALLED),
     row("TCP to [::], a workload", "tcp to=[::]:7001", CALLED),
-    row("TCP to [::1], a workload", "tcp to=[::1]:7001", LOOPBACK),
-    row("TCP to [::1], a process", "tcp to=[::1]:7101", LOOPBACK),
+    row("TCP to [::1], a workload", "tcp to=[::1]:7001", CALLED),
+    row("TCP to [::1], a process", "tcp to=[::1]:7101", CALLED),
     row(
         "TCP to the host's LAN address, a workload",
         "tcp to=192.168.77.1:7001",
