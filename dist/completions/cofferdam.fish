@@ -86,6 +86,12 @@ complete -c cofferdam -n "__fish_cofferdam_using_subcommand run" -l name -d 'Nam
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand run" -l namespace -d 'Policy namespace: only workloads of one namespace are peers' -r
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand run" -s l -l label -d 'A label of the workload; may be repeated' -r
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand run" -s p -l port -d 'A port that policies may mean by this name: `http=80`, `dns=53/udp`; may be repeated' -r
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand run" -l contain -d 'What is refused that is not declared: what would harm others, or everything' -r -f -a "default\t''
+strict\t''"
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand run" -l loopback -d 'Its 127.0.0.1 and ::1: `private`, `host`, or the name of one that it shares' -r
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand run" -l bind -d 'Ports that it may bind: `80`, `80/tcp=8080`, `80=192.168.1.5:80`; may be repeated' -r
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand run" -l interfaces -d 'Interfaces that it may use, by name or address; may be repeated' -r
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand run" -l allow -d 'What it may do besides: `packet`, `raw`, `vsock`, `sysctl`, `netlink:FAMILY`, `abstract:@NAME`, `shared:PORT`' -r
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand run" -l socket -d 'The daemon\'s socket' -r -F
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand run" -l json -d 'Print JSON instead of text'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -136,7 +136,7 @@ fn root_what_a_workload_takes_is_recorded() {
     stage.lab.host.must("sh", &["-c", &script]).expect("a stranger's");
     stage
         .lab
-        .run(&["--label", "app=x"], &program)
+        .run(&["--label", "app=x", "--allow", "sysctl"], &program)
         .expect("run")
         .ok()
         .expect("run");

@@ -10,6 +10,7 @@ use cofferdam_daemon::Options;
 use crate::failure::{Failure, RUN_REFUSED};
 
 mod audit;
+mod contain;
 mod daemon;
 mod learn;
 mod policy;
@@ -17,6 +18,7 @@ mod policy;
 mod tests;
 
 pub(crate) use audit::{AuditArgs, AuditCommand, AuditFormat};
+pub(crate) use contain::ContainArgs;
 pub(crate) use daemon::{DaemonArgs, DaemonCommand};
 pub(crate) use learn::LearnArgs;
 pub(crate) use policy::{
@@ -129,32 +131,11 @@ pub(crate) struct RunArgs {
     /// A port that policies may mean by this name: `http=80`, `dns=53/udp`; may be repeated
     #[arg(short, long = "port", value_name = "NAME=PORT")]
     pub(crate) ports: Vec<String>,
-    #[command(flatten)]
-    pub(crate) contain: ContainArgs,
     /// The command and its arguments
     #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
-}
-
-/// What the command may take of the host's network; each is a label, too.
-#[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Containment")]
-pub(crate) struct ContainArgs {
-    /// What is refused that is not declared: what would harm others, or everything
-    #[arg(long, value_name = "LEVEL", value_parser = ["default", "strict"])]
-    pub(crate) contain: Option<String>,
-    /// Its 127.0.0.1 and ::1: `private`, `host`, or the name of one that it shares
-    #[arg(long, value_name = "LOOPBACK")]
-    pub(crate) loopback: Option<String>,
-    /// Ports that it may bind: `80`, `80/tcp=8080`, `80=192.168.1.5:80`; may be repeated
-    #[arg(long, value_name = "PORTS")]
-    pub(crate) bind: Option<Vec<String>>,
-    /// Interfaces that it may use, by name or address; may be repeated
-    #[arg(long, value_name = "INTERFACES")]
-    pub(crate) interfaces: Option<Vec<String>>,
-    /// What it may do besides: `packet`, `raw`, `vsock`, `sysctl`, `netlink:FAMILY`, `abstract:@NAME`, `shared:PORT`
-    #[arg(long, value_name = "ITEMS")]
-    pub(crate) allow: Option<Vec<String>>,
+    #[command(flatten)]
+    pub(crate) contain: ContainArgs,
 }
 
 #[derive(Debug, Args)]

@@ -69,6 +69,7 @@ fn only_narrows(key: &str, value: &str) -> bool {
     match key {
         containment::CONTAIN => value == Level::Strict.name(),
         containment::LOOPBACK => value == Loopback::Private.to_string(),
+        containment::INTERFACES => true,
         _ => false,
     }
 }

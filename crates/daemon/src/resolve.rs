@@ -8,21 +8,21 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use cofferdam_policy::containment::{self, Containment, Interface, Loopback};
 use cofferdam_policy::{
-    DefaultProfile, Direction, Document, Identity, Labels, Mode, NamedPort, Opening, OpeningPeer, Peer,
-    PeerClass, PortRange, Subject, World, labels, openings, selecting,
+    DefaultProfile, Document, Identity, Labels, Mode, Opening, Subject, World, labels, openings, selecting,
 };
 use cofferdam_workload::{Container, ContainerId};
 use ipnet::IpNet;
 
 use crate::config::{Config, Protect};
 use crate::enforcer::{Contained, Entry, Published};
-use crate::state::{Choices, Numbers, Run, loopbacks};
+use crate::state::{Choices, Numbers, Run};
 
+use candidate::Candidate;
 pub(crate) use fingerprints::Fingerprints;
 pub(crate) use protection::container_key;
 
+mod candidate;
 mod fingerprints;
 mod host;
 mod protection;
@@ -204,161 +204,6 @@ impl Resolved {
             &subjects.iter().map(|subject| subject.number).collect(),
             &identities.iter().map(|identity| identity.number).collect(),
         );
-    }
-}
-
-/// A workload before it has numbers.
-pub(crate) struct Candidate {
-    key: String,
-    name: String,
-    namespace: String,
-    place: Place,
-    /// Every label, directives left out.
-    labels: Arc<Labels>,
-    identity_labels: Arc<Labels>,
-    named_ports: Vec<NamedPort>,
-    profile: Option<DefaultProfile>,
-    openings: Vec<Opening>,
-    /// What was declared; `None`: it is not on the host's network.
-    containment: Option<Containment>,
-    /// Ports that its image exposes, and those that are published.
-    declared: Vec<PortRange>,
-    protected_by: Option<String>,
-    /// Its creator said that it is not to be protected.
-    refuses: bool,
-    mode: Mode,
-    /// What its user should know while it is protected, and while it is not.
-    notes: [Vec<String>; 2],
-    warnings: Vec<String>,
-}
-
-// === impl Candidate ===
-
-impl Candidate {
-    /// Whom a policy selects is protected. What only watches changes nothing, so it protects nobody either.
-    fn protect_by(&mut self, selected: &[Arc<Document>]) {
-        if self.protected_by.is_none() && !self.refuses {
-            let enforced = selected.iter().find(|document| !document.observe);
-            self.protected_by = enforced.map(|document| format!("policy {}", document.full_name()));
-        }
-    }
-
-    /// Who it is, and what the kernel is told about it. `policy` is what the documents that select it say.
-    fn number(
-        &self,
-        profile: DefaultProfile,
-        policy: u64,
-        numbers: &mut Numbers,
-    ) -> (Option<Identity>, Entry) {
-        if self.protected_by.is_none() {
-            // Strangers are announced too: a container that nobody announced would be pending.
-            let entry = Entry {
-                workload: 0,
-                identity: Peer(PeerClass::Host as u32),
-                subject: 0,
-                observe: false,
-                contained: false,
-                moved: false,
-                on_host: false,
-            };
-            return (None, entry);
-        }
-        let (workload, who) = numbers.workload(
-            &self.key,
-            &self.namespace,
-            self.identity_labels.clone(),
-            self.labels.clone(),
-            self.named_ports.clone(),
-        );
-        let profile = self.profile.unwrap_or(profile);
-        let subject = numbers.subject(who.number, profile, &self.openings, policy);
-        let entry = Entry {
-            workload,
-            identity: who.number,
-            subject,
-            observe: self.mode == Mode::Observe,
-            contained: false,
-            moved: false,
-            on_host: self.containment.is_some(),
-        };
-        (Some(who), entry)
-    }
-
-    /// What the kernel is told about what it may take of the host's network.
-    fn contained(
-        &self,
-        entry: &Entry,
-        interfaces: &BTreeMap<String, u32>,
-        numbers: &mut Numbers,
-    ) -> Option<Contained> {
-        let containment = self.containment.clone().filter(|_| entry.subject != 0)?;
-        let loopback = match &containment.loopback {
-            Loopback::Host => None,
-            Loopback::Private => Some(loopbacks::private(entry.workload)),
-            Loopback::Group(name) => Some(numbers.loopback(&self.namespace, name)),
-        };
-        let named = containment
-            .interfaces
-            .iter()
-            .flatten()
-            .filter_map(|item| match item {
-                Interface::Name(name) => interfaces.get(name).copied(),
-                Interface::Address(_) => None,
-            });
-        Some(Contained {
-            workload: entry.workload,
-            loopback,
-            interfaces: named.collect(),
-            declared: self.declared.clone(),
-            containment,
-        })
-    }
-
-    /// Who shares a loopback by name may talk, as those that joined one container: an opening to all who give the name.
-    fn share_loopback(mut self) -> Self {
-        let Some(Loopback::Group(name)) = self.containment.as_ref().map(|one| &one.loopback) else {
-            return self;
-        };
-        let shared = Labels::from([(containment::LOOPBACK.to_owned(), name.clone())]);
-        let mut labels = (*self.labels).clone();
-        labels.extend(shared.clone());
-        let openings = [Direction::Ingress, Direction::Egress].map(|direction| Opening {
-            direction,
-            peer: OpeningPeer::Labels(shared.clone()),
-            ports: None,
-            source: format!("label {}={name}", containment::LOOPBACK),
-        });
-        self.labels = labels.into();
-        self.openings = distinct(self.openings.into_iter().chain(openings));
-        self
-    }
-
-    fn placed(
-        self,
-        selected_by: Vec<Arc<Document>>,
-        identity: Option<Identity>,
-        entry: Entry,
-        contained: Option<Contained>,
-    ) -> Placement {
-        let is_protected = identity.is_some();
-        let [protected_notes, bare_notes] = self.notes;
-        Placement {
-            key: self.key,
-            name: self.name,
-            namespace: self.namespace,
-            place: self.place,
-            entry,
-            contained,
-            identity,
-            labels: self.labels,
-            openings: if is_protected { self.openings } else { Vec::new() },
-            profile: self.profile,
-            selected_by,
-            protected_by: self.protected_by,
-            mode: self.mode,
-            notes: if is_protected { protected_notes } else { bare_notes },
-            warnings: self.warnings,
-        }
     }
 }
 

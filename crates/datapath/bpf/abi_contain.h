@@ -16,9 +16,9 @@ enum contain_flag {
 
 /* Of one workload that something is declared for, or that has a loopback. */
 struct containment {
-	__u32 flags;    /* enum contain_flag */
-	__be32 loopback4; /* what its 127.0.0.1 really is */
-	__u64 netlink;  /* bit n: family n of netlink */
+	__u32 flags;              /* enum contain_flag */
+	__be32 loopback4;         /* what its 127.0.0.1 really is */
+	__u64 netlink;            /* bit n: family n of netlink */
 	struct address loopback6; /* what its ::1 really is */
 };
 

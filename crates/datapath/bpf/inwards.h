@@ -25,7 +25,8 @@ static __noinline int turn_inwards(struct bpf_sock_addr *ctx, struct call *c, co
 	if (bpf_map_lookup_elem(&listeners, &key)) {
 		c->dst = key.addr;
 	} else {
-		place = from->flags & ENTRY_MOVED ? find_place(from->workload, c->protocol, PORT_INSIDE, c->port) : NULL;
+		place = from->flags & ENTRY_MOVED ? find_place(from->workload, c->protocol, PORT_INSIDE, c->port)
+						  : NULL;
 		if (!place || (!(place->flags & (PLACE_V4 | PLACE_V6)) && place->first == place->to))
 			return 0;
 		c->port = moved(place, c->port);

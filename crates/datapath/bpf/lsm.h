@@ -61,8 +61,9 @@ static __always_inline int may_reach(struct sock *other)
 	if (length < NAME_START || ((const char *)name.words)[NAME_START - 1])
 		return PROCEED;
 	party_of_cgroup(&to, BPF_CORE_READ(other, sk_cgrp_data.cgroup, kn, id));
-	v = undeclared(s, &self, BPF_CORE_READ(other, __sk_common.skc_net.net, net_cookie) == s->host_netns &&
-					 !is_same_workload(&self, &to) && !is_declared_name(&self, &name));
+	v = undeclared(s, &self,
+		       BPF_CORE_READ(other, __sk_common.skc_net.net, net_cookie) == s->host_netns &&
+			       !is_same_workload(&self, &to) && !is_declared_name(&self, &name));
 	tell_name(&self, &name, &v);
 	return refused(&v) ? REFUSE : PROCEED;
 }

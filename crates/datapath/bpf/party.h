@@ -24,7 +24,8 @@ static __always_inline int is_protected(const struct party *p)
 
 static __always_inline int is_same_workload(const struct party *a, const struct party *b)
 {
-	return a->workload && a->workload == b->workload;
+	/* While its labels are unknown it has no number. */
+	return a->workload ? a->workload == b->workload : a->cgroup == b->cgroup;
 }
 
 #endif

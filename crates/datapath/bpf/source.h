@@ -47,8 +47,9 @@ static __always_inline int is_foreign(const struct packet *p, const struct bpf_s
 /* Through an interface that the receiver has not declared, or from elsewhere to its private loopback. */
 static __always_inline int is_out_of_reach(const struct __sk_buff *skb, const struct packet *p, const struct party *to)
 {
-	return (to->flags & ENTRY_CONTAINED) && (!may_use(to, skb->ifindex, &p->destination) ||
-						 (skb->ifindex != LOOPBACK_IFINDEX && is_private_loopback(&p->destination)));
+	return (to->flags & ENTRY_CONTAINED) &&
+	       (!may_use(to, skb->ifindex, &p->destination) ||
+		(skb->ifindex != LOOPBACK_IFINDEX && is_private_loopback(&p->destination)));
 }
 
 /* The copy that a raw socket on the host's network gets of others' segments and datagrams. That there is such a socket was told

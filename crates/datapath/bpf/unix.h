@@ -13,7 +13,7 @@ extern void *bpf_cast_to_kern_ctx(void *obj) __ksym __weak;
 
 enum {
 	UNIX_BUCKETS = 256, /* the second half is for abstract names */
-	UNIX_CHAIN = 64, /* a longer one is not walked to its end: as if nobody had the name */
+	UNIX_CHAIN = 64,    /* a longer one is not walked to its end: as if nobody had the name */
 	SUN_BYTES = sizeof(struct sockaddr_un),
 	SUN_WORDS = NAME_BYTES / 8,
 };

@@ -10,7 +10,8 @@ use cofferdam_policy::Peer;
 use libbpf_rs::{MapCore, MapFlags};
 
 use crate::abi::{bytes, read, types};
-use crate::load::{SOCKET_PROGRAM, UNIX_LSM_PROGRAMS, boot_time, is_wanted};
+use crate::features::{SOCKET_PROGRAM, UNIX_LSM_PROGRAMS, is_wanted};
+use crate::load::boot_time;
 use crate::{Datapath, Error, Result};
 
 /// What runs in a cgroup, as the kernel knows it.

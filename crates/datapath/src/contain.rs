@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use cofferdam_policy::containment::{Containment, Interface, Loopback, Netlink};
+use cofferdam_policy::containment::{BindTo, Containment, Interface, Loopback, Netlink};
 use cofferdam_policy::{PortRange, Protocol};
 
 use crate::abi::{address, bytes, types};
@@ -140,60 +140,27 @@ impl Contained {
 
     /// Each port once, with all that is said of it.
     fn spans(&self) -> Vec<Span> {
+        use types::place_flag as flag;
         let binds = self.containment.bind.as_deref().unwrap_or_default();
-        let mut said = Vec::new();
-        for ports in &self.declared {
-            said.push((*ports, None, types::place_flag::PLACE_DECLARED.0));
-        }
-        for bind in binds {
-            said.push((bind.ports, bind.to, types::place_flag::PLACE_DECLARED.0));
-        }
-        for ports in &self.containment.allow.shared {
-            said.push((*ports, None, types::place_flag::PLACE_SHARED.0));
-        }
-        let mut spans = Vec::new();
-        for protocol in [Protocol::TCP, Protocol::UDP] {
-            let said: Vec<_> = said
-                .iter()
-                .filter(|(ports, ..)| [protocol, Protocol::ANY].contains(&ports.protocol))
-                .collect();
-            let starts = said
-                .iter()
-                .flat_map(|(ports, ..)| [u32::from(ports.first), u32::from(ports.last) + 1]);
-            let starts: Vec<u32> = starts.collect::<BTreeSet<_>>().into_iter().collect();
-            for pair in starts.windows(2) {
-                let &[start, end] = pair else { continue };
-                let (Ok(first), Ok(last)) = (u16::try_from(start), u16::try_from(end - 1)) else {
-                    continue;
-                };
-                let mut span = Span {
-                    protocol,
-                    first,
-                    last,
-                    flags: 0,
-                    to: None,
-                    v4: None,
-                    v6: None,
-                };
-                for (ports, to, flag) in said
-                    .iter()
-                    .filter(|(ports, ..)| ports.first <= first && last <= ports.last)
-                {
-                    span.flags |= flag;
-                    let Some(to) = to else { continue };
-                    span.to = Some(to.first.saturating_add(first - ports.first));
-                    match to.address {
-                        None => {}
-                        Some(IpAddr::V4(v4)) => span.v4 = Some(v4),
-                        Some(IpAddr::V6(v6)) => span.v6 = Some(v6),
-                    }
-                }
-                if span.flags != 0 {
-                    spans.push(span);
-                }
-            }
-        }
-        spans
+        let said = |ports: &PortRange, to, says: types::place_flag| Said {
+            ports: *ports,
+            to,
+            flag: says.0,
+        };
+        let declared = self
+            .declared
+            .iter()
+            .map(|ports| said(ports, None, flag::PLACE_DECLARED));
+        let binds = binds
+            .iter()
+            .map(|bind| said(&bind.ports, bind.to, flag::PLACE_DECLARED));
+        let shared = self.containment.allow.shared.iter();
+        let shared = shared.map(|ports| said(ports, None, flag::PLACE_SHARED));
+        let said: Vec<Said> = declared.chain(binds).chain(shared).collect();
+        [Protocol::TCP, Protocol::UDP]
+            .into_iter()
+            .flat_map(|protocol| spans_of(protocol, &said))
+            .collect()
     }
 
     fn places(&self) -> Content {
@@ -278,6 +245,44 @@ impl Contained {
     }
 }
 
+/// What one item says of its ports.
+struct Said {
+    ports: PortRange,
+    to: Option<BindTo>,
+    flag: u32,
+}
+
+/// Ports between which nothing changes are one span.
+fn spans_of(protocol: Protocol, said: &[Said]) -> Vec<Span> {
+    let said: Vec<&Said> = said
+        .iter()
+        .filter(|one| [protocol, Protocol::ANY].contains(&one.ports.protocol))
+        .collect();
+    let changes = said
+        .iter()
+        .flat_map(|one| [u32::from(one.ports.first), u32::from(one.ports.last) + 1]);
+    let changes: Vec<u32> = changes.collect::<BTreeSet<_>>().into_iter().collect();
+    let spans = changes.windows(2).filter_map(|pair| {
+        let first = u16::try_from(*pair.first()?).ok()?;
+        let last = u16::try_from(pair.last()? - 1).ok()?;
+        let mut span = Span {
+            protocol,
+            first,
+            last,
+            flags: 0,
+            to: None,
+            v4: None,
+            v6: None,
+        };
+        let about = said
+            .iter()
+            .filter(|one| one.ports.first <= first && last <= one.ports.last);
+        about.for_each(|one| span.add(one));
+        (span.flags != 0).then_some(span)
+    });
+    spans.collect()
+}
+
 /// Ports of which the same is said.
 #[derive(Clone, Copy, Debug)]
 struct Span {
@@ -294,6 +299,17 @@ struct Span {
 // === impl Span ===
 
 impl Span {
+    fn add(&mut self, said: &Said) {
+        self.flags |= said.flag;
+        let Some(to) = said.to else { return };
+        self.to = Some(to.first.saturating_add(self.first - said.ports.first));
+        match to.address {
+            None => {}
+            Some(IpAddr::V4(v4)) => self.v4 = Some(v4),
+            Some(IpAddr::V6(v6)) => self.v6 = Some(v6),
+        }
+    }
+
     fn place(&self, first: u16, to: u16) -> types::place {
         use types::place_flag as flag;
         let v4 = self.v4.map_or(0, |_| flag::PLACE_V4.0);

@@ -13,6 +13,7 @@ mod empty;
 mod ending;
 mod error;
 mod events;
+mod features;
 mod health;
 mod keys;
 mod load;

@@ -18,6 +18,7 @@ use crate::abi::{bytes, read, types};
 use crate::cgroups::Hooked;
 use crate::closed::Told;
 use crate::events::Ring;
+use crate::features::{UNIX_PROGRAMS, is_wanted};
 use crate::keys::Times;
 use crate::repeats::Repeats;
 use crate::skel::cofferdam::{CofferdamSkel, CofferdamSkelBuilder};
@@ -66,15 +67,6 @@ const ROOT_PROGRAMS: [&str; 5] = [
     "on_sendmsg6",
     "on_sysctl",
 ];
-
-/// They need hooks that came with 6.7.
-const UNIX_PROGRAMS: [&str; 2] = ["on_connect_unix", "on_sendmsg_unix"];
-
-/// It needs BPF among the active LSMs.
-pub(crate) const SOCKET_PROGRAM: &str = "on_socket";
-
-/// They do the work of [`UNIX_PROGRAMS`] where those cannot, on kernels with BPF LSM.
-pub(crate) const UNIX_LSM_PROGRAMS: [&str; 2] = ["on_unix_stream", "on_unix_send"];
 
 // === impl Datapath ===
 
@@ -136,24 +128,6 @@ impl Datapath {
         self.adopted
     }
 
-    /// What this kernel gives us, by name, for the start line and `doctor`.
-    #[must_use]
-    pub fn features(&self) -> Vec<(String, bool)> {
-        vec![
-            ("connect".into(), true),
-            ("sendmsg".into(), true),
-            ("bind".into(), true),
-            ("packet".into(), true),
-            ("handshake".into(), true),
-            ("cgroup-birth".into(), true),
-            ("socket-scan".into(), true),
-            ("sysctl".into(), true),
-            ("abstract-sockets".into(), has_unix_hooks() || has_lsm()),
-            ("typed-sockets".into(), kernel_is_at_least(6, 2)),
-            ("lsm".into(), has_lsm()),
-        ]
-    }
-
     /// Tells the programs that a daemon lives; call it at least every second.
     pub fn heartbeat(&self) -> Result<()> {
         self.skel
@@ -209,7 +183,9 @@ impl Datapath {
 
     fn attach_root(&mut self) -> Result<()> {
         let root = self.settings.cgroup_root.clone();
-        let unix = UNIX_PROGRAMS.into_iter().filter(|_| has_unix_hooks());
+        let unix = UNIX_PROGRAMS
+            .into_iter()
+            .filter(|name| is_wanted(name) == Some(true));
         for name in ROOT_PROGRAMS.into_iter().chain(unix) {
             let link = self.attach_cgroup(name, &root)?;
             self.links.push(link);
@@ -249,27 +225,6 @@ impl Datapath {
     fn program(&mut self, name: &str) -> Result<ProgramMut<'_>> {
         let found = self.skel.object_mut().progs_mut().find(|p| p.name() == name);
         found.ok_or_else(|| Error::Load(libbpf_rs::Error::from_raw_os_error(nix::libc::ENOENT)))
-    }
-}
-
-fn has_unix_hooks() -> bool {
-    kernel_is_at_least(6, 7)
-}
-
-/// Whether programs can refuse what only an LSM sees.
-pub(crate) fn has_lsm() -> bool {
-    let active = fs::read_to_string("/sys/kernel/security/lsm").unwrap_or_default();
-    active.trim_end().split(',').any(|name| name == "bpf")
-}
-
-/// Of programs that not every kernel takes: whether this one does and needs it.
-pub(crate) fn is_wanted(program: &str) -> Option<bool> {
-    if UNIX_PROGRAMS.contains(&program) {
-        Some(has_unix_hooks())
-    } else if UNIX_LSM_PROGRAMS.contains(&program) {
-        Some(has_lsm() && !has_unix_hooks())
-    } else {
-        (program == SOCKET_PROGRAM).then(has_lsm)
     }
 }
 
@@ -399,11 +354,4 @@ pub(crate) fn boot_time() -> u64 {
     nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME)
         .map(|t| t.tv_sec().cast_unsigned() * 1_000_000_000 + t.tv_nsec().cast_unsigned())
         .unwrap_or_default()
-}
-
-/// By release number, not by symbol: reading the symbol table takes longer than loading the programs.
-fn kernel_is_at_least(major: u32, minor: u32) -> bool {
-    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let mut numbers = release.split(['.', '-']).map_while(|n| n.parse::<u32>().ok());
-    (numbers.next(), numbers.next()) >= (Some(major), Some(minor))
 }

@@ -9,7 +9,7 @@
 
 mod support;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cofferdam_datapath::{Contained, Entry, loopback};
 use cofferdam_policy::Reason;
@@ -81,7 +81,7 @@ impl Host {
         dir
     }
 
-    fn ask(&self, dir: &PathBuf, words: &str) -> peer::Outcome {
+    fn ask(&self, dir: &Path, words: &str) -> peer::Outcome {
         self.stage.ask(dir, words)
     }
 

@@ -1,10 +1,9 @@
 //! A small peer for the labs: serves, connects, and says in JSON how an attempt ended and how long it took.
 //!
-//!     cofferdam-probe serve NAME tcp|udp|multicast ADDRESS
-//!     cofferdam-probe try tcp|http|postgres|udp|sendto ADDRESS COUNT TIMEOUT_MS
-//!     cofferdam-probe burst ADDRESS COUNT AT_A_TIME | touch ABSTRACT_NAME | reach TIMEOUT_MS ADDRESS...
-//!     cofferdam-probe mirror tcp|udp LISTEN CONNECT | bind tcp|udp ADDRESS | names ABSTRACT_NAME | name ABSTRACT_NAME
-//!     cofferdam-probe hold ADDRESS | hold-udp ADDRESS | pound FOLDER NAME KIND,ADDRESS,EXPECT...
+//!     cofferdam-probe serve NAME tcp|udp|multicast ADDRESS | hold ADDRESS | hold-udp ADDRESS
+//!     cofferdam-probe try tcp|http|postgres|udp|sendto ADDRESS COUNT TIMEOUT_MS | reach TIMEOUT_MS ADDRESS...
+//!     cofferdam-probe burst ADDRESS COUNT AT_A_TIME | pound FOLDER NAME KIND,ADDRESS,EXPECT...
+//!     cofferdam-probe mirror tcp|udp LISTEN CONNECT | bind tcp|udp ADDRESS | touch NAME | names NAME | name NAME
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};

@@ -92,7 +92,8 @@ fn who_gives_something_up_needs_no_rule_for_it() {
     assert!(may(&[
         app,
         ("cofferdam.contain", "strict"),
-        ("cofferdam.loopback", "private")
+        ("cofferdam.loopback", "private"),
+        ("cofferdam.interfaces", "eth0")
     ]));
     assert!(
         !may(&[app, ("cofferdam.contain", "default")]),

@@ -254,3 +254,28 @@ fn what_is_not_understood_is_noted_where_it_stands() {
         "{notes:?}"
     );
 }
+
+#[test]
+fn what_is_declared_of_the_hosts_network_is_known_and_a_mistake_in_it_noted() {
+    let noted = |bind: &str| {
+        let estate = estate(&format!(
+            "  web:\n    image: w\n    network_mode: host\n    labels:\n      app: shop\n      \
+             cofferdam.contain: strict\n      cofferdam.loopback: private\n      cofferdam.interfaces: eth0\n      \
+             cofferdam.allow: netlink:sock-diag\n      cofferdam.bind: {bind}\n",
+        ));
+        let notes = Profile::of(&estate).notes.into_iter();
+        notes.map(|note| (note.at.line, note.text)).collect::<Vec<_>>()
+    };
+    assert_eq!(noted("80=8080, 443"), []);
+    let notes = noted("8080:80");
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    assert_eq!(
+        notes[0],
+        (
+            11,
+            "web: cofferdam.bind=\"8080:80\": column 1: \"8080:80\" is not a port; \
+             what the workload binds comes first: write 80=8080"
+                .to_owned()
+        )
+    );
+}
