@@ -83,7 +83,13 @@ fn root_no_cgroup_leads_around_the_policy() {
     hold("cgroups");
 }
 
-/// G-ATTACKS: nothing older than the policy outlives it, and nothing comes in while it changes.
+/// G-ATTACKS: a datagram socket that is older than the policy is judged by it.
+#[test]
+fn root_older_datagram_sockets_are_judged() {
+    hold("older");
+}
+
+/// G-ATTACKS: no connection that is older than the policy outlives it, and nothing comes in while it changes.
 #[test]
 fn root_nothing_slips_through_a_change() {
     hold("swaps");

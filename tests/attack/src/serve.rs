@@ -138,24 +138,33 @@ fn group(text: &str) -> Result<OwnedFd> {
 }
 
 fn hear(ear: &Ear, notes: &Notes) {
-    while ear.stream {
-        if ear.at.starts_with("slow") {
-            // What comes waits in the backlog.
-            thread::sleep(Duration::from_millis(2500));
-        }
-        let Ok(client) = sys::accept(&ear.socket) else {
-            continue;
-        };
-        let (notes, at) = (notes.clone(), ear.at.clone());
-        thread::spawn(move || {
-            notes.write(&at, "accepted");
-            let _ = sys::send(&client, format!("{}\n", notes.name).as_bytes());
-            listen_to(&client, &notes, &at);
-        });
-    }
     loop {
-        listen_to(&ear.socket, notes, &ear.at);
+        if ear.stream {
+            meet(ear, notes);
+        } else {
+            listen_to(&ear.socket, notes, &ear.at);
+        }
     }
+}
+
+/// The next client, who is listened to for as long as it stays.
+fn meet(ear: &Ear, notes: &Notes) {
+    if ear.at.starts_with("slow") {
+        // What comes waits in the backlog.
+        thread::sleep(Duration::from_millis(2500));
+    }
+    let Ok(client) = sys::accept(&ear.socket) else {
+        return;
+    };
+    let (notes, at) = (notes.clone(), ear.at.clone());
+    thread::spawn(move || {
+        notes.write(&at, "accepted");
+        // A local client that closes before it has read this would take back what it sent.
+        if at.contains(':') {
+            let _ = sys::send(&client, format!("{}\n", notes.name).as_bytes());
+        }
+        listen_to(&client, &notes, &at);
+    });
 }
 
 /// Until the end of a stream, or an error.

@@ -55,6 +55,7 @@ pub const GROUPS: &[Group] = &[
     kernel::FAMILIES,
     hands::PASSED,
     hands::CGROUPS,
+    hands::OLDER,
     hands::SWAPS,
 ];
 

@@ -19,6 +19,8 @@ use crate::lab::place::finish;
 
 /// Longer than a datagram takes on one host, with others at work.
 const ARRIVES: Duration = Duration::from_millis(300);
+/// Without Cofferdam, where it has to.
+const MUST_ARRIVE: Duration = Duration::from_secs(2);
 /// The same for what was refused, of which nothing should be under way.
 const REFUSED: Duration = Duration::from_millis(50);
 
@@ -204,6 +206,8 @@ impl Scene {
         if seen.effect.is_none() {
             let patience = if seen.outcome.contains(": E") {
                 REFUSED
+            } else if self.daemon.is_none() {
+                MUST_ARRIVE
             } else {
                 ARRIVES
             };

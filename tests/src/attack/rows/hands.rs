@@ -169,8 +169,14 @@ pub(super) const CGROUPS: Group = Group {
 
 pub(super) const SWAPS: Group = Group {
     name: "swaps",
-    about: "sockets that are older than the policy, and attempts while it changes",
+    about: "connections that are older than the policy, and attempts while it changes",
     rows: SWAP_ROWS,
+};
+
+pub(super) const OLDER: Group = Group {
+    name: "older",
+    about: "datagram and raw sockets that are older than the policy",
+    rows: OLDER_ROWS,
 };
 
 macro_rules! passing {
@@ -349,6 +355,14 @@ const SWAP_ROWS: &[Row] = &[
         "early how=tcp to=192.168.77.1:7108",
         OLD
     ),
+    staged(
+        "connects while policies are swapped",
+        |scene, attacker| race(scene, attacker, "race to=127.0.0.1:7001 ms=1500"),
+        Answers::always(CONNECT),
+    ),
+];
+
+const OLDER_ROWS: &[Row] = &[
     old!(
         "a connected datagram socket from before the policy",
         "early how=udp to=192.168.77.1:7101 ms=500",
@@ -363,10 +377,5 @@ const SWAP_ROWS: &[Row] = &[
         "a raw socket from before the policy",
         "early how=raw to=192.168.77.1:7101 ms=500",
         Answers::levels(PACKETS, NO_RAW)
-    ),
-    staged(
-        "connects while policies are swapped",
-        |scene, attacker| race(scene, attacker, "race to=127.0.0.1:7001 ms=1500"),
-        Answers::always(CONNECT),
     ),
 ];
