@@ -157,6 +157,15 @@ fn root_a_port_that_is_taken_names_its_holder_and_a_way_out() {
     let explained = said(&stage, &["explain", "app=web", "db", "17001"]);
     assert!(explained.starts_with("deny"), "{explained}");
 
+    // Who holds it need not be protected.
+    stage.serve("plain", &["--net=host"], "tcp", "0.0.0.0:7009");
+    let serve = format!(
+        "exec {} serve z tcp 0.0.0.0:7009",
+        binaries::probe().expect("probe").display()
+    );
+    assert!(!runs(&stage, &["app=z"], &serve));
+    assert_eq!(denial(&stage, &["--from", "app=z"])["to"]["name"], "plain");
+
     let all = stage.lab.json(&["ps"]).expect("ps");
     let view = all["workloads"].as_array().expect("workloads");
     let view = view.iter().find(|one| one["name"] == "web").expect("web");

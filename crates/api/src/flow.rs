@@ -59,7 +59,7 @@ pub struct FlowView {
     pub mode: Mode,
     /// Who started.
     pub from: FlowEnd,
-    /// Who was to be reached; who holds the port that was to be taken, where that is known.
+    /// Who was to be reached; of a port that is taken, who holds it.
     pub to: FlowEnd,
     /// The end whose policy decided, where one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]

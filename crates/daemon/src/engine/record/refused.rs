@@ -13,12 +13,14 @@ use crate::resolve::Placement;
 impl Recorder<'_> {
     /// Who was to be reached; of a port that is taken, who holds it.
     pub(super) fn reached(&self, flow: &FlowEvent) -> End {
-        let taken = flow.verdict.reason == Reason::PortTaken && flow.to.workload == 0;
+        let is_told = (flow.to.workload, flow.to.cgroup) != (0, 0);
+        let taken = flow.verdict.reason == Reason::PortTaken && !is_told;
         let holder = taken.then(|| self.holder(flow)).flatten();
         self.end(holder.as_ref().unwrap_or(&flow.to), flow.destination)
     }
 
-    /// The protected workload that has the port; of others the directory of listeners knows nothing.
+    /// The protected workload that has the port, where the hook did not say who has; of others the directory of listeners
+    /// knows nothing.
     fn holder(&self, flow: &FlowEvent) -> Option<EndPoint> {
         let at = flow.destination;
         let overlaps = |one: &Listener| {
