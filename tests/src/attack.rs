@@ -19,7 +19,7 @@ pub use rows::{GROUPS, Group};
 pub use table::Answer;
 
 use rows::Row;
-use scene::Scene;
+use scene::{Attacker, Scene};
 
 /// Where an attack comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -107,7 +107,7 @@ pub fn run(groups: &[&Group], mut told: impl FnMut(&Tried)) -> Result<Vec<Tried>
                     from: origin,
                     level,
                     control: control.clone(),
-                    doctor: doctor.state(row.doctor, origin, level),
+                    doctor: doctor.state(row.doctor, Attacker { origin, level }),
                     wrong: None,
                     seen,
                     expected,

@@ -202,9 +202,14 @@ const PEER: &str = "tcp=192.168.77.1:7301 udp=192.168.77.1:7301";
 
 impl Doctor {
     /// The state of a row of its table, for this place and level.
-    pub(super) fn state(&self, what: &str, _origin: Origin, _level: Level) -> Option<String> {
+    pub(super) fn state(&self, what: &str, attacker: Attacker) -> Option<String> {
         let rows = self.0["containment"].as_array()?;
         let row = rows.iter().find(|row| !what.is_empty() && row["what"] == what)?;
-        Some(row["state"].as_str()?.to_owned())
+        let whose = match (attacker.level, attacker.origin) {
+            (Level::Default, _) => "default",
+            (Level::Strict, Origin::Container) => "strict",
+            (Level::Strict, Origin::Process) => "run_strict",
+        };
+        Some(row[whose].as_str()?.to_owned())
     }
 }

@@ -59,11 +59,15 @@ pub(super) const UDP: Group = Group {
 
 macro_rules! taking {
     ($name:literal, $words:literal, $client:literal, $answers:expr) => {
+        taking!($name, $words, $client, $answers, "ports-held")
+    };
+    ($name:literal, $words:literal, $client:literal, $answers:expr, $doctor:literal) => {
         staged(
             $name,
             |scene, attacker| take(scene, attacker, $words, $client),
             $answers,
         )
+        .doctor($doctor)
     };
 }
 
@@ -120,19 +124,22 @@ const TCP_ROWS: &[Row] = &[
         "TCP port of a workload, another address",
         "bind how=tcp at=192.168.77.1:7005 reuse=addr",
         "tcp to=192.168.77.1:7005",
-        FREE
+        FREE,
+        "ports-undeclared"
     ),
     taking!(
         "TCP port of a process, another address",
         "bind how=tcp at=192.168.77.1:7105 reuse=addr",
         "tcp to=192.168.77.1:7105",
-        FREE
+        FREE,
+        "ports-undeclared"
     ),
     taking!(
         "TCP port of a process, another loopback address",
         "bind how=tcp at=127.0.0.2:7105 reuse=addr",
         "tcp to=127.0.0.2:7105",
-        FREE
+        FREE,
+        "ports-undeclared"
     ),
     staged(
         "TCP port whose owner comes later",
@@ -146,7 +153,8 @@ const TCP_ROWS: &[Row] = &[
             )
         },
         EARLY,
-    ),
+    )
+    .doctor("ports-undeclared"),
 ];
 
 const UDP_ROWS: &[Row] = &[
@@ -190,7 +198,8 @@ const UDP_ROWS: &[Row] = &[
         "UDP port of a process, another address",
         "bind how=udp at=192.168.77.1:7105",
         "udp to=192.168.77.1:7105",
-        FREE
+        FREE,
+        "ports-undeclared"
     ),
     staged(
         "UDP port whose owner comes later",
@@ -204,5 +213,6 @@ const UDP_ROWS: &[Row] = &[
             )
         },
         EARLY,
-    ),
+    )
+    .doctor("ports-undeclared"),
 ];

@@ -42,7 +42,8 @@ const ROWS: &[Row] = &[
         "TCP to 127.0.0.1, a process that listens there alone",
         "tcp to=127.0.0.1:7105",
         LOOPBACK,
-    ),
+    )
+    .doctor("loopback"),
     row("TCP to 127.0.0.1, a process", "tcp to=127.0.0.1:7101", CALLED),
     row(
         "TCP to an alias of loopback, a workload",
