@@ -3,6 +3,7 @@
 //! The tests in `tests/` and `cargo xtask demo` share this. It drives the product from outside, through its binary, so
 //! it depends on none of its crates. Errors are `anyhow`: nobody matches on why a lab could not be made.
 
+pub mod attack;
 pub mod binaries;
 pub mod compatibility;
 pub mod first_act;

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use cofferdam_tests::{compatibility, recipes};
+use cofferdam_tests::{attack, compatibility, recipes};
 use walkdir::WalkDir;
 use xshell::cmd;
 
@@ -42,6 +42,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     fs::write(directory.join("docs/recipes.md"), recipes::document()?).context("docs/recipes.md")?;
     fs::write(directory.join("docs/compatibility.md"), compatibility::document())
         .context("docs/compatibility.md")?;
+    fs::write(directory.join("docs/attacks.md"), attack::page::document()).context("docs/attacks.md")?;
     let root = repo::root()?;
     let stale = stale(directory, &root)?;
     if args.check && !stale.is_empty() {

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod attack;
 mod bench;
 mod demo;
 mod generate;
@@ -47,6 +48,8 @@ enum Job {
     Soak(soak::Args),
     /// Test the data plane on other kernels, emulated
     VmTest(vm::Args),
+    /// Attack from inside a protected workload, and say what stopped it
+    Attack(attack::Args),
     /// Measure what a verdict costs
     Bench(bench::Args),
 }
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Job::Lab(args) => lab::run(&args),
         Job::Soak(args) => soak::run(&args),
         Job::VmTest(args) => vm::run(&args),
+        Job::Attack(args) => attack::run(&args),
         Job::Bench(args) => bench::run(&args),
     };
     match outcome {

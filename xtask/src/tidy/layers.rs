@@ -71,6 +71,12 @@ const LAYERS: &[Layer] = &[
         may_use: &[POLICY, AUDIT, API],
         pure: false,
     },
+    // Runs inside workloads, with bare system calls. It knows nothing of the product, or it would test what it was told.
+    Layer {
+        package: "cofferdam-attack",
+        may_use: &[],
+        pure: false,
+    },
     // Attaches the empty programs that the product is compared with, and times the compiled decision.
     Layer {
         package: "cofferdam-bench",
