@@ -5,6 +5,7 @@
 
 pub mod attack;
 pub mod binaries;
+pub mod compatibility;
 pub mod first_act;
 pub mod image;
 pub mod lab;
@@ -13,6 +14,7 @@ pub mod modes;
 pub mod pound;
 pub mod probe;
 pub mod recipes;
+pub mod same_calls;
 pub mod screen;
 pub mod soak;
 pub mod stacks;

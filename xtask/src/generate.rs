@@ -1,12 +1,12 @@
 //! Writes what is derived: man pages, completions, openapi.json from the code, which the binary itself knows how to do; the
-//! page about recipes from their folders.
+//! page about recipes from their folders, the one about services from the table that tests play.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use cofferdam_tests::{attack, recipes};
+use cofferdam_tests::{attack, compatibility, recipes};
 use walkdir::WalkDir;
 use xshell::cmd;
 
@@ -40,6 +40,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     .quiet()
     .run()?;
     fs::write(directory.join("docs/recipes.md"), recipes::document()?).context("docs/recipes.md")?;
+    fs::write(directory.join("docs/compatibility.md"), compatibility::document())
+        .context("docs/compatibility.md")?;
     fs::write(directory.join("docs/attacks.md"), attack::page::document()).context("docs/attacks.md")?;
     let root = repo::root()?;
     let stale = stale(directory, &root)?;

@@ -47,6 +47,14 @@ const TEST_PACKAGES: &[(&str, &str)] = &[
     ("/usr/bin/openssl", "openssl"),
     ("/usr/sbin/syslog-ng", "syslog-ng-core"),
     ("/usr/sbin/logrotate", "logrotate"),
+    ("/usr/bin/strace", "strace"),
+    ("/usr/sbin/avahi-daemon", "avahi-daemon"),
+    ("/usr/bin/avahi-browse", "avahi-utils"),
+    ("/usr/bin/dbus-daemon", "dbus"),
+    ("/usr/bin/prometheus-node-exporter", "prometheus-node-exporter"),
+    ("/usr/bin/java", "default-jre-headless"),
+    ("/usr/bin/node", "nodejs"),
+    ("/usr/bin/dig", "bind9-dnsutils"),
 ];
 
 /// Servers and their load tools, for `root_soak` and `cargo xtask soak`.

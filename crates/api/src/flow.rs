@@ -11,6 +11,7 @@ use crate::{Class, Direction, Mode, VERSION, Verdict};
 
 #[cfg(test)]
 mod tests;
+mod words;
 
 /// The hook of a flow that was ended.
 pub const HOOK_END: &str = "end";
@@ -46,7 +47,7 @@ pub struct FlowView {
     /// Allow or deny.
     pub verdict: Verdict,
     /// Why: `rule`, `same-workload`, `loopback`, `reply`, `unprotected`, `pending`, `no-policy`, `protocol`,
-    /// `malformed`, `port-taken`, `foreign-socket`, `foreign-source`, `off`, `not-judged`. More may come.
+    /// `malformed`, `port-taken`, `foreign-socket`, `foreign-source`, `off`, `not-judged`, `undeclared`. More may come.
     pub reason: String,
     /// The rule that decided, where one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,7 +59,7 @@ pub struct FlowView {
     pub mode: Mode,
     /// Who started.
     pub from: FlowEnd,
-    /// Who was to be reached.
+    /// Who was to be reached; who holds the port that was to be taken, where that is known.
     pub to: FlowEnd,
     /// The end whose policy decided, where one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -214,24 +215,6 @@ impl FlowView {
     /// That one, and the one that was asked for.
     fn ports(&self) -> [u16; 2] {
         [self.port(), self.destination.port()]
-    }
-
-    /// What the workload takes or does, in words, where it reaches nobody: `binds 0.0.0.0:80`.
-    #[must_use]
-    pub fn act(&self) -> Option<String> {
-        let object = self.object.as_deref().unwrap_or_default();
-        match self.hook.as_str() {
-            hook if HOOK_BIND.contains(&hook) && self.protocol == "tcp" => {
-                Some(format!("binds {}", self.destination))
-            }
-            hook if HOOK_BIND.contains(&hook) => {
-                Some(format!("binds {}/{}", self.destination, self.protocol))
-            }
-            HOOK_SOCKET => Some(format!("opens a {object} socket ({})", self.protocol)),
-            HOOK_UNIX => Some(format!("connects to {object}")),
-            HOOK_SYSCTL => Some(format!("writes {object}")),
-            _ => None,
-        }
     }
 
     /// Whether it is about who reaches whom, and not about what a workload takes for itself.

@@ -39,7 +39,7 @@ pub use run::{RunRequest, RunResponse};
 pub use status::{Counts, Docker, DockerState, ExportView, Feature, Losses, PolicyCounts, Records, Status};
 pub use top::{Top, TopBy, TopQuery, TopRow};
 pub use word::{Class, Direction, Mode, Profile, Verdict};
-pub use workload::{ListeningPort, WorkloadKind, WorkloadView, Workloads};
+pub use workload::{ContainmentView, ListeningPort, WorkloadKind, WorkloadView, Workloads};
 
 /// Version of the wire; the `version` of every envelope and the `/v1` of every route.
 pub const VERSION: u32 = 1;

@@ -1,7 +1,7 @@
 //! What runs, and how it is protected.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -44,6 +44,9 @@ pub struct WorkloadView {
     pub mode: Option<Mode>,
     /// Where it listens.
     pub listening: Vec<ListeningPort>,
+    /// What it has of the host's network; absent where it is not on that, or not protected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub containment: Option<ContainmentView>,
     /// Its first process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
@@ -84,11 +87,27 @@ pub enum WorkloadKind {
 pub struct ListeningPort {
     /// `tcp` or `udp`.
     pub protocol: String,
-    /// Local address; unspecified (`0.0.0.0`, `::`) is every address of its namespace.
+    /// Local address as it knows it; unspecified (`0.0.0.0`, `::`) is every address of its namespace.
     #[schema(value_type = String)]
     pub address: IpAddr,
-    /// Port number.
+    /// Port number as it knows it.
     pub port: u16,
+    /// Where that really is, if elsewhere: its loopback is its own, or the port was moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub really: Option<SocketAddr>,
+}
+
+/// What a workload on the host's network has of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ContainmentView {
+    /// In one line: `strict; loopback private; bind 80=8080`.
+    pub text: String,
+    /// The labels that say this.
+    pub labels: BTreeMap<String, String>,
+    /// What it may do all the same, of what `cofferdam doctor` lists: `packet`, `netlink`, … What it has no capability
+    /// for is not among it.
+    pub open: Vec<String>,
 }
 
 // === impl Workloads ===

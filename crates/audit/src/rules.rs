@@ -6,6 +6,7 @@ mod abstract_socket_reach;
 mod address_publish_reach;
 mod api_socket;
 mod apparmor_off;
+mod contained;
 mod daemon_tcp;
 mod dangerous_capability;
 mod database_publish;

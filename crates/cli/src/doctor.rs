@@ -1,15 +1,18 @@
-//! `cofferdam doctor`: one line a check, a hint below what is not well. Needs no daemon and no root.
+//! `cofferdam doctor`: one line a check, a hint below what is not well; then what of the host's network is kept from whom on
+//! this kernel. Needs no daemon and no root.
 
 use std::path::PathBuf;
 
 use cofferdam_api::{Status, VERSION};
 use cofferdam_daemon::{Options, config};
+use cofferdam_policy::containment::{Stop, stops};
 use serde::Serialize;
 
 use crate::args::DoctorArgs;
 use crate::failure::Failure;
 use crate::output::{BAD, Call, GOOD, ODD, styled};
 
+mod containment;
 mod host;
 mod service;
 #[cfg(test)]
@@ -20,6 +23,7 @@ mod tests;
 struct Checks {
     version: u32,
     checks: Vec<Check>,
+    containment: Vec<Stop>,
 }
 
 /// One check.
@@ -49,12 +53,15 @@ enum Outcome {
 pub(crate) fn doctor(call: &Call, args: DoctorArgs) -> Result<u8, Failure> {
     let status = call.ask(call.client.status())?;
     let (socket, trouble) = docker_socket(args, status.as_ref().ok());
-    let mut checks = host::checks(&host::Facts::read(socket));
+    let facts = host::Facts::read(socket);
+    let mut checks = host::checks(&facts);
     checks.extend(trouble);
+    let hooks = status.as_ref().map_or_else(|_| facts.hooks(), service::hooks);
     checks.extend(service::checks(status));
     let answer = Checks {
         version: VERSION,
         checks,
+        containment: stops(hooks),
     };
     call.print(&answer, text)?;
     let failed = answer.checks.iter().any(|check| check.result == Outcome::Fail);
@@ -86,7 +93,9 @@ fn docker_socket(args: DoctorArgs, status: Option<&Status>) -> (PathBuf, Option<
 }
 
 fn text(answer: &Checks) -> String {
-    answer.checks.iter().map(Check::lines).collect()
+    let mut text: String = answer.checks.iter().map(Check::lines).collect();
+    text.push_str(&containment::text(&answer.containment));
+    text
 }
 
 // === impl Check ===

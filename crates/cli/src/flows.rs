@@ -186,6 +186,9 @@ fn lines(flow: &FlowView, now: &Zoned) -> String {
         {
             let _ = writeln!(text, "{indent}written in: {source}");
         }
+        if let Some(refusal) = flow.refusal() {
+            let _ = writeln!(text, "{indent}{} {refusal}", styled(FAINT, "because"));
+        }
         if let Some(allow) = &flow.allow_with {
             let _ = writeln!(text, "{indent}{} {allow}", styled(FAINT, "allow with:"));
         }

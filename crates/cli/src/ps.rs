@@ -1,6 +1,7 @@
 //! `cofferdam ps`: the table of workloads.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 
 use anstyle::Style;
 use cofferdam_api::{ListeningPort, Mode, WorkloadView, Workloads};
@@ -47,6 +48,8 @@ fn text(answer: &Workloads, wide: bool) -> String {
             "PROTECTED",
             "PID",
             "OPENINGS",
+            "CONTAINMENT",
+            "OPEN TO IT",
             "LISTENING",
         ];
         table(
@@ -98,6 +101,8 @@ fn wide_cells(workload: &WorkloadView) -> Vec<String> {
     } else {
         workload.openings.join(", ")
     };
+    let none = || "-".to_owned();
+    let contained = workload.containment.as_ref();
     vec![
         workload.name.clone(),
         workload.kind.as_str().to_owned(),
@@ -109,6 +114,10 @@ fn wide_cells(workload: &WorkloadView) -> Vec<String> {
         protected(workload).to_owned(),
         workload.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string()),
         openings,
+        contained.map_or_else(none, |one| one.text.clone()),
+        contained
+            .filter(|one| !one.open.is_empty())
+            .map_or_else(none, |one| one.open.join(",")),
         listening(&workload.listening, true),
     ]
 }
@@ -136,7 +145,7 @@ fn short_id(id: &str) -> &str {
     }
 }
 
-/// `80,443,53/udp`; with addresses where `wide`.
+/// `80,443,53/udp`, a moved one as `80=8080`; with addresses where `wide`.
 fn listening(ports: &[ListeningPort], wide: bool) -> String {
     let text = |port: &ListeningPort| {
         let suffix = if port.protocol == "tcp" {
@@ -144,10 +153,13 @@ fn listening(ports: &[ListeningPort], wide: bool) -> String {
         } else {
             format!("/{}", port.protocol)
         };
-        if wide {
-            format!("{}{suffix}", std::net::SocketAddr::new(port.address, port.port))
-        } else {
-            format!("{}{suffix}", port.port)
+        let at = SocketAddr::new(port.address, port.port);
+        match port.really {
+            Some(really) if wide && really.port() == port.port => format!("{at}{suffix} (private)"),
+            Some(really) if wide => format!("{at}{suffix} (really {})", really.port()),
+            Some(really) if really.port() != port.port => format!("{}={}{suffix}", port.port, really.port()),
+            None if wide => format!("{at}{suffix}"),
+            _ => format!("{}{suffix}", port.port),
         }
     };
     let mut seen = BTreeSet::new();

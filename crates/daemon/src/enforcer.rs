@@ -36,8 +36,8 @@ pub(crate) use rows::Prepared;
 pub(crate) use verify::Verified;
 
 pub(crate) use datapath::{
-    Closed, Contained, EndPoint, Entry, Error as KernelError, Event, FlowEvent, Global, Hook, Published,
-    Settings, netns_cookie, set_off,
+    Closed, Contained, EndPoint, Entry, Error as KernelError, Event, FlowEvent, Global, Hook, Listener,
+    Published, Settings, netns_cookie, set_off,
 };
 
 /// What the kernel is to hold.

@@ -31,6 +31,7 @@ use crate::{Error, Kinds, Options};
 
 mod beat;
 mod choices;
+mod contained;
 mod ending;
 mod explain;
 mod export;

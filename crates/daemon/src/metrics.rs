@@ -7,13 +7,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use cofferdam_api::{Class, Totals};
+use cofferdam_api::{self as api, Class, Totals};
 use cofferdam_policy::{Action, Direction, Peer, Protocol, Reason};
 use prometheus_client::encoding::{prometheus_text, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::Histogram;
 
-use crate::enforcer::FlowEvent;
+use crate::enforcer::{FlowEvent, Hook};
 use crate::flows::reason_name;
 use book::{Book, Count};
 use facts::Gauges;
@@ -39,6 +39,7 @@ pub(crate) struct Metrics {
     book: Book,
     flows: Count,
     denials: Count,
+    refusals: Count,
     connections: Connections,
     apply: Histogram,
     gauges: Gauges,
@@ -94,6 +95,12 @@ impl Metrics {
             "Denied verdicts by who started and who was to be reached: namespace/identity labels, or a class such as host or \
              world. Pairs beyond metrics.pairs are counted together, as from and to other",
         );
+        let refusals = book.count(
+            "cofferdam_refusals",
+            &["hook", "reason", "mode"],
+            "What containment refused that is no flow: hook is bind, socket, connect_unix or sysctl, reason port-taken or \
+             undeclared, mode is observe where it was not carried out",
+        );
         let connections = Connections::register(&mut book);
         let apply = book.seconds(
             "cofferdam_apply_seconds",
@@ -108,6 +115,7 @@ impl Metrics {
             connections,
             flows,
             denials,
+            refusals,
             apply,
             gauges,
             known: Mutex::new(Known {
@@ -156,6 +164,22 @@ impl Metrics {
                 }
             };
             series.inc_by(times);
+        }
+    }
+
+    /// A workload took something for itself, or was refused it.
+    pub(crate) fn taken(&self, flow: &FlowEvent, times: u64) {
+        let hook = match flow.hook {
+            Hook::Bind => "bind",
+            Hook::Socket => api::HOOK_SOCKET,
+            Hook::Unix => api::HOOK_UNIX,
+            Hook::Sysctl => api::HOOK_SYSCTL,
+            _ => return,
+        };
+        if flow.verdict.action == Action::Deny {
+            let reason = reason_name(flow.verdict.reason);
+            let mode = if flow.observed { "observe" } else { "enforce" };
+            self.refusals.of(&[hook, &reason, mode]).inc_by(times);
         }
     }
 

@@ -113,7 +113,8 @@ static __always_inline int refuse_bind(struct binding *b, const struct settings 
 	v.observed = !is_carried_out(s, &b->f.from);
 	b->f.source = b->f.destination;
 	b->f.inner_port = b->asked != b->f.destination_port ? b->asked : 0;
-	party_stranger(&b->f.to, CLASS_HOST);
+	if (reason != WHY_PORT_TAKEN)
+		party_stranger(&b->f.to, CLASS_HOST); /* else it is who holds the port */
 	record_call(&b->f, &v);
 	if (!v.observed && reason == WHY_PORT_TAKEN)
 		refuse_with(EADDRINUSE);
@@ -192,10 +193,11 @@ static __always_inline int shown(struct bpf_sock_addr *ctx, struct address *at, 
 	if (!own)
 		return 0;
 	loopback_of(own, &mine, v4);
-	hidden = is_same_address(at, &mine);
+	hidden = has_flag(own, CONTAIN_LOOPBACK) && is_same_address(at, &mine);
 	if (hidden)
 		localhost(at, v4);
-	if (!(self.flags & ENTRY_MOVED) || (end == OTHER_END && !is_localhost(at)))
+	/* What is on its own loopback was not moved. */
+	if (hidden || !(self.flags & ENTRY_MOVED) || (end == OTHER_END && !is_localhost(at)))
 		return hidden;
 	inside = port_inside(&self, ctx->protocol, port);
 	if (inside != port)

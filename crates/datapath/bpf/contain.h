@@ -91,6 +91,13 @@ __noinline int port_inside(const struct party *p, __u8 protocol, __u16 port)
 	return place ? moved(place, port) : port;
 }
 
+/* On its own loopback a workload's ports are what they are. */
+static __always_inline void know_place(struct party *p, const struct address *at)
+{
+	if ((p->flags & ENTRY_MOVED) && is_private_loopback(at))
+		p->flags &= ~ENTRY_MOVED;
+}
+
 /* Its 127.0.0.1 or ::1, whichever is of the same family. */
 static __always_inline void loopback_of(const struct containment *c, struct address *a, int v4)
 {

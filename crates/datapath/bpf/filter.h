@@ -24,20 +24,6 @@ static __always_inline int is_known(__u8 protocol)
 	return protocol == IPPROTO_TCP || is_datagram(protocol) || is_icmp(protocol);
 }
 
-/*
- * A raw socket of the kernel itself: neighbour discovery, multicast reports, resets of a namespace that was made inside a
- * protected cgroup. Without them IPv6 does not work at all. Only sockets of processes count for their namespace.
- */
-static __always_inline int is_kernel_socket(const struct bpf_sock *sk)
-{
-	struct sock *s;
-
-	if (sk->type != SOCK_RAW)
-		return 0;
-	s = sock_by_number(sk);
-	return !BPF_CORE_READ_BITFIELD_PROBED(s, __sk_common.skc_net_refcnt);
-}
-
 static __always_inline int private_loopback(struct __sk_buff *skb, const void *sk, const struct settings *s)
 {
 	return skb->ifindex == LOOPBACK_IFINDEX && netns_of(sk) != s->host_netns;
@@ -114,6 +100,7 @@ static __always_inline int egress(struct __sk_buff *skb)
 	f.inner_port = inner_port(&t, p.destination_port);
 	if (!party_of_target(&f.to, &t))
 		party_of_address(&f.to, &t.addr);
+	know_place(&f.to, &t.addr);
 	if (!may_use(&f.from, skb->ifindex, &p.source))
 		return unjudged(&f, s, &f.from, WHY_UNDECLARED);
 	if (may_spoof(sk) && is_foreign(&p, sk, &f))
@@ -284,6 +271,7 @@ static __always_inline int ingress(struct __sk_buff *skb)
 	if (!p || parse(skb, p) == NOT_PARSED)
 		return unjudged(&f, s, &f.to, WHY_MALFORMED);
 	flow_of_packet(&f, p, HOOK_INGRESS);
+	know_place(&f.to, &p->destination);
 	if (is_overheard(sk, p, &f.to) && is_carried_out(s, &f.to))
 		return DROP;
 	if (is_out_of_reach(skb, p, &f.to))

@@ -67,8 +67,10 @@ static __always_inline __u64 wakeup_for_seen(void)
 /* The port as who listens there knows it, if it is another one; 0: it is not. */
 static __always_inline __u16 inside(const struct flow *f)
 {
-	__u16 port = port_inside(&f->to, f->protocol, f->destination_port);
+	__u16 port = f->destination_port;
 
+	if (f->hook != HOOK_BIND && !is_private_loopback(&f->destination))
+		port = port_inside(&f->to, f->protocol, port);
 	return port == f->destination_port ? 0 : port;
 }
 

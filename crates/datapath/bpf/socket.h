@@ -39,6 +39,7 @@ __noinline int callee(struct bpf_sock_addr *ctx, struct party *to, const struct 
 	}
 	if (found != 1)
 		party_of_address(to, &t->addr);
+	know_place(to, &t->addr);
 	return found;
 }
 

@@ -20,6 +20,20 @@ static __always_inline int is_transparent(const void *sk)
 	return 0;
 }
 
+/*
+ * A raw socket of the kernel itself: neighbour discovery, multicast reports, resets of a namespace that was made inside a
+ * protected cgroup. Without them IPv6 does not work at all. Only sockets of processes count for their namespace.
+ */
+static __always_inline int is_kernel_socket(const struct bpf_sock *sk)
+{
+	struct sock *s;
+
+	if (sk->type != SOCK_RAW)
+		return 0;
+	s = sock_by_number(sk);
+	return !BPF_CORE_READ_BITFIELD_PROBED(s, __sk_common.skc_net_refcnt);
+}
+
 /* May this socket send from addresses that its namespace has not? */
 static __always_inline int may_spoof(const struct bpf_sock *sk)
 {

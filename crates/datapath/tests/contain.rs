@@ -135,6 +135,12 @@ fn root_a_port_may_really_be_another() {
             assert!(outcome.ok, "{words} {at} {outcome:?}");
         }
     }
+    let own = [("cofferdam.bind", "7021=7022"), ("cofferdam.loopback", "private")];
+    let both = host.contain("both", 3, &own);
+    for at in ["127.0.0.1:7021", "127.0.0.1:7022", "[::1]:7022"] {
+        let outcome = host.ask(&both, &format!("mirror {at} {at}"));
+        assert!(outcome.ok, "its own loopback: {at} {outcome:?}");
+    }
     let server = host.stage.serve(&one, "tcp-serve", "0.0.0.0:7001");
     assert_eq!(server.address.port(), 7001);
     host.stage.flows();

@@ -12,12 +12,18 @@ use crate::PortRange;
 use crate::items::ValueError;
 
 mod allow;
+mod loopbacks;
 mod names;
 mod parse;
+mod remedy;
+mod stops;
 #[cfg(test)]
 mod tests;
 
+pub use loopbacks::is_private_loopback;
 pub use names::family;
+pub use remedy::Need;
+pub use stops::{Hooks, State, Stop, What, Whose, open_to, stops};
 
 /// The label that says how much is refused which is not declared.
 pub const CONTAIN: &str = "cofferdam.contain";

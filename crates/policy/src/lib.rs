@@ -38,6 +38,6 @@ pub use items::ValueError;
 pub use lookup::Question;
 pub use plan::plan;
 pub use postures::{POSTURES, default_profile_text};
-pub use suggest::{Adviser, Remedy, Suggestion, suggest, suggestions};
+pub use suggest::{Adviser, Remedy, Suggestion, suggest, suggestions, whole_label};
 pub use types::*;
 pub use yaml::{is_printable, scalar};

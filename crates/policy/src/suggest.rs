@@ -104,6 +104,16 @@ impl<'w> Adviser<'w> {
     }
 }
 
+/// What a workload's user would write, whole.
+#[must_use]
+pub fn whole_label(identity: &Identity, key: &str, value: &str) -> String {
+    label_on(&who(identity), key, value)
+}
+
+fn label_on(who: &str, key: &str, value: &str) -> String {
+    format!("label on {who}: {key}={value}")
+}
+
 fn suggestion(index: &Index<'_>, end: &Judged<'_>, attempt: &Attempt) -> Option<Suggestion> {
     let (_, own) = index.subject(end.subject)?;
     let label = item(index, end, own, attempt).map(Remedy::Label);
@@ -180,8 +190,7 @@ impl fmt::Display for Suggestion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.remedy {
             Remedy::Label(item) => {
-                let key = crate::openings::label(self.direction);
-                write!(f, "label on {}: {key}={item}", self.who)
+                f.write_str(&label_on(&self.who, crate::openings::label(self.direction), item))
             }
             Remedy::Rule { place, line } => write!(f, "rule {place}: {line}"),
             Remedy::Document(document) => write!(f, "policy: {document}"),

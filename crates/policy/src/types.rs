@@ -145,6 +145,14 @@ pub enum Reason {
     Undeclared = 15,
 }
 
+impl Reason {
+    /// No rule decides it, but what a workload declares of the host's network.
+    #[must_use]
+    pub const fn is_of_containment(self) -> bool {
+        matches!(self, Self::PortTaken | Self::Undeclared)
+    }
+}
+
 /// Labels, sorted by key.
 pub type Labels = BTreeMap<String, String>;
 

@@ -43,6 +43,9 @@ pub struct Container {
     /// Ports that its image or its creator declared (`EXPOSE`, `--expose`), published or not.
     #[serde(default)]
     pub exposed: Vec<(Protocol, u16)>,
+    /// Whether its programs may have NET_RAW: Docker gives it unless it is dropped.
+    #[serde(default = "yes")]
+    pub net_raw: bool,
     /// Its addresses on all networks, or its owner's. Empty until it runs, and in host mode.
     pub addresses: Vec<IpAddr>,
     /// The virtual addresses of its Swarm service, or its owner's: what arrives there goes to one of the service's tasks.
@@ -108,6 +111,11 @@ pub enum ContainerState {
     Exited,
     /// Removal failed.
     Dead,
+}
+
+/// What an older version did not write down.
+const fn yes() -> bool {
+    true
 }
 
 // === impl ContainerId ===

@@ -4,7 +4,7 @@ use crate::finding::{Finding, Severity};
 use crate::model::Estate;
 use crate::rule::{Needs, Rule};
 
-use super::facts;
+use super::{contained, facts};
 
 pub(super) const RULE: Rule = Rule {
     id: "abstract-socket-reach",
@@ -15,7 +15,8 @@ pub(super) const RULE: Rule = Rule {
     why: "Abstract sockets have no file and so no permissions; their only border is the network \
          namespace, which host mode removes. containerd's shims, X11, D-Bus and agents have been taken \
          over this way.",
-    fix: "A network of its own for the container.",
+    fix: "A network of its own for the container. Or an identity label: Cofferdam refuses abstract sockets of \
+         others to what it protects (Linux 6.7), but for those that `cofferdam.allow` declares.",
     references: &[],
     check,
 };
@@ -36,18 +37,27 @@ fn check(estate: &Estate, out: &mut Vec<Finding>) {
             })
             .collect();
         if !others.is_empty() {
+            let stopped = contained::is_protected(place.service);
+            let (severity, fact) = match (stopped, contained::allows(place.service, "abstract")) {
+                (false, _) => (Severity::Medium, ""),
+                (true, false) => (Severity::Info, "; Cofferdam refuses that, from Linux 6.7 on"),
+                (true, true) => (
+                    Severity::Low,
+                    "; Cofferdam refuses what `cofferdam.allow` does not declare, from Linux 6.7 on",
+                ),
+            };
             out.push(
                 Finding::of(
                     place,
                     &place.service.mode_at(),
                     format!(
-                        "reaches {} abstract sockets: {}",
-                        others.len(),
+                        "reaches {}: {}{fact}",
+                        facts::count(others.len(), "abstract socket"),
                         facts::list(&others)
                     ),
                 )
-                .severity(Severity::Medium)
-                .fix("a network of its own: no permission guards these sockets"),
+                .severity(severity)
+                .fix("a network of its own, or a label that says who it is: no permission guards these sockets"),
             );
         }
     }

@@ -5,7 +5,7 @@ use crate::host::Listener;
 use crate::model::Estate;
 use crate::rule::{Needs, Rule};
 
-use super::facts;
+use super::{contained, facts};
 
 pub(super) const RULE: Rule = Rule {
     id: "host-loopback-reach",
@@ -16,8 +16,9 @@ pub(super) const RULE: Rule = Rule {
          running host.",
     why: "Much software binds to loopback and asks for no password, because only the host was meant to \
          reach it. In host mode the container is the host. A firewall does not look at loopback.",
-    fix: "A network of its own for the container. Or identity labels on both: Cofferdam then refuses \
-         the connection at once.",
+    fix: "A network of its own for the container. Or an identity label: Cofferdam then refuses \
+         the connection at once. What is for one service alone belongs on a loopback of its own: \
+         `cofferdam.loopback: private`.",
     references: &[],
     check,
 };
@@ -31,28 +32,33 @@ fn check(estate: &Estate, out: &mut Vec<Finding>) {
         let reached: Vec<String> = host
             .loopback_listeners()
             .filter(|listener| !listener.is_of(place.service.id.as_deref()))
+            .filter(|listener| !contained::is_somebodys_own(listener.address))
             .map(|listener| shown(estate, listener))
             .collect();
         if reached.is_empty() {
             continue;
         }
-        let severity = if place.service.running.is_some() {
-            Severity::High
-        } else {
-            Severity::Medium
+        let opens = contained::opens(place.service, "cofferdam.egress", "host");
+        let (severity, fact) = match place.service.running {
+            _ if contained::is_protected(place.service) && !opens => (
+                Severity::Info,
+                "; Cofferdam refuses that, unless a policy allows it",
+            ),
+            Some(_) => (Severity::High, ""),
+            None => (Severity::Medium, ""),
         };
         out.push(
             Finding::of(
                 place,
                 &place.service.mode_at(),
                 format!(
-                    "reaches {} meant for this host alone: {}",
+                    "reaches {} meant for this host alone: {}{fact}",
                     facts::count(reached.len(), "service"),
                     facts::list(&reached)
                 ),
             )
             .severity(severity)
-            .fix("a network of its own, or `cofferdam protect` for it and for them"),
+            .fix("a network of its own, or a label that says who it is (`cofferdam protect`)"),
         );
     }
 }

@@ -5,7 +5,7 @@ use crate::host::{Gate, Host};
 use crate::model::{Estate, Place};
 use crate::rule::{Needs, Reference, Rule};
 
-use super::facts;
+use super::{contained, facts};
 
 pub(super) const RULE: Rule = Rule {
     id: "host-network",
@@ -18,7 +18,8 @@ pub(super) const RULE: Rule = Rule {
          every interface. Docker isolates nothing of that. A firewall for the host (ufw) does cover \
          its ports, against what many pages say: they are the host's own.",
     fix: "Give it a network of its own and publish the ports it needs. Where host mode must stay, give \
-         it an identity label (`app=...`) and let Cofferdam decide who talks to it.",
+         it an identity label (`app=...`) and let Cofferdam decide who talks to it; `cofferdam.contain: strict` \
+         gives back a loopback and ports of its own, and refuses what it does not declare.",
     references: &[
         Reference::Cis("5.9", "5.10"),
         Reference::Kics("shared_host_network_namespace"),
@@ -35,7 +36,16 @@ fn check(estate: &Estate, out: &mut Vec<Finding>) {
         }
         let host = estate.host.as_ref();
         let (severity, fact) = host.map_or((Severity::High, String::new()), |host| outside(host, place));
-        let message = format!("shares the host's network: it reaches what listens on 127.0.0.1{fact}");
+        let severity = match contained::is_strict(place.service) {
+            true => severity.better(),
+            false => severity,
+        };
+        let given_back = match contained::has_own_loopback(place.service) {
+            true => "; with Cofferdam 127.0.0.1 is its own, and what else it reaches there is judged",
+            false => "",
+        };
+        let message =
+            format!("shares the host's network: it reaches what listens on 127.0.0.1{fact}{given_back}");
         out.push(
             Finding::of(place, &place.service.mode_at(), message)
                 .severity(severity)

@@ -4,6 +4,8 @@ use crate::finding::{Confidence, Finding, Severity};
 use crate::model::{Estate, capability};
 use crate::rule::{Needs, Rule};
 
+use super::contained;
+
 pub(super) const RULE: Rule = Rule {
     id: "host-packet-capture",
     title: "A container in host mode can read every packet of the host",
@@ -12,7 +14,9 @@ pub(super) const RULE: Rule = Rule {
     what: "Host mode, directly or through another service, with NET_RAW, which Docker gives by default.",
     why: "A raw packet socket in the host's network sees all traffic of all interfaces, bridges of \
          other containers included, and can forge it.",
-    fix: "`cap_drop: [NET_RAW]` at least; ping works without it.",
+    fix: "`cap_drop: [NET_RAW]` at least; ping works without it. Where BPF is among the kernel's LSMs, which \
+         `cofferdam doctor` tells, Cofferdam refuses packet sockets to a protected service with \
+         `cofferdam.contain: strict`; elsewhere nothing but the capability does.",
     references: &[],
     check,
 };
@@ -39,7 +43,10 @@ fn check(estate: &Estate, out: &mut Vec<Finding>) {
             .user
             .as_ref()
             .is_none_or(|user| user.value.starts_with("root") || user.value.starts_with('0'));
-        let (severity, sure) = if root {
+        let stopped = contained::is_strict(place.service) && !contained::allows(place.service, "packet");
+        let (severity, sure) = if stopped {
+            (Severity::Medium, Confidence::Possible)
+        } else if root {
             (Severity::High, Confidence::Certain)
         } else {
             (Severity::Medium, Confidence::Likely)
@@ -48,7 +55,14 @@ fn check(estate: &Estate, out: &mut Vec<Finding>) {
             Finding::of(
                 place,
                 &place.service.mode_at(),
-                format!("can read and forge every packet on every interface of the host ({fact})"),
+                format!(
+                    "can read and forge every packet on every interface of the host ({fact}){}",
+                    if stopped {
+                        ", unless BPF is among the kernel's LSMs: Cofferdam then refuses that"
+                    } else {
+                        ""
+                    }
+                ),
             )
             .severity(severity)
             .sure(sure)

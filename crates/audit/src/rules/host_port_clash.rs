@@ -7,7 +7,7 @@ use crate::model::{Estate, Place};
 use crate::position::Position;
 use crate::rule::{Needs, Rule};
 
-use super::facts;
+use super::{contained, facts};
 
 pub(super) const RULE: Rule = Rule {
     id: "host-port-clash",
@@ -18,7 +18,9 @@ pub(super) const RULE: Rule = Rule {
          others publish or declare in host mode; on a running host, the listener that has the port.",
     why: "In host mode there is one set of ports for all. The second program fails, or with \
          SO_REUSEPORT silently takes a part of the connections.",
-    fix: "Another port for one of them, or a network of its own.",
+    fix: "Another port for one of them, or a network of its own. A program that cannot be told another port is \
+         moved by a label: with `cofferdam.bind: \"80=8080\"` it binds 80, and 8080 is really bound. Cofferdam \
+         refuses a protected service the port that another one has.",
     references: &[],
     check,
 };
@@ -48,7 +50,10 @@ fn check(estate: &Estate, out: &mut Vec<Finding>) {
                         Confidence::Possible
                     })
                     .key(port.to_string())
-                    .fix("another port for one of them, or a network of its own"),
+                    .fix(format!(
+                        "another port for one of them, with Cofferdam by the {}, or a network of its own",
+                        contained::offer(port)
+                    )),
             );
         }
         others.push((place, hosts));
@@ -69,7 +74,9 @@ fn claims(estate: &Estate) -> Vec<Claim<'_>> {
             .iter()
             .map(|port| (port.target, port.at.clone()));
         for (range, at) in exposed.chain(ports).filter(|(range, _)| range.count() <= 256) {
-            claims.extend((range.first..=range.last).map(|port| (place, port, at.clone(), true)));
+            // On an address of its own it is in nobody's way.
+            let really = (range.first..=range.last).filter_map(|port| contained::really(place.service, port));
+            claims.extend(really.map(|port| (place, port, at.clone(), true)));
         }
     }
     for (place, port) in facts::published(estate) {

@@ -4,6 +4,8 @@ use crate::finding::{Finding, Severity};
 use crate::model::Estate;
 use crate::rule::{Needs, Rule};
 
+use super::contained;
+
 pub(super) const RULE: Rule = Rule {
     id: "host-without-identity",
     title: "A host-mode container has no identity",
@@ -22,21 +24,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(estate: &Estate, out: &mut Vec<Finding>) {
     for place in estate.in_host_mode() {
-        let known = place.service.labels.iter().any(|(key, _)| {
-            let key = key.value.as_str();
-            matches!(
-                key,
-                "app"
-                    | "role"
-                    | "tier"
-                    | "env"
-                    | "cofferdam.protect"
-                    | "app.kubernetes.io/name"
-                    | "app.kubernetes.io/component"
-                    | "app.kubernetes.io/part-of"
-            ) || key.starts_with("cofferdam.label.")
-        });
-        if !known {
+        if !contained::is_known(place.service) {
             out.push(
                 Finding::of(
                     place,

@@ -15,7 +15,8 @@ pub(super) const RULE: Rule = Rule {
          different owners.",
     why: "SO_REUSEPORT on TCP and UDP, and SO_REUSEADDR on UDP, let both bind without an error. The \
          kernel then deals connections and datagrams out among them: somebody else answers.",
-    fix: "Stop one of them. Cofferdam refuses such a bind next to a protected workload.",
+    fix: "Stop one of them. Cofferdam refuses a protected workload such a bind, but for what \
+         `cofferdam.allow: shared:PORT` declares.",
     references: &[],
     check,
 };

@@ -2,8 +2,10 @@
 
 use crate::finding::{Finding, Severity};
 use crate::host::Listener;
-use crate::model::{Estate, Origin, Protocol};
+use crate::model::{Estate, Origin, Protocol, Service};
 use crate::rule::{Needs, Rule};
+
+use super::contained;
 
 pub(super) const RULE: Rule = Rule {
     id: "undeclared-listener",
@@ -14,7 +16,8 @@ pub(super) const RULE: Rule = Rule {
          declares.",
     why: "In host mode what a program binds is open, and no file says what that is. Debugging and \
          metrics ports are found this way.",
-    fix: "Declare the port (`expose:`), or bind it to 127.0.0.1, or close it.",
+    fix: "Declare the port (`expose:`), or bind it to 127.0.0.1, or close it. With `cofferdam.bind` or \
+         `cofferdam.contain: strict` Cofferdam refuses a protected service what is not declared.",
     references: &[],
     check,
 };
@@ -25,27 +28,20 @@ fn check(estate: &Estate, out: &mut Vec<Finding>) {
         .in_host_mode()
         .filter(|place| place.service.origin == Origin::Inspect)
     {
-        let declared = |port: u16| {
-            let exposed = place
-                .service
-                .expose
-                .iter()
-                .any(|expose| expose.value.contains(port));
-            exposed
-                || place
-                    .service
-                    .ports
-                    .iter()
-                    .any(|ports| ports.target.contains(port))
-        };
+        let declared = |port| is_declared(place.service, port);
         let mut hidden: Vec<&Listener> = host
             .listeners
             .iter()
             .filter(|listener| listener.is_of(place.service.id.as_deref()) && !declared(listener.port))
+            .filter(|listener| !contained::is_somebodys_own(listener.address))
             // Ports of the kernel's own choice are clients' more often than not.
             .filter(|listener| listener.protocol == Protocol::Tcp || listener.port < 32768)
             .collect();
         hidden.dedup_by_key(|listener| (listener.protocol, listener.port));
+        let fact = match contained::limits_ports(place.service) {
+            true => "; it did so before its labels held: Cofferdam refuses that",
+            false => "",
+        };
         for listener in hidden {
             let severity = if listener.address.is_loopback() {
                 Severity::Info
@@ -56,7 +52,7 @@ fn check(estate: &Estate, out: &mut Vec<Finding>) {
                 Finding::of(
                     place,
                     &place.service.mode_at(),
-                    format!("listens on {}, which nothing declares", listener.shown()),
+                    format!("listens on {}, which nothing declares{fact}", listener.shown()),
                 )
                 .severity(severity)
                 .key(format!("{}/{}", listener.port, listener.protocol))
@@ -67,4 +63,10 @@ fn check(estate: &Estate, out: &mut Vec<Finding>) {
             );
         }
     }
+}
+
+fn is_declared(service: &Service, port: u16) -> bool {
+    let exposed = service.expose.iter().any(|expose| expose.value.contains(port));
+    let published = || service.ports.iter().any(|ports| ports.target.contains(port));
+    exposed || published() || contained::declares(service, port)
 }

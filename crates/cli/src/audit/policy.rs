@@ -7,7 +7,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use cofferdam_audit::Note;
 use cofferdam_audit::matrix::{From, Outcome, Row};
-use cofferdam_audit::model::{Estate, Origin, Place, Protocol, Service};
+use cofferdam_audit::model::{Estate, Origin, Place, Protocol, Reach, Service};
+use cofferdam_policy::containment::{Containment, Level};
 use cofferdam_policy::labels::{self, Directives, LabelError};
 use cofferdam_policy::{
     Action, Attempt, End, EndExplanation, Identity, Labels, Mode, Opening, OpeningPeer, Peer, PeerClass,
@@ -61,6 +62,8 @@ pub(super) struct Profile {
 struct Workload {
     identity: Identity,
     openings: Vec<Opening>,
+    /// Where it is on the host's network.
+    containment: Containment,
     observed: bool,
 }
 
@@ -93,15 +96,25 @@ impl Profile {
             profile.tell(place.service, &directives.problems);
             let identity = labels::identity_labels(&given, &[]);
             if is_protected(&directives, &identity) {
+                let on_host = estate.reach(place) == Reach::Host;
+                let containment = on_host.then(|| directives.containment.clone().at(Level::Default));
+                let containment = containment.unwrap_or_default();
+                let mut labels = labels::selectable(&given, &[]);
+                let mut openings = openings_of(estate, place);
+                if let Some((label, shared)) = containment.sharing() {
+                    labels.extend(label);
+                    openings.extend(shared);
+                }
                 let workload = Workload {
                     identity: Identity {
                         number: Peer(0),
                         namespace: namespace(place),
                         identity_labels: identity.into(),
-                        labels: labels::selectable(&given, &[]).into(),
+                        labels: labels.into(),
                         named_ports: Vec::new(),
                     },
-                    openings: openings_of(estate, place),
+                    openings,
+                    containment,
                     observed: directives.mode == Some(Mode::Observe),
                 };
                 profile.workloads.insert(place.service, workload);
@@ -192,7 +205,9 @@ impl Profile {
             from: from.map_or(End::Address(address), |_| End::Subject(FROM)),
             to: to.map_or(End::Address(HOST), |_| End::Subject(TO)),
             protocol: protocol(row.protocol),
-            port: row.inside,
+            port: to.map_or(row.inside, |to| {
+                to.containment.inside(protocol(row.protocol), row.inside)
+            }),
             from_address: None,
             to_address: None,
         };

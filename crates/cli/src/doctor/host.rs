@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
+use cofferdam_policy::containment::Hooks;
+
 use super::Check;
 
 /// Older kernels lack a hook or a function that the data plane cannot do without.
@@ -17,6 +19,8 @@ pub(super) struct Facts {
     /// `uname -r`.
     pub(super) kernel: String,
     pub(super) btf: bool,
+    /// `/sys/kernel/security/lsm`; empty where securityfs is not mounted.
+    pub(super) lsms: String,
     /// `/proc/self/mounts`.
     pub(super) mounts: String,
     /// Where the daemon seeks Docker.
@@ -34,12 +38,18 @@ impl Facts {
             root: nix::unistd::geteuid().is_root(),
             kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
             btf: Path::new(BTF).exists(),
+            lsms: read("/sys/kernel/security/lsm"),
             mounts: read("/proc/self/mounts"),
             docker: UnixStream::connect(&docker_socket)
                 .map(drop)
                 .map_err(|error| error.kind()),
             docker_socket,
         }
+    }
+
+    /// What a daemon would find.
+    pub(super) fn hooks(&self) -> Hooks {
+        Hooks::of_kernel(&self.kernel, &self.lsms)
     }
 
     /// Where a filesystem of this type is mounted first.

@@ -2,6 +2,8 @@
 
 use cofferdam_api::{ClientError, DockerState, ExportView, Status};
 
+use cofferdam_policy::containment::Hooks;
+
 use super::Check;
 use crate::version::OWN;
 
@@ -121,17 +123,23 @@ fn export(export: &ExportView) -> Check {
     }
 }
 
+/// What the daemon found.
+pub(super) fn hooks(status: &Status) -> Hooks {
+    let features = status.features.iter();
+    Hooks::of_features(features.map(|feature| (feature.name.as_str(), feature.present)))
+}
+
 fn features(status: &Status) -> impl Iterator<Item = Check> {
     status.features.iter().map(|feature| {
         if feature.present {
             Check::ok("feature", &feature.name)
         } else {
             let observed = format!("{} is absent", feature.name);
-            Check::warn(
-                "feature",
-                observed,
-                "`docs/known-limits.md` says what this kernel leaves open",
-            )
+            let hint = match feature.name.as_str() {
+                "lsm" | "abstract-sockets" => "the table below says what this kernel leaves open",
+                _ => "`docs/known-limits.md` says what this kernel leaves open",
+            };
+            Check::warn("feature", observed, hint)
         }
     })
 }

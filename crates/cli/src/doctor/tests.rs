@@ -1,4 +1,5 @@
 use cofferdam_api::ClientError;
+use cofferdam_policy::containment::State;
 
 use super::host::{Facts, checks};
 use super::*;
@@ -8,6 +9,7 @@ fn good() -> Facts {
         root: true,
         kernel: "6.18.44-x".into(),
         btf: true,
+        lsms: String::new(),
         mounts: "proc /proc proc rw 0 0\ncgroup2 /sys/fs/cgroup cgroup2 rw 0 0\nbpf /sys/fs/bpf bpf rw 0 0\n"
             .into(),
         docker_socket: "/d".into(),
@@ -33,6 +35,7 @@ fn what_is_missing_fails_and_says_what_to_do() {
         root: false,
         kernel: "4.19.0".into(),
         btf: false,
+        lsms: String::new(),
         mounts: "tmpfs /sys/fs/cgroup tmpfs rw 0 0\n".into(),
         docker_socket: "/d".into(),
         docker: Err(std::io::ErrorKind::NotFound),
@@ -65,8 +68,10 @@ fn a_line_has_its_hint_below() {
             Check::ok("kernel", "6.18"),
             Check::fail("bpffs", "no bpffs is mounted", "mount it"),
         ],
+        containment: vec![],
     };
-    let text = anstream::adapter::strip_str(&text(&answer)).to_string();
+    let text: String = answer.checks.iter().map(Check::lines).collect();
+    let text = anstream::adapter::strip_str(&text).to_string();
     assert_eq!(
         text,
         "ok    kernel      6.18\nfail  bpffs       no bpffs is mounted\n                  hint: mount it\n"
@@ -76,4 +81,28 @@ fn a_line_has_its_hint_below() {
         value["checks"][1],
         serde_json::json!({"name":"bpffs","result":"fail","observed":"no bpffs is mounted","hint":"mount it"})
     );
+}
+
+/// The attack suite and others read it: keys and states stay.
+#[test]
+fn the_table_of_containment_is_the_kernels() {
+    let rows = stops(good().hooks());
+    let packet = serde_json::to_value(&rows[6]).unwrap();
+    assert_eq!(
+        (&packet["what"], &packet["title"]),
+        (&"packet".into(), &"packet capture (AF_PACKET)".into())
+    );
+    let states = ["default", "strict", "run_strict"].map(|key| packet[key].as_str().unwrap_or_default());
+    assert_eq!(states, ["open", "open", "stopped"]);
+    let shown = anstream::adapter::strip_str(&containment::text(&rows)).to_string();
+    let head = "packet capture (AF_PACKET) open        open        stopped";
+    assert!(
+        shown.contains(head) && shown.contains("cap_drop: [NET_RAW]"),
+        "{shown}"
+    );
+    let lsm = host::Facts {
+        lsms: "lockdown,capability,bpf".into(),
+        ..good()
+    };
+    assert!(stops(lsm.hooks()).iter().all(|row| row.default != State::Open));
 }

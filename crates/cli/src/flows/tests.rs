@@ -103,13 +103,37 @@ fn all() -> Vec<FlowView> {
         class: Class::Host,
         ..workload("plain")
     };
+    let taken = FlowView {
+        hook: "bind4".into(),
+        reason: "port-taken".into(),
+        rule: None,
+        from: workload("second"),
+        to: workload("first"),
+        comm: Some("nginx".into()),
+        destination: "0.0.0.0:80".parse().unwrap(),
+        allow_with: Some("label on app=second: cofferdam.bind=80/tcp=8080".into()),
+        ..denied()
+    };
+    let refused = FlowView {
+        hook: "connect_unix".into(),
+        reason: "undeclared".into(),
+        rule: None,
+        from: workload("kiosk"),
+        to: FlowEnd::class(Class::Host),
+        comm: Some("chromium".into()),
+        protocol: "unix".into(),
+        object: Some("@/tmp/.X11-unix/X0".into()),
+        destination: "0.0.0.0:0".parse().unwrap(),
+        allow_with: Some("label on app=kiosk: cofferdam.allow=abstract:@/tmp/.X11-unix/X0".into()),
+        ..denied()
+    };
     let named = FlowView {
         from: stranger.clone(),
         comm: None,
         to: stranger,
         ..denied()
     };
-    vec![denied(), allowed, observed, from_afar, named]
+    vec![denied(), allowed, observed, from_afar, named, taken, refused]
 }
 
 #[test]

@@ -84,13 +84,20 @@ fn cells(flow: &FlowView, now: &Zoned) -> Vec<String> {
         flow.object.clone().unwrap_or_else(none),
         flow.protocol.clone(),
         flow.hook.clone(),
-        rule.map_or_else(|| flow.reason.clone(), |rule| rule.name.clone()),
+        rule.map_or_else(|| reason(flow), |rule| rule.name.clone()),
         rule.map_or_else(none, |rule| rule.source.clone()),
         flow.repeats.to_string(),
     ]);
     all.extend(carried(flow.totals.as_ref()));
     all.push(flow.allow_with.clone().unwrap_or_else(none));
     all
+}
+
+fn reason(flow: &FlowView) -> String {
+    match flow.refusal() {
+        Some(refusal) => format!("{}: {refusal}", flow.reason),
+        None => flow.reason.clone(),
+    }
 }
 
 /// With the port that a published one stands for.

@@ -34,7 +34,7 @@ pub(super) struct Observed {
 }
 
 /// What was settled before any policy was asked, and is not for a policy to allow.
-const NO_POLICYS: [&str; 8] = [
+const NO_POLICYS: [&str; 9] = [
     "same-workload",
     "loopback",
     "reply",
@@ -43,6 +43,7 @@ const NO_POLICYS: [&str; 8] = [
     "port-taken",
     "foreign-socket",
     "foreign-source",
+    "undeclared",
 ];
 
 // === impl Observed ===

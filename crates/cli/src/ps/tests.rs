@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use cofferdam_api::{VERSION, WorkloadKind};
+use cofferdam_api::{ContainmentView, VERSION, WorkloadKind};
 
 use super::*;
 
@@ -16,6 +16,7 @@ fn port(protocol: &str, address: &str, port: u16) -> ListeningPort {
         protocol: protocol.into(),
         address: address.parse().unwrap(),
         port,
+        really: None,
     }
 }
 
@@ -36,6 +37,11 @@ fn nginx() -> WorkloadView {
             port("tcp", "::", 80),
             port("udp", "127.0.0.1", 53),
         ],
+        containment: Some(ContainmentView {
+            text: "default".into(),
+            labels: map(&[]),
+            open: vec!["loopback".into(), "packet".into()],
+        }),
         pid: Some(4711),
         cgroup: None,
         profile: None,
@@ -57,6 +63,7 @@ fn others() -> [WorkloadView; 2] {
         protected: false,
         mode: None,
         listening: vec![],
+        containment: None,
         openings: vec![],
         pid: None,
         ..nginx()
@@ -70,6 +77,7 @@ fn others() -> [WorkloadView; 2] {
         labels: map(&[("app", "nginx"), ("env", "prod"), ("role", "administrator")]),
         identity_labels: map(&[("app", "nginx"), ("env", "prod"), ("role", "administrator")]),
         listening: (8000..8020).map(|number| port("tcp", "::", number)).collect(),
+        containment: None,
         ..nginx()
     };
     [stranger, shell]
@@ -98,6 +106,26 @@ fn the_table_keeps_to_80_columns() {
 fn the_wide_table_shows_everything() {
     let text = shown(true);
     assert_eq!(text, include_str!("wide.txt"), "\n{text}");
+}
+
+/// What is really elsewhere: in the narrow table a moved port alone, as its label says it.
+#[test]
+fn a_port_is_shown_as_the_workload_knows_it() {
+    let really = |one: ListeningPort, really: &str| ListeningPort {
+        really: Some(really.parse().unwrap()),
+        ..one
+    };
+    let ports = [
+        really(port("tcp", "0.0.0.0", 80), "0.0.0.0:8080"),
+        really(port("tcp", "127.0.0.1", 5432), "127.64.0.3:5432"),
+        really(port("udp", "::", 53), "[::]:5353"),
+        port("tcp", "::", 443),
+    ];
+    assert_eq!(listening(&ports, false), "80=8080,443,5432,53=5353/udp");
+    assert_eq!(
+        listening(&ports, true),
+        "0.0.0.0:80 (really 8080),[::]:443,127.0.0.1:5432 (private),[::]:53/udp (really 5353)"
+    );
 }
 
 #[test]

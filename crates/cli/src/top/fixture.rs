@@ -81,6 +81,7 @@ pub(super) fn workload(name: &str, flows: FlowCounts) -> WorkloadView {
         protected: true,
         mode: Some(Mode::Enforce),
         listening: vec![],
+        containment: None,
         pid: Some(1),
         cgroup: None,
         profile: None,

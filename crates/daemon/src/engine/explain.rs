@@ -16,11 +16,13 @@ impl Engine {
     pub(super) fn explain(&self, request: &ExplainRequest) -> Result<ExplainResponse, Problem> {
         let (from, from_observed) = self.party(&request.from)?;
         let (to, to_observed) = self.party(&request.to)?;
+        let protocol = protocol_of(&request.protocol)?;
+        let port = self.known_port(&request.to, to, protocol, request.port);
         let attempt = Attempt {
             from,
             to,
-            protocol: protocol_of(&request.protocol)?,
-            port: request.port,
+            protocol,
+            port,
             from_address: self.address_of(from),
             to_address: self.address_of(to),
         };
@@ -42,8 +44,28 @@ impl Engine {
             direction: verdict.direction.map(Into::into),
             observed: observed && verdict.action == Action::Deny,
             allow_with: suggest(&self.resolved.world, &attempt),
-            text: explanation.to_string(),
+            text: match port == request.port {
+                true => explanation.to_string(),
+                false => format!(
+                    "{} binds port {port}, which really is {}: rules are about {port}\n{explanation}",
+                    request.to, request.port
+                ),
+            },
         })
+    }
+
+    /// What the workload that is reached knows the port by.
+    fn known_port(&self, text: &str, to: End, protocol: Protocol, port: u16) -> u16 {
+        let End::Subject(subject) = to else {
+            return port;
+        };
+        let mut placements = self.resolved.placements.iter();
+        let placement = self
+            .find(text)
+            .ok()
+            .or_else(|| placements.find(|one| one.entry.subject == subject));
+        let contained = placement.and_then(|one| one.contained.as_ref());
+        contained.map_or(port, |one| one.containment.inside(protocol, port))
     }
 
     /// A workload's name or id, labels, a class or an address; and whether its denials are only recorded.

@@ -11,13 +11,14 @@ use nix::time::{ClockId, clock_gettime};
 
 use super::Engine;
 use crate::config::Wanted;
-use crate::enforcer::{Closed, EndPoint, Enforcer, Event, FlowEvent, Hook};
+use crate::enforcer::{Closed, EndPoint, Enforcer, Event, FlowEvent};
 use crate::error::chain;
 use crate::flows::{FILE, FlowStore, Key, Record, Way};
 use crate::metrics::Metrics;
 use crate::names::{self, Names};
 use crate::resolve::Resolved;
 
+mod refused;
 #[cfg(test)]
 mod tests;
 
@@ -172,6 +173,8 @@ impl Recorder<'_> {
             self.metrics.flow(flow, times, || {
                 (who(&flow.from, flow.source), who(&flow.to, flow.destination))
             });
+        } else {
+            self.metrics.taken(flow, times);
         }
         let time = time_of(flow.time_ns, self.booted);
         let key = Key::of(flow);
@@ -188,7 +191,7 @@ impl Recorder<'_> {
             observed: flow.observed,
             hook: flow.hook,
             from: self.end(&flow.from, flow.source),
-            to: self.end(&flow.to, flow.destination),
+            to: self.reached(flow),
             protocol: flow.protocol,
             source: flow.source,
             destination: flow.destination,
@@ -210,9 +213,11 @@ impl Recorder<'_> {
 
     /// The label or the policy that would have allowed a denied flow.
     fn remedy(&self, flow: &FlowEvent) -> Option<Arc<str>> {
-        // No rule is about who takes a port.
-        if flow.verdict.action == Action::Allow || flow.hook == Hook::Bind {
+        if flow.verdict.action == Action::Allow {
             return None;
+        }
+        if flow.verdict.reason.is_of_containment() {
+            return self.declaration(flow).map(Into::into);
         }
         let advice = self.advice.get_or_init(|| Advice::new(self.resolved));
         let attempt = Attempt {

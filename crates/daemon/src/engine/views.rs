@@ -1,18 +1,19 @@
 //! What is known, as the API shows it: status, workloads, past flows. Explanations are in `explain`.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use cofferdam_api as api;
 use cofferdam_api::{
     Counts, FlowQuery, ListeningPort, PolicyText, Status, VERSION, WorkloadKind, WorkloadView, Workloads,
 };
-use cofferdam_policy::{Labels, Mode, default_profile_text};
+use cofferdam_policy::{Labels, Mode, Protocol, default_profile_text};
 
 use super::Engine;
+use super::contained::listening_port;
 use crate::Kinds;
 use crate::command::Followed;
 use crate::error::chain;
-use crate::flows::protocol_name;
 use crate::resolve::{Place, Placement};
 use crate::state::State;
 
@@ -173,27 +174,28 @@ impl Engine {
     }
 
     pub(super) fn workloads(&self) -> Workloads {
-        let mut listening: BTreeMap<u32, Vec<ListeningPort>> = BTreeMap::new();
+        let mut listening: BTreeMap<u32, Vec<(Protocol, SocketAddr)>> = BTreeMap::new();
         match self.enforcer.kernel().listeners() {
             Ok(listeners) => {
                 for one in listeners {
-                    let protocol = protocol_name(one.protocol);
-                    let port = ListeningPort {
-                        protocol,
-                        address: one.address,
-                        port: one.port,
-                    };
-                    listening.entry(one.workload).or_default().push(port);
+                    let at = SocketAddr::new(one.address, one.port);
+                    listening
+                        .entry(one.workload)
+                        .or_default()
+                        .push((one.protocol, at));
                 }
             }
             Err(error) => tracing::warn!("listeners cannot be read: {}", chain(&error)),
         }
-        let view = |one: &Placement| self.view(one, listening.get(&one.entry.workload).cloned());
+        let view = |one: &Placement| {
+            let ports = listening.get(&one.entry.workload).into_iter().flatten();
+            let ports = ports.map(|(protocol, at)| listening_port(one, *protocol, *at));
+            self.view(one, ports.collect())
+        };
         Workloads::new(self.resolved.placements.iter().map(view).collect())
     }
 
-    fn view(&self, one: &Placement, listening: Option<Vec<ListeningPort>>) -> WorkloadView {
-        let mut listening = listening.unwrap_or_default();
+    fn view(&self, one: &Placement, mut listening: Vec<ListeningPort>) -> WorkloadView {
         listening.sort();
         listening.dedup();
         let protected = one.protected_by.is_some();
@@ -221,6 +223,7 @@ impl Engine {
             protected,
             mode: protected.then(|| one.mode.into()),
             listening: if protected { listening } else { Vec::new() },
+            containment: self.containment_view(one, pid),
             pid,
             cgroup: self.cgroup_of(&one.place).map(|path| path.display().to_string()),
             profile: one.profile.map(Into::into),

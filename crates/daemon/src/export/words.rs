@@ -29,7 +29,9 @@ pub(crate) fn sentence(flow: &FlowView) -> String {
     };
     let from = who(&flow.from, || flow.source.map(|source| source.ip()));
     if let Some(act) = flow.act() {
-        return format!("{verdict}: {from}{comm} {act}{times}");
+        let refusal = flow.refusal();
+        let because = refusal.map_or_else(String::new, |why| format!(", because {why}"));
+        return format!("{verdict}: {from}{comm} {act}{times}{because}");
     }
     let name = flow.dns.as_ref().map(|name| format!(" ({name})"));
     format!(

@@ -38,7 +38,12 @@ fn counted(metrics: &Metrics) -> Vec<String> {
     let mut out = String::new();
     prometheus_client::encoding::text::encode(&mut out, &metrics.book.registry).unwrap();
     let mut lines: Vec<_> = out.lines().map(str::to_owned).collect();
-    lines.retain(|line| line.starts_with("cofferdam_flows_total") || line.starts_with("cofferdam_denials"));
+    let wanted = [
+        "cofferdam_flows_total",
+        "cofferdam_denials",
+        "cofferdam_refusals_total",
+    ];
+    lines.retain(|line| wanted.iter().any(|name| line.starts_with(name)));
     lines.sort();
     lines
 }
@@ -78,6 +83,36 @@ fn every_protocol_without_a_name_is_one_series() {
         counted(&metrics),
         [
             r#"cofferdam_flows_total{verdict="allow",reason="rule",direction="ingress",mode="enforce",protocol="other"} 3"#
+        ]
+    );
+}
+
+#[test]
+fn what_is_refused_besides_flows_is_counted() {
+    let metrics = Metrics::new(2);
+    let mut refused = flow(Action::Deny, 256, Protocol::TCP);
+    refused.verdict.reason = Reason::PortTaken;
+    refused.hook = Hook::Bind;
+    metrics.taken(&refused, 2);
+    let seen = flow(Action::Allow, 256, Protocol::TCP);
+    metrics.taken(
+        &FlowEvent {
+            hook: Hook::Bind,
+            ..seen
+        },
+        1,
+    );
+    let observed = FlowEvent {
+        observed: true,
+        hook: Hook::Sysctl,
+        ..refused
+    };
+    metrics.taken(&observed, 1);
+    assert_eq!(
+        counted(&metrics),
+        [
+            r#"cofferdam_refusals_total{hook="bind",reason="port-taken",mode="enforce"} 2"#,
+            r#"cofferdam_refusals_total{hook="sysctl",reason="port-taken",mode="observe"} 1"#,
         ]
     );
 }

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cofferdam_policy::containment::{self, Containment, Interface, Loopback};
+use cofferdam_policy::containment::{Containment, Interface, Loopback};
 use cofferdam_policy::{
-    DefaultProfile, Direction, Document, Identity, Labels, Mode, NamedPort, Opening, OpeningPeer, Peer,
-    PeerClass, PortRange,
+    DefaultProfile, Document, Identity, Labels, Mode, NamedPort, Opening, Peer, PeerClass, PortRange,
 };
 
 use super::{Place, Placement, distinct};
@@ -120,22 +119,14 @@ impl Candidate {
         })
     }
 
-    /// Who shares a loopback by name may talk, as those that joined one container: an opening to all who give the name.
+    /// What sharing a loopback opens.
     pub(super) fn share_loopback(mut self) -> Self {
-        let Some(Loopback::Group(name)) = self.containment.as_ref().map(|one| &one.loopback) else {
-            return self;
-        };
-        let shared = Labels::from([(containment::LOOPBACK.to_owned(), name.clone())]);
-        let mut labels = (*self.labels).clone();
-        labels.extend(shared.clone());
-        let openings = [Direction::Ingress, Direction::Egress].map(|direction| Opening {
-            direction,
-            peer: OpeningPeer::Labels(shared.clone()),
-            ports: None,
-            source: format!("label {}={name}", containment::LOOPBACK),
-        });
-        self.labels = labels.into();
-        self.openings = distinct(self.openings.into_iter().chain(openings));
+        if let Some((label, openings)) = self.containment.as_ref().and_then(Containment::sharing) {
+            let mut labels = (*self.labels).clone();
+            labels.extend(label);
+            self.labels = labels.into();
+            self.openings = distinct(self.openings.into_iter().chain(openings));
+        }
         self
     }
 

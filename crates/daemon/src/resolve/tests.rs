@@ -35,6 +35,7 @@ pub(crate) fn container(letter: char, name: &str, pairs: &[(&str, &str)]) -> Con
         published: Vec::new(),
         addresses: Vec::new(),
         exposed: Vec::new(),
+        net_raw: true,
         virtual_addresses: Vec::new(),
         pid: Some(1000),
         state: ContainerState::Running,

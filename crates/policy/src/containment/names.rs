@@ -37,7 +37,7 @@ pub fn family(number: u8) -> String {
     named.map_or_else(|| number.to_string(), |(_, name)| (*name).to_owned())
 }
 
-fn joined<T: fmt::Display>(items: &[T]) -> String {
+pub(super) fn joined<T: fmt::Display>(items: &[T]) -> String {
     let items: Vec<_> = items.iter().map(ToString::to_string).collect();
     items.join(", ")
 }

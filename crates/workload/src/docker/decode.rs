@@ -4,7 +4,9 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum, Ipam, NetworkSettings};
+use bollard::models::{
+    ContainerInspectResponse, ContainerStateStatusEnum, HostConfig, Ipam, NetworkSettings,
+};
 use cofferdam_policy::Labels;
 use ipnet::IpNet;
 
@@ -68,6 +70,7 @@ pub(super) fn container(answer: &ContainerInspectResponse, image: &Labels) -> Re
             publish_all: host.and_then(|host| host.publish_all_ports).unwrap_or_default(),
         }),
         exposed: ports::exposed(config.and_then(|config| config.exposed_ports.as_deref())),
+        net_raw: host.is_none_or(has_net_raw),
         addresses: settings.map(addresses).unwrap_or_default(),
         virtual_addresses: Vec::new(),
         pid: pid(answer),
@@ -83,6 +86,23 @@ pub(super) fn container(answer: &ContainerInspectResponse, image: &Labels) -> Re
         container,
         resolv_conf,
     })
+}
+
+/// What is added outweighs what is dropped, as the engine reads it; only a capability by name outweighs ALL.
+fn has_net_raw(host: &HostConfig) -> bool {
+    let names = |list: &Option<Vec<String>>, wanted: &str| {
+        let mut names = list.iter().flatten().map(|name| name.to_ascii_uppercase());
+        names.any(|name| name.strip_prefix("CAP_").unwrap_or(&name) == wanted)
+    };
+    let [added, dropped] = [&host.cap_add, &host.cap_drop].map(|list| {
+        let named = names(list, "NET_RAW");
+        (named, names(list, "ALL"))
+    });
+    match (host.privileged, added, dropped) {
+        (Some(true), ..) => true,
+        (_, (_, true), (named, _)) => !named,
+        (_, (named, false), (dropped, all)) => named || !(dropped || all),
+    }
 }
 
 /// The labels that an image brings.

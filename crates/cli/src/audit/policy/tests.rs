@@ -184,6 +184,27 @@ fn ingress_opens_classes_and_prefixes() {
     assert_eq!(of("0.0.0.0/0:80", "lan").0, REACHED);
 }
 
+/// A port that a label moves is judged as the one that the service binds; who shares a loopback by name may talk.
+#[test]
+fn containment_is_part_of_the_verdict() {
+    let web = |bind: &str| {
+        format!(
+            "  web: {{image: w, network_mode: host, expose: ['8080'], labels: {{app: shop, cofferdam.ingress: 'lan:80', \
+             cofferdam.bind: '{bind}'}}}}\n"
+        )
+    };
+    assert_eq!(outcome(&web("80=8080"), "lan", "web", Way::HostMode), REACHED);
+    assert_eq!(outcome(&web("8080"), "lan", "web", Way::HostMode), BLOCKED);
+    let pair = |shared: &str| {
+        format!(
+            "  web: {{image: w, network_mode: host, labels: {{app: web, cofferdam.loopback: shop}}}}\n  \
+             db: {{image: d, network_mode: host, expose: ['5432'], labels: {{app: db, cofferdam.loopback: {shared}}}}}\n"
+        )
+    };
+    assert_eq!(outcome(&pair("shop"), "web", "db", Way::Loopback), REACHED);
+    assert_eq!(outcome(&pair("other"), "web", "db", Way::Loopback), BLOCKED);
+}
+
 #[test]
 fn protect_and_mode_are_obeyed() {
     let services = |labels: &str| format!("  web: {{image: w, expose: ['80'], labels: {{{labels}}}}}\n");

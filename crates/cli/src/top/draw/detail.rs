@@ -85,7 +85,9 @@ fn why(flow: &FlowView) -> String {
     let reason = match (flow.reason.as_str(), flow.direction) {
         ("rule", Some(Direction::Ingress)) => format!("a rule says who may reach {}", who(&flow.to)),
         ("rule", Some(Direction::Egress)) => format!("a rule says whom {} may reach", who(&flow.from)),
-        (reason, _) => reason_in_words(reason).to_owned(),
+        (reason, _) => flow
+            .refusal()
+            .unwrap_or_else(|| reason_in_words(reason).to_owned()),
     };
     let mode = match (flow.verdict, flow.mode) {
         (Verdict::Deny, Mode::Observe) => "; it is observed, so nothing was denied yet",
@@ -110,6 +112,7 @@ fn reason_in_words(reason: &str) -> &str {
         "port-taken" => "another workload listens on this port",
         "foreign-socket" => "the socket was made by another workload",
         "foreign-source" => "the sender's network does not have this source address",
+        "undeclared" => "it does not declare that",
         "not-judged" => "no rule is about it: it is only seen",
         "off" => "enforcement was switched off",
         other => other,
@@ -157,6 +160,10 @@ pub(super) fn workload(model: &Model, id: &str, look: Look, now: &Zoned) -> Vec<
     page.line("protected", &mode);
     for opening in &view.openings {
         page.line("opened", opening);
+    }
+    if let Some(contained) = &view.containment {
+        page.line("contained", &contained.text);
+        page.line("open to it", &contained.open.join(", "));
     }
     let counts = format!("{}, {} of them denied", row.counts.flows, row.counts.denials);
     page.line("flows", &format!("{counts}, since the daemon started"));

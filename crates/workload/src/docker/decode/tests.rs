@@ -147,3 +147,28 @@ fn an_answer_without_an_id_is_refused_and_an_empty_one_does_not_panic() {
     assert_eq!(got.namespace, "default");
     assert_eq!(got.state, ContainerState::Exited);
 }
+
+/// As the engine reads the two lists.
+#[test]
+fn net_raw_is_there_unless_it_is_dropped() {
+    let list = |text: &str| Some(text.split_whitespace().map(str::to_owned).collect());
+    for (privileged, add, drop, wanted) in [
+        (false, "", "", true),
+        (false, "", "NET_RAW", false),
+        (false, "", "CAP_NET_RAW", false),
+        (false, "", "cap_net_raw", false),
+        (false, "", "ALL", false),
+        (false, "NET_RAW", "ALL", true),
+        (false, "CAP_NET_ADMIN", "ALL", false),
+        (false, "ALL", "NET_RAW", false),
+        (true, "", "NET_RAW", true),
+    ] {
+        let host = HostConfig {
+            privileged: Some(privileged),
+            cap_add: list(add),
+            cap_drop: list(drop),
+            ..HostConfig::default()
+        };
+        assert_eq!(has_net_raw(&host), wanted, "+{add} -{drop} {privileged}");
+    }
+}
