@@ -25,6 +25,9 @@ pub(crate) struct Args {
     /// The kernel series to boot
     #[arg(long, default_value = "all", value_parser = ["6.1", "6.12", "all"])]
     kernel: String,
+    /// Only this test program of the data plane, and the product; may be repeated
+    #[arg(long)]
+    only: Vec<String>,
 }
 
 /// The oldest that we support, and the one after it with long-term support.
@@ -74,7 +77,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     emulator(&shell)?;
     let folder = folder()?;
     fs::create_dir_all(&folder)?;
-    let machines = machines(&shell, &folder, &args.kernel)?;
+    let machines = machines(&shell, &folder, args)?;
     // Much of a test is waiting for an answer that must not come, so two machines take little longer than one.
     let outcomes: Vec<Result<Outcome>> = thread::scope(|scope| {
         let started: Vec<_> = machines.iter().map(|m| scope.spawn(|| m.boot())).collect();
@@ -96,8 +99,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn machines(shell: &Shell, folder: &Path, wanted: &str) -> Result<Vec<Machine>> {
-    let programs = programs()?;
+fn machines(shell: &Shell, folder: &Path, args: &Args) -> Result<Vec<Machine>> {
+    let wanted = args.kernel.as_str();
+    let mut programs = programs()?;
+    if !args.only.is_empty() {
+        let chosen = |test: &PathBuf| image::test_name(test).is_ok_and(|name| args.only.contains(&name));
+        programs.tests.retain(chosen);
+        ensure!(!programs.tests.is_empty(), "there is no such test program");
+    }
     let mut machines = Vec::new();
     for series in SERIES.into_iter().filter(|s| wanted == "all" || wanted == *s) {
         let Some(package) = kernel::find(shell, series)? else {

@@ -62,7 +62,7 @@ impl Host {
         };
         if let Some(number) = one.loopback {
             let address = format!("{}/128", loopback(number).1);
-            let add = ["ip", "-6", "address", "add", &address, "dev", "lo", "nodad"];
+            let add = ["ip", "-6", "address", "add", &address, "dev", "lo"];
             support::net::in_netns(&self.stage.host, &add);
         }
         let entry = Entry {

@@ -111,7 +111,7 @@ fn scenarios(root: &Path) -> Result<()> {
     Ok(())
 }
 
-fn test_name(program: &Path) -> Result<String> {
+pub(super) fn test_name(program: &Path) -> Result<String> {
     let name = program
         .file_stem()
         .context("a test has no name")?
