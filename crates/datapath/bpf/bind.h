@@ -17,14 +17,9 @@ struct binding {
 	const struct place *place;
 	__u32 is_own; /* on its private loopback */
 	__u32 asked;  /* the port that it knows */
+	__u32 is_here; /* on the host's network */
+	__u32 is_dual; /* a socket of IPv6 that takes IPv4, too */
 };
-
-/* Only on the host's network: elsewhere the namespace gives all that. */
-static __always_inline const struct containment *contained_here(const struct party *self, __u64 netns,
-								const struct settings *s)
-{
-	return netns == s->host_netns ? containment_of(self) : NULL;
-}
 
 static __always_inline void move_to_place(struct binding *b)
 {
@@ -36,6 +31,22 @@ static __always_inline void move_to_place(struct binding *b)
 		*at = p->addr4;
 	else if (!is_v4(at) && (p->flags & PLACE_V6))
 		*at = p->addr6;
+	else if (b->is_dual && is_unspecified(at) && (p->flags & PLACE_V4))
+		*at = p->addr4; /* it takes IPv4, too, and has an address for that only */
+}
+
+/* Two of these programs run while a daemon takes over from another: what the first has moved stays where it is. */
+static __always_inline void find_place_of(struct binding *b)
+{
+	const struct place *outside = NULL;
+
+	if (!b->asked)
+		return;
+	if (b->f.from.flags & ENTRY_MOVED)
+		outside = find_place(b->f.from.workload, b->f.protocol, PORT_OUTSIDE, b->asked);
+	if (outside)
+		b->asked = moved(outside, b->asked);
+	b->place = find_place(b->f.from.workload, b->f.protocol, PORT_INSIDE, b->asked);
 }
 
 /* Where it is really bound. A declared place on the host's loopback is meant so; else what it binds there is its own. */
@@ -46,15 +57,14 @@ static __always_inline void find_binding(struct binding *b, const struct setting
 
 	if (!b->own)
 		return;
-	if (b->asked)
-		b->place = find_place(b->f.from.workload, b->f.protocol, PORT_INSIDE, b->asked);
+	find_place_of(b);
 	is_host_loopback = b->place && ((b->place->flags & PLACE_V4 && is_localhost(&b->place->addr4)) ||
 					(b->place->flags & PLACE_V6 && is_localhost(&b->place->addr6)));
 	if (has_flag(b->own, CONTAIN_LOOPBACK) && is_localhost(at) && !is_host_loopback &&
 	    is_carried_out(s, &b->f.from)) {
 		loopback_of(b->own, at, v4);
 		b->is_own = 1;
-	} else if (b->place) {
+	} else if (b->place && !is_private_loopback(at)) {
 		move_to_place(b);
 	}
 }
@@ -89,7 +99,7 @@ static __always_inline __u32 why_not(struct bpf_sock_addr *ctx, struct binding *
 {
 	struct address mine, *at = &b->f.destination;
 
-	if (!b->is_own && is_private_loopback(at)) {
+	if (b->is_here && !b->is_own && is_private_loopback(at)) {
 		if (!b->own)
 			return WHY_UNDECLARED;
 		loopback_of(b->own, &mine, is_v4(at));
@@ -136,7 +146,10 @@ static __always_inline int may_bind(struct bpf_sock_addr *ctx, struct binding *b
 		return PROCEED;
 	if (!caller(&b->f.from, ctx->sk, &foreign))
 		return PROCEED;
-	b->own = contained_here(&b->f.from, bpf_get_netns_cookie(ctx), s);
+	b->is_here = bpf_get_netns_cookie(ctx) == s->host_netns;
+	b->own = b->is_here ? containment_of(&b->f.from) : NULL;
+	if (b->own && ctx->family == AF_INET6)
+		b->is_dual = is_dual(sock_by_number(ctx->sk));
 	find_binding(b, s);
 	if (!s->off) {
 		reason = why_not(ctx, b);

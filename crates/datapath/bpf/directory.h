@@ -123,6 +123,7 @@ static __always_inline int bound(struct bpf_sock *ctx)
 	struct verdict v = { .action = ACT_DENY, .reason = WHY_PORT_TAKEN, .direction = DIR_INGRESS };
 	const struct verdict allowed = { .action = ACT_ALLOW, .reason = WHY_NOT_JUDGED, .direction = DIR_INGRESS };
 	const struct settings *s = get_settings();
+	const struct place *place;
 	__u64 cgroup;
 
 	if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP)
@@ -137,7 +138,8 @@ static __always_inline int bound(struct bpf_sock *ctx)
 	f.inner_port = port_inside(&f.from, protocol, key.port);
 	if (f.inner_port == key.port)
 		f.inner_port = 0;
-	if (!is_taken(&key, cgroup)) {
+	place = find_place(f.from.workload, protocol, PORT_INSIDE, f.inner_port ? f.inner_port : key.port);
+	if ((place && (place->flags & PLACE_SHARED)) || !is_taken(&key, cgroup)) {
 		add_listener(&key, bpf_get_socket_cookie(ctx), cgroup, is_dual(sk));
 		if (key.port < EPHEMERAL_FIRST && s && !s->off)
 			record_call(&f, &allowed);

@@ -22,7 +22,7 @@ static __noinline int turn_inwards(struct bpf_sock_addr *ctx, struct call *c, co
 	if (!own || key.netns != s->host_netns || !(is_localhost(&c->dst) || is_unspecified(&c->dst)))
 		return 0;
 	loopback_of(own, &key.addr, v4);
-	if (bpf_map_lookup_elem(&listeners, &key)) {
+	if (has_flag(own, CONTAIN_LOOPBACK) && bpf_map_lookup_elem(&listeners, &key)) {
 		c->dst = key.addr;
 	} else {
 		place = from->flags & ENTRY_MOVED ? find_place(from->workload, c->protocol, PORT_INSIDE, c->port)

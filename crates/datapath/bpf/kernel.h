@@ -203,6 +203,7 @@ struct bpf_iter__udp {
 #define AF_NETLINK           16
 #define AF_PACKET            17
 #define AF_VSOCK             40
+#define AF_XDP               44
 #define NETLINK_ROUTE        0
 #define SOCK_DGRAM           2
 #define SOCK_RAW             3

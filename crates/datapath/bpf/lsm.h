@@ -12,6 +12,7 @@ static __always_inline int is_declared_socket(const struct containment *own, int
 {
 	switch (family) {
 	case AF_PACKET:
+	case AF_XDP:
 		return has_flag(own, ALLOW_PACKET);
 	case AF_VSOCK:
 		return has_flag(own, ALLOW_VSOCK);
@@ -28,7 +29,7 @@ static __always_inline int may_create(int family, int protocol)
 	struct party self;
 	struct verdict v;
 
-	if ((family != AF_PACKET && family != AF_VSOCK && family != AF_NETLINK) ||
+	if ((family != AF_PACKET && family != AF_XDP && family != AF_VSOCK && family != AF_NETLINK) ||
 	    (family == AF_NETLINK && protocol == NETLINK_ROUTE))
 		return PROCEED;
 	if (!s || s->off || !party_of_cgroup(&self, bpf_get_current_cgroup_id()))

@@ -46,6 +46,13 @@ static __always_inline struct verdict undeclared(const struct settings *s, const
 	return v;
 }
 
+/* Only on the host's network: elsewhere the namespace gives all that. */
+static __always_inline const struct containment *contained_here(const struct party *self, __u64 netns,
+								const struct settings *s)
+{
+	return netns == s->host_netns ? containment_of(self) : NULL;
+}
+
 static __always_inline int may_be_raw(struct bpf_sock *ctx)
 {
 	const struct settings *s = get_settings();

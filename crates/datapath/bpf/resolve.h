@@ -224,7 +224,7 @@ static __always_inline void locate(struct target *t, __u64 own_netns, __u64 host
 {
 	const __u64 *ns;
 
-	if (is_own_loopback(&t->addr)) {
+	if (is_own_loopback(&t->addr) || is_private_loopback(&t->addr)) {
 		t->netns = own_netns;
 	} else {
 		ns = bpf_map_lookup_elem(&addresses, &t->addr);

@@ -116,6 +116,12 @@ static __always_inline int is_protected_connect(const struct call *c)
 	return c->from_protected && c->protocol == IPPROTO_TCP && c->hook == HOOK_CONNECT;
 }
 
+static __always_inline int limits_interfaces(const struct flow *f)
+{
+	return has_flag(containment_of(&f->from), CONTAIN_INTERFACES) ||
+	       has_flag(containment_of(&f->to), CONTAIN_INTERFACES);
+}
+
 static __always_inline int judge_reach(struct bpf_sock_addr *ctx, const struct call *c, const struct party *from,
 				       const struct judged_key *before, const struct settings *s)
 {
@@ -169,6 +175,9 @@ static __always_inline int judge_reach(struct bpf_sock_addr *ctx, const struct c
 	} else if (is_protected_connect(c) && listener == 1 && v.action == ACT_ALLOW) {
 		int remote = t.netns != c->netns || t.published;
 
+		/* What is handed over is not asked for its interface. */
+		if (remote && limits_interfaces(&f))
+			return PROCEED;
 		hand_over(ctx->sk, f.from.peer, f.to.cgroup, f.to.peer, t.port, remote);
 		if (!(f.to.flags & ENTRY_BY_ADDRESS))
 			keep_judged(before, &f, &v, t.port, remote);

@@ -67,6 +67,8 @@ fn lsm_programs() -> impl Iterator<Item = &'static str> {
 /// The packet hooks of one folder.
 pub(crate) struct Hooked {
     pub(crate) id: u64,
+    /// Its sockets are told of loopbacks and ports as their workload knows them.
+    shows: bool,
     /// What keeps them: as descriptors they would be more than a process may have open, with some thousand folders.
     pub(crate) pins: Vec<PathBuf>,
 }
@@ -231,9 +233,16 @@ impl Datapath {
         }
         let id = cgroup_id(dir)?;
         let showing = SHOWING_PROGRAMS.into_iter().filter(|_| self.shows);
-        let programs: Vec<_> = lsm_programs().chain(SUBTREE_PROGRAMS).chain(showing).collect();
-        let pins = self.attach_all(&programs, dir)?;
-        self.hooked.insert(dir.to_owned(), Hooked { id, pins });
+        let programs: Vec<_> = SUBTREE_PROGRAMS.into_iter().chain(showing).collect();
+        let mut pins = self.attach_all(&programs, dir)?;
+        // Without them kinds of sockets are open, as where there is no LSM: no reason to leave everything else open.
+        let lsm: Vec<_> = lsm_programs().filter(|_| !self.without_lsm).collect();
+        match self.attach_all(&lsm, dir) {
+            Ok(more) => pins.extend(more),
+            Err(_) => self.without_lsm = true,
+        }
+        let shows = self.shows;
+        self.hooked.insert(dir.to_owned(), Hooked { id, shows, pins });
         Ok(())
     }
 
@@ -257,7 +266,8 @@ impl Datapath {
         if self.shows {
             return Ok(());
         }
-        for dir in self.hooked.keys().cloned().collect::<Vec<_>>() {
+        let blind = self.hooked.iter().filter(|(_, hooked)| !hooked.shows);
+        for dir in blind.map(|(dir, _)| dir.clone()).collect::<Vec<_>>() {
             // One that was removed meanwhile needs none.
             let pins = match self.attach_all(&SHOWING_PROGRAMS, &dir) {
                 Err(_) if !dir.exists() => continue,
@@ -265,6 +275,7 @@ impl Datapath {
             };
             if let Some(hooked) = self.hooked.get_mut(&dir) {
                 hooked.pins.extend(pins);
+                hooked.shows = true;
             }
         }
         self.shows = true;

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use cofferdam_policy::containment::{BindTo, Containment, Interface, Loopback, Netlink};
+use cofferdam_policy::containment::{Bind, BindTo, Containment, Interface, Loopback, Netlink};
 use cofferdam_policy::{PortRange, Protocol};
 
-use crate::abi::{address, bytes, types};
-use crate::places::replace;
-use crate::{Datapath, Result};
+use libbpf_rs::{MapCore, MapFlags};
+
+use crate::abi::{address, bytes, ip, read, types};
+use crate::places::replace_but;
+use crate::{Datapath, Error, Result};
 
 /// What one workload on the host's network may take of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,15 +64,51 @@ impl Datapath {
             names.extend(one.names());
             interfaces.extend(one.interfaces());
         }
+        // Who runs and is in no list yet, as after a lost state, stays as it was.
+        let listed: BTreeSet<u32> = all.iter().map(|one| one.workload).collect();
+        let running = self.entries()?.into_iter();
+        let kept: BTreeSet<u32> = running
+            .filter(|(_, entry)| entry.contained && !listed.contains(&entry.workload))
+            .map(|(_, entry)| entry.workload)
+            .collect();
+        let of = |key: &[u8], at: usize| {
+            let number = key.get(at..).and_then(read::<u32>);
+            number.is_some_and(|number| kept.contains(&number))
+        };
         let maps = &self.skel.maps;
-        let mut changed = replace(&maps.places, "places", &places)?;
-        changed |= replace(&maps.abstract_names, "abstract_names", &names)?;
-        changed |= replace(&maps.interfaces, "interfaces", &interfaces)?;
-        changed |= replace(&maps.containments, "containments", &rows)?;
+        // All of them, whichever fails: without a place a strict workload is refused, without its row it would be free.
+        let done = [
+            replace_but(&maps.containments, "containments", &rows, |key| of(key, 0)),
+            replace_but(&maps.places, "places", &places, |key| of(key, 4)),
+            replace_but(&maps.abstract_names, "abstract_names", &names, |key| of(key, 4)),
+            replace_but(&maps.interfaces, "interfaces", &interfaces, |key| of(key, 0)),
+        ];
+        let changed = done.iter().any(|one| *one.as_ref().unwrap_or(&true));
+        if changed {
+            self.new_epoch()?;
+        }
         if all.iter().any(Contained::looks_other) {
             self.show_everywhere()?;
         }
-        if changed { self.new_epoch() } else { Ok(()) }
+        done.into_iter().collect::<Result<Vec<_>>>().map(drop)
+    }
+
+    /// The private `::1` of everybody who has one now.
+    pub fn loopbacks(&self) -> Result<BTreeSet<Ipv6Addr>> {
+        let map = &self.skel.maps.containments;
+        let mut found = BTreeSet::new();
+        for key in map.keys() {
+            let row = map.lookup(&key, MapFlags::ANY);
+            let row = row.map_err(Error::map("containments", "read"))?;
+            let address = row.and_then(|b| read::<types::containment>(&b));
+            if let Some(IpAddr::V6(v6)) = address
+                .map(|row| ip(&row.loopback6))
+                .filter(|ip| is_private_loopback(*ip))
+            {
+                found.insert(v6);
+            }
+        }
+        Ok(found)
     }
 }
 
@@ -156,7 +194,21 @@ impl Contained {
             .map(|bind| said(&bind.ports, bind.to, flag::PLACE_DECLARED));
         let shared = self.containment.allow.shared.iter();
         let shared = shared.map(|ports| said(ports, None, flag::PLACE_SHARED));
-        let said: Vec<Said> = declared.chain(binds).chain(shared).collect();
+        let mut said: Vec<Said> = declared.chain(binds).chain(shared).collect();
+        // The port behind a moved one is known by the other's number.
+        let behind = self
+            .containment
+            .bind
+            .iter()
+            .flatten()
+            .filter(|bind| bind.to.is_some());
+        let behind: Vec<PortRange> = behind.filter_map(Bind::real).collect();
+        let is_behind = |one: &Said| {
+            one.flag == flag::PLACE_DECLARED.0
+                && one.to.is_none()
+                && behind.iter().any(|ports| covers(ports, &one.ports))
+        };
+        said.retain(|one| !is_behind(one));
         [Protocol::TCP, Protocol::UDP]
             .into_iter()
             .flat_map(|protocol| spans_of(protocol, &said))
@@ -243,6 +295,12 @@ impl Contained {
             })
             .collect()
     }
+}
+
+/// Whether these ports contain those.
+fn covers(all: &PortRange, some: &PortRange) -> bool {
+    let protocol = all.protocol == Protocol::ANY || all.protocol == some.protocol;
+    protocol && all.first <= some.first && some.last <= all.last
 }
 
 /// What one item says of its ports.

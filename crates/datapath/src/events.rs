@@ -342,13 +342,14 @@ fn socket(domain: u16, protocol: u16) -> Option<(String, Protocol)> {
     const NETLINK: u16 = 16;
     const PACKET: u16 = 17;
     const VSOCK: u16 = 40;
+    const XDP: u16 = 44;
     match domain {
         IPV4 | IPV6 => Some(("raw".to_owned(), Protocol(u8::try_from(protocol).ok()?))),
         NETLINK => Some((
             format!("netlink:{}", family(u8::try_from(protocol).ok()?)),
             Protocol(0),
         )),
-        PACKET => Some(("packet".to_owned(), Protocol(0))),
+        PACKET | XDP => Some(("packet".to_owned(), Protocol(0))),
         VSOCK => Some(("vsock".to_owned(), Protocol(0))),
         _ => None,
     }

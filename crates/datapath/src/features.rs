@@ -30,7 +30,7 @@ impl Datapath {
             ("sysctl".into(), true),
             ("abstract-sockets".into(), has_unix_hooks() || has_lsm()),
             ("typed-sockets".into(), kernel_is_at_least(6, 2)),
-            ("lsm".into(), has_lsm()),
+            ("lsm".into(), has_lsm() && !self.without_lsm),
         ]
     }
 }

@@ -46,6 +46,8 @@ pub struct Datapath {
     pub(crate) hooked: BTreeMap<PathBuf, Hooked>,
     /// Whether sockets are told of loopbacks and ports as their workload knows them.
     pub(crate) shows: bool,
+    /// The kernel has refused to attach LSM programs.
+    pub(crate) without_lsm: bool,
     /// When removed folders were looked for among them.
     pub(crate) swept: Instant,
     pub(crate) published_indexes: BTreeSet<u32>,
@@ -92,6 +94,7 @@ impl Datapath {
             ring,
             hooked: BTreeMap::new(),
             shows: false,
+            without_lsm: false,
             swept: Instant::now(),
             published_indexes: BTreeSet::new(),
             by_address: HashSet::new(),

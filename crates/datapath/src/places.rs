@@ -80,18 +80,31 @@ pub(crate) fn replace(
     name: &'static str,
     wanted: &BTreeMap<Vec<u8>, Vec<u8>>,
 ) -> Result<bool> {
+    replace_but(map, name, wanted, |_| false)
+}
+
+/// The same, but for keys that stay whatever is wanted.
+pub(crate) fn replace_but(
+    map: &impl MapCore,
+    name: &'static str,
+    wanted: &BTreeMap<Vec<u8>, Vec<u8>>,
+    stays: impl Fn(&[u8]) -> bool,
+) -> Result<bool> {
     let mut changed = false;
+    // By its keys: a trie answers a look-up with whatever is around what was asked for.
+    let held: BTreeSet<Vec<u8>> = map.keys().collect();
     for (key, value) in wanted {
-        let now = map.lookup(key, MapFlags::ANY).map_err(Error::map(name, "read"))?;
+        let now = held.contains(key).then(|| map.lookup(key, MapFlags::ANY));
+        let now = now.transpose().map_err(Error::map(name, "read"))?.flatten();
         if now.as_ref() != Some(value) {
             map.update(key, value, MapFlags::ANY)
                 .map_err(Error::map(name, "write"))?;
             changed = true;
         }
     }
-    let old: Vec<Vec<u8>> = map.keys().filter(|k| !wanted.contains_key(k)).collect();
+    let old = held.iter().filter(|k| !wanted.contains_key(*k) && !stays(k));
     for key in old {
-        ignore_absent(map.delete(&key)).map_err(Error::map(name, "remove"))?;
+        ignore_absent(map.delete(key)).map_err(Error::map(name, "remove"))?;
         changed = true;
     }
     Ok(changed)

@@ -282,3 +282,48 @@ fn root_raw_sockets_do_not_overhear() {
         }
     }
 }
+
+/// G-PORTS: while two daemons' programs are attached, a port is moved once; ranges may be narrowed.
+#[test]
+fn root_places_survive_a_restart_and_a_change() {
+    let mut host = Host::new();
+    let ranges = [
+        ("cofferdam.bind", "7001=7002, 7010-7025"),
+        ("cofferdam.loopback", "private"),
+    ];
+    let one = host.contain("one", 1, &ranges);
+    host.stage.datapath = None;
+    host.stage.start();
+    let contained = host.contained.clone();
+    let entry = Entry {
+        contained: true,
+        moved: true,
+        on_host: true,
+        ..entry(1)
+    };
+    host.stage.datapath().set_contained(&contained).unwrap();
+    host.stage.datapath().bind(&one, &entry).unwrap();
+    for at in ["127.0.0.1:7001", "[::1]:7001", "0.0.0.0:7020"] {
+        let connect = at.replace("0.0.0.0", "127.0.0.1");
+        let outcome = host.ask(&one, &format!("mirror {at} {connect}"));
+        assert!(outcome.ok, "{at} {outcome:?}");
+    }
+    let outcome = host.ask(&one, "bind-udp 0.0.0.0:7001");
+    assert!(outcome.ok, "moved once: {outcome:?}");
+    host.contained.clear();
+    host.contain("one", 1, &[("cofferdam.bind", "7010-7017")]);
+    assert!(host.ask(&one, "bind-udp 0.0.0.0:7017").ok);
+    assert!(host.ask(&one, "bind-udp 0.0.0.0:7018").denied());
+}
+
+/// G-PORT-TAKEN: who declares that it shares a port shares it with a protected holder, too.
+#[test]
+fn root_a_port_is_shared_where_both_declare_it() {
+    let mut host = Host::new();
+    let shared = [("cofferdam.allow", "shared:7001/tcp")];
+    let one = host.contain("one", 1, &shared);
+    let two = host.contain("two", 2, &shared);
+    let _holder = host.stage.serve(&one, "shared-serve", "0.0.0.0:7001");
+    let outcome = host.ask(&two, "shared 0.0.0.0:7001");
+    assert!(outcome.ok, "{outcome:?}");
+}

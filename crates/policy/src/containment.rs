@@ -249,4 +249,17 @@ impl Bind {
         });
         (port <= self.ports.last).then(|| (to.address, to.first.saturating_add(index)))
     }
+
+    /// The ports that are really bound; `None` where the range ends before them all.
+    #[must_use]
+    pub fn real(&self) -> Option<PortRange> {
+        let first = self.to.map_or(self.ports.first, |to| to.first);
+        let last = first.checked_add(self.ports.last.checked_sub(self.ports.first)?)?;
+        let protocol = self.ports.protocol;
+        Some(PortRange {
+            protocol,
+            first,
+            last,
+        })
+    }
 }

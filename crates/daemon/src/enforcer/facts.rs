@@ -1,6 +1,7 @@
 //! Where addresses and published ports lead: told when it changed.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use cofferdam_datapath as datapath;
 use cofferdam_workload::host;
@@ -43,21 +44,30 @@ impl Enforcer {
         }
     }
 
-    /// A `::1` has to be there before somebody binds it. Where the host has no IPv6, nobody can.
+    /// A `::1` has to be there before somebody binds it, who does not before its entry says so.
     fn contain(&mut self, contained: &[Contained]) -> Result<(), String> {
-        let loopbacks = contained.iter().filter_map(|one| one.loopback);
-        let loopbacks: BTreeSet<_> = loopbacks.map(|number| datapath::loopback(number).1).collect();
-        if self.loopbacks.as_ref() != Some(&loopbacks) {
-            if let Err(error) = host::set_loopbacks(&loopbacks, datapath::is_private_loopback) {
-                tracing::debug!("no private ::1: {}", chain(&error));
-            }
-            self.loopbacks = Some(loopbacks);
-        }
-        self.datapath.set_contained(contained).map_err(|error| {
+        let done = self.datapath.set_contained(contained).map_err(|error| {
             format!(
                 "what is declared of the host's network is out of date: {}",
                 chain(&error)
             )
-        })
+        });
+        self.set_loopbacks().and(done)
+    }
+
+    /// Where the host has no IPv6, nobody can bind one.
+    fn set_loopbacks(&mut self) -> Result<(), String> {
+        let wanted = self.datapath.loopbacks().map_err(|error| chain(&error))?;
+        if self.loopbacks.as_ref() == Some(&wanted) {
+            return Ok(());
+        }
+        match host::set_loopbacks(&wanted, datapath::is_private_loopback) {
+            Ok(()) => self.loopbacks = Some(wanted),
+            Err(error) if Path::new("/proc/sys/net/ipv6").exists() => {
+                return Err(format!("there is no private ::1: {}", chain(&error)));
+            }
+            Err(_) => self.loopbacks = Some(BTreeSet::new()),
+        }
+        Ok(())
     }
 }

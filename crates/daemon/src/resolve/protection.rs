@@ -227,15 +227,20 @@ fn declared(inputs: &Inputs<'_>, container: &Container) -> Vec<PortRange> {
             .map(|port| (port.protocol, port.container_port));
         one.exposed.iter().copied().chain(published)
     });
-    ports
-        .collect::<BTreeSet<_>>()
-        .into_iter()
-        .map(|(protocol, port)| PortRange {
-            protocol,
-            first: port,
-            last: port,
-        })
-        .collect()
+    let mut ranges: Vec<PortRange> = Vec::new();
+    for (protocol, port) in ports.collect::<BTreeSet<_>>() {
+        match ranges.last_mut() {
+            Some(range) if range.protocol == protocol && range.last.checked_add(1) == Some(port) => {
+                range.last = port;
+            }
+            _ => ranges.push(PortRange {
+                protocol,
+                first: port,
+                last: port,
+            }),
+        }
+    }
+    ranges
 }
 
 fn warning(problem: &labels::LabelError) -> String {

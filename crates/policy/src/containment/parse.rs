@@ -240,8 +240,9 @@ fn clash(one: &Bind, other: &Bind, at: usize) -> Result<(), Defect> {
     let addresses = [one, other].map(|bind| bind.to.and_then(|to| to.address));
     let families = matches!(addresses, [Some(one), Some(other)] if one.is_ipv4() != other.is_ipv4());
     let first = one.ports.first.max(other.ports.first);
-    if first <= one.ports.last.min(other.ports.last) && !families {
-        if one.bound(first) == other.bound(first) {
+    if first <= one.ports.last.min(other.ports.last) {
+        let ports = [one, other].map(|bind| bind.bound(first).map(|(_, port)| port));
+        if one.bound(first) == other.bound(first) || (families && ports[0] == ports[1]) {
             return Ok(());
         }
         let what = format!("port {first} is in `{other}`, too");
@@ -253,7 +254,8 @@ fn clash(one: &Bind, other: &Bind, at: usize) -> Result<(), Defect> {
         (first, first.saturating_add(bind.ports.last - bind.ports.first))
     });
     let first = real[0].0.max(real[1].0);
-    if first <= real[0].1.min(real[1].1) && addresses[0] == addresses[1] {
+    // Whatever the addresses: who comes to it is judged by one number.
+    if first <= real[0].1.min(real[1].1) {
         let what = format!("port {first} would be bound for `{other}`, too");
         let hint = "give one of the two another port behind the =".to_owned();
         return Err(Defect { at, what, hint });
