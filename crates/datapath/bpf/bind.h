@@ -15,8 +15,8 @@ struct binding {
 	struct flow f; /* from: who binds; to: who holds the port; destination: where it is really bound */
 	const struct containment *own;
 	const struct place *place;
-	__u32 is_own; /* on its private loopback */
-	__u32 asked;  /* the port that it knows */
+	__u32 is_own;  /* on its private loopback */
+	__u32 asked;   /* the port that it knows */
 	__u32 is_here; /* on the host's network */
 	__u32 is_dual; /* a socket of IPv6 that takes IPv4, too */
 };
