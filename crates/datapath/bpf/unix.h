@@ -60,12 +60,18 @@ static __always_inline __u64 tail_mask(__u32 bytes)
 #endif
 }
 
-/* Word by word: there is no room for two names on the stack. What lies behind the end of the other one does not count. */
-static __always_inline int has_name(struct unix_address *address, const struct unix_name *name)
+/* Global, so that it is verified once. Word by word: there is no room for two names on the stack. What lies behind the end of the other one does not count. */
+__noinline int has_name(__u64 at_address, const struct unix_name *name)
 {
-	__u64 difference = BPF_CORE_READ(address, len) ^ name->length, word, mask;
+	struct unix_address *address = (struct unix_address *)at_address;
 	const char *at = (const char *)&address->name;
-	__u32 i, left = name->length;
+	__u64 difference, word, mask;
+	__u32 i, left;
+
+	if (!name)
+		return 0;
+	left = name->length;
+	difference = BPF_CORE_READ(address, len) ^ left;
 
 	for (i = 0; i < SUN_WORDS && left && !difference; i++) {
 		if (bpf_probe_read_kernel(&word, sizeof(word), at + i * sizeof(word)))
@@ -106,7 +112,7 @@ __noinline __u64 holder_of_name(const struct unix_name *name, __u64 bucket)
 	for (i = 0; i < UNIX_CHAIN && node; i++) {
 		sk = sock_of_node(node);
 		address = BPF_CORE_READ((struct unix_sock *)sk, addr);
-		if (address && has_name(address, name))
+		if (address && has_name((__u64)address, name))
 			return BPF_CORE_READ(sk, sk_cgrp_data.cgroup, kn, id);
 		if (bpf_probe_read_kernel(&node, sizeof(node), &node->next))
 			return 0;
