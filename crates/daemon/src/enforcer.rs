@@ -274,7 +274,7 @@ impl Enforcer {
         drop(self.ends);
         // Only where there may be some; what remains is an address of `lo` that nobody uses.
         if self.loopbacks.is_some_and(|loopbacks| !loopbacks.is_empty()) {
-            let _ = host::set_loopbacks(&BTreeSet::new(), datapath::is_private_loopback);
+            let _ = host::set_loopbacks(&BTreeSet::new());
         }
         self.datapath.remove()
     }

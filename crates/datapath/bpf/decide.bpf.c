@@ -23,7 +23,9 @@ int decide(struct __sk_buff *skb)
 	peer.peer = args.peer;
 	peer.class = args.class;
 	peer.region = args.region;
-	ask(&q, args.subject, args.direction, args.protocol, args.port);
+	q.subject = args.subject;
+	q.direction = args.direction;
+	q.wanted = (__u32)args.protocol << 16 | args.port;
 	v = lookup_verdict(&q, &peer);
 	args.found = v.action != ACT_NONE;
 	args.reason = args.found ? WHY_RULE : WHY_NO_POLICY;

@@ -43,38 +43,6 @@ static __always_inline void know_address(const struct party *subject, struct par
 		find_region(peer, at);
 }
 
-/* The keys for all that is asked about one peer: one of each, since the stack is short. */
-struct question {
-	struct row_key key;
-	struct port_key block;
-	__u32 wanted; /* protocol << 16 | port */
-};
-
-static __always_inline void ask(struct question *q, __u32 subject, __u32 direction, __u8 protocol, __u16 port)
-{
-	q->key.subject = subject;
-	q->key.direction = direction;
-	q->wanted = (__u32)protocol << 16 | port;
-}
-
-/* The smallest block around the port. A lookup for each size that the table has, nearly always one: a trie over all tables
- * would be deeper with every table of others. */
-static __always_inline const struct port_verdict *lookup_block(struct question *q, const struct row *row)
-{
-	const struct port_verdict *v;
-	__u32 size;
-
-	for (size = 1; size < 1 << PORT_SIZES; size <<= 1) {
-		if (!(row->sizes & size))
-			continue;
-		q->block.block = (q->wanted & -size) << 1 | size;
-		v = bpf_map_lookup_elem(&ports, &q->block);
-		if (v)
-			return v;
-	}
-	return NULL;
-}
-
 /* A verdict in one register: four numbers would be four places on the stack. 0: none. */
 static __always_inline __u64 packed(const struct port_verdict *v)
 {
@@ -93,25 +61,49 @@ static __always_inline struct port_verdict unpacked(__u64 all)
 	return v;
 }
 
-/* The row of one peer in one plane, and in it the smallest port block, else the row's own verdict; 0: no row. By value, so
- * that the verifier sees numbers and not pointers into two maps: a third of the time to load the hooks. */
-static __always_inline __u64 lookup_row(struct question *q, __u32 peer, __u32 plane)
+/* The smallest block around the port; 0: none. A lookup for each size that the table has, nearly always one: a trie over all
+ * tables would be deeper with every table of others. */
+static __always_inline __u64 lookup_block(__u32 wanted, const struct row *row)
 {
+	struct port_key key = { .table = row->table };
 	const struct port_verdict *v;
-	const struct row *row;
+	__u32 size;
 
-	q->key.peer = peer;
-	q->key.direction = (q->key.direction & ((1 << PLANE_SHIFT) - 1)) | plane << PLANE_SHIFT;
-	row = bpf_map_lookup_elem(&rows, &q->key);
-	if (!row)
-		return 0;
-	if (row->table) {
-		q->block.table = row->table;
-		v = lookup_block(q, row);
+	for (size = 1; size < 1 << PORT_SIZES; size <<= 1) {
+		if (!(row->sizes & size))
+			continue;
+		key.block = (wanted & -size) << 1 | size;
+		v = bpf_map_lookup_elem(&ports, &key);
 		if (v)
 			return packed(v);
 	}
-	return packed(&row->verdict);
+	return 0;
+}
+
+/* The row of one peer in one plane, and in it the smallest port block, else the row's own verdict; 0: no row. Global, so that
+ * the verifier goes through the sizes of blocks once, and its stack ends here. */
+__noinline __u64 lookup_row(__u32 subject, __u32 peer, __u32 direction, __u32 plane, __u32 wanted)
+{
+	struct row_key key = { .subject = subject, .peer = peer, .direction = direction | plane << PLANE_SHIFT };
+	const struct row *row = bpf_map_lookup_elem(&rows, &key);
+	__u64 v;
+
+	if (!row)
+		return 0;
+	v = row->table ? lookup_block(wanted, row) : 0;
+	return v ? v : packed(&row->verdict);
+}
+
+/* What is asked about one peer. */
+struct question {
+	__u32 subject;
+	__u32 direction;
+	__u32 wanted; /* protocol << 16 | port */
+};
+
+static __always_inline __u64 ask(const struct question *q, __u32 peer, __u32 plane)
+{
+	return lookup_row(q->subject, peer, q->direction, plane, q->wanted);
 }
 
 /*
@@ -122,19 +114,19 @@ static __always_inline __u64 lookup_row(struct question *q, __u32 peer, __u32 pl
  * and in the place of 1 or 2, for a protected peer whose address some rule names, the row beside it if that has the
  * smaller priority. Nearly always the first stage is the verdict.
  */
-static __always_inline __u64 lookup_stages(struct question *q, const struct party *peer, __u32 observed)
+static __always_inline __u64 lookup_stages(const struct question *q, const struct party *peer, __u32 observed)
 {
 	__u64 v, beside;
 	__u32 stage;
 
 	for (stage = 0; stage < PLANE_STAGES; stage++) {
-		v = lookup_row(q, peer->peer, stage | observed);
+		v = ask(q, peer->peer, stage | observed);
 		if (!v)
-			v = lookup_row(q, peer->class, stage | observed);
+			v = ask(q, peer->class, stage | observed);
 		if (!v)
 			return 0;
 		if (peer->region) {
-			beside = lookup_row(q, peer->region, stage | observed | PLANE_BESIDE);
+			beside = ask(q, peer->region, stage | observed | PLANE_BESIDE);
 			if (beside && unpacked(beside).priority < unpacked(v).priority)
 				v = beside;
 		}
@@ -145,7 +137,7 @@ static __always_inline __u64 lookup_stages(struct question *q, const struct part
 	return 0;
 }
 
-static __always_inline struct port_verdict lookup_verdict(struct question *q, const struct party *peer)
+static __always_inline struct port_verdict lookup_verdict(const struct question *q, const struct party *peer)
 {
 	__u64 observed, v = lookup_stages(q, peer, 0);
 
@@ -159,16 +151,14 @@ static __always_inline struct port_verdict lookup_verdict(struct question *q, co
 __noinline int judge_end(const struct party *subject, const struct party *peer, __u32 direction, __u32 wanted,
 			 struct verdict *out)
 {
-	__u8 protocol = wanted >> 16;
-	__u16 port = wanted;
+	struct question q = { .direction = direction, .wanted = wanted & ~BY_SUCCESSORS };
 	struct port_verdict v;
-	struct question q;
 
 	if (!subject || !peer || !out)
 		return 1;
-	ask(&q, subject->subject, direction, protocol, port);
+	q.subject = subject->subject;
 	if (wanted & BY_SUCCESSORS)
-		succeed(&q.key.subject);
+		succeed(&q.subject);
 	/* Now, or both would have to be kept: 6.1 has no stack left. */
 	out->direction = direction;
 	out->observed = (subject->flags & ENTRY_OBSERVE) != 0;

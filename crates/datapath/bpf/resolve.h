@@ -219,19 +219,24 @@ static __always_inline void follow_published(struct target *t)
 	t->published = 1;
 }
 
-/* Which namespace of this host that address is in. */
-static __always_inline void locate(struct target *t, __u64 own_netns, __u64 host_netns)
+/* Which namespace of this host that address is in. Global, so that the verifier looks at it once. */
+__noinline int locate(struct target *t, __u64 own_netns, __u64 host_netns)
 {
+	struct address at;
 	const __u64 *ns;
 
-	if (is_own_loopback(&t->addr) || is_private_loopback(&t->addr)) {
+	if (!t)
+		return 0;
+	at = t->addr;
+	if (is_own_loopback(&at) || is_private_loopback(&at)) {
 		t->netns = own_netns;
 	} else {
-		ns = bpf_map_lookup_elem(&addresses, &t->addr);
+		ns = bpf_map_lookup_elem(&addresses, &at);
 		t->netns = ns ? *ns : 0;
 	}
 	if (t->netns == host_netns && port_count(&port_published, t->protocol, t->port))
 		follow_published(t);
+	return 0;
 }
 
 /* 1 if a protected workload listens there, or has that namespace for itself. */

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use cofferdam_policy::containment::{Bind, Containment, Interface, Loopback, Netlink};
+use cofferdam_policy::containment::{Bind, Containment, Interface, Loopback, Netlink, is_private_loopback};
 use cofferdam_policy::{PortRange, Protocol};
 use libbpf_rs::{MapCore, MapFlags};
 
@@ -42,15 +42,6 @@ pub fn loopback(number: u32) -> (Ipv4Addr, Ipv6Addr) {
         0xfd, 0x63, 0x6f, 0x66, 0x66, 0x65, 0x72, 0x64, 0x61, 0x6d, 0, 0, a, b, c, d,
     ];
     (Ipv4Addr::from(FIRST | (number & HOSTS)), Ipv6Addr::from(v6))
-}
-
-/// Whether this is somebody's private 127.0.0.1 or `::1`.
-#[must_use]
-pub fn is_private_loopback(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(v4) => v4.octets()[0] == 127 && v4.octets()[1] & 0xc0 == 0x40,
-        IpAddr::V6(v6) => v6.octets()[..12] == loopback(0).1.octets()[..12],
-    }
 }
 
 /// Keys and values of one map.

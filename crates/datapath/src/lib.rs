@@ -30,7 +30,7 @@ mod switches;
 
 pub use cgroups::Entry;
 pub use closed::Closed;
-pub use contain::{Contained, is_private_loopback, loopback};
+pub use contain::{Contained, loopback};
 pub use decider::{Answer, Decider};
 pub use empty::{Empty, Handshake};
 pub use ending::{EndBy, Ended, Ender};

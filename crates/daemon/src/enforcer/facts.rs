@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use cofferdam_datapath as datapath;
 use cofferdam_workload::host;
 
 use super::{Contained, Enforcer, Target};
@@ -61,7 +60,7 @@ impl Enforcer {
         if self.loopbacks.as_ref() == Some(&wanted) {
             return Ok(());
         }
-        match host::set_loopbacks(&wanted, datapath::is_private_loopback) {
+        match host::set_loopbacks(&wanted) {
             Ok(()) => self.loopbacks = Some(wanted),
             Err(error) if Path::new("/proc/sys/net/ipv6").exists() => {
                 return Err(format!("there is no private ::1: {}", chain(&error)));

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 use std::thread;
 
+use cofferdam_policy::containment::is_private_loopback;
 use futures_util::TryStreamExt;
 use rtnetlink::Handle;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage, CacheInfo};
@@ -13,6 +14,7 @@ use super::links::{connect, own_address, refused};
 
 /// In every network namespace.
 const LO: u32 = 1;
+
 /// Deprecated, and for ever: it never becomes the source of what goes elsewhere.
 fn deprecated() -> CacheInfo {
     let mut lives = CacheInfo::default();
@@ -20,17 +22,17 @@ fn deprecated() -> CacheInfo {
     lives
 }
 
-/// Makes the addresses on `lo` for which `is_ours` holds exactly these.
-pub fn set_loopbacks(wanted: &BTreeSet<Ipv6Addr>, is_ours: fn(IpAddr) -> bool) -> Result<(), HostError> {
+/// Makes the addresses on `lo` that are private loopbacks exactly these.
+pub fn set_loopbacks(wanted: &BTreeSet<Ipv6Addr>) -> Result<(), HostError> {
     // A thread of its own: the caller may be inside a runtime, and must not go on before it is done.
-    let done = thread::scope(|scope| scope.spawn(|| set(wanted, is_ours)).join());
+    let done = thread::scope(|scope| scope.spawn(|| set(wanted)).join());
     done.unwrap_or_else(|_| Err(refused("addresses of lo", &"the thread panicked")))
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn set(wanted: &BTreeSet<Ipv6Addr>, is_ours: fn(IpAddr) -> bool) -> Result<(), HostError> {
+async fn set(wanted: &BTreeSet<Ipv6Addr>) -> Result<(), HostError> {
     let (handle, _connection) = connect("addresses of lo")?;
-    let here = ours(&handle, is_ours)
+    let here = ours(&handle)
         .await
         .map_err(|error| refused("addresses of lo", &error))?;
     let known: BTreeSet<IpAddr> = here.iter().filter_map(own_address).collect();
@@ -57,12 +59,12 @@ async fn set(wanted: &BTreeSet<Ipv6Addr>, is_ours: fn(IpAddr) -> bool) -> Result
     Ok(())
 }
 
-async fn ours(handle: &Handle, is_ours: fn(IpAddr) -> bool) -> Result<Vec<AddressMessage>, rtnetlink::Error> {
+async fn ours(handle: &Handle) -> Result<Vec<AddressMessage>, rtnetlink::Error> {
     let all = handle.address().get().set_link_index_filter(LO).execute();
     let all: Vec<AddressMessage> = all.try_collect().await?;
     let ours = |message: &AddressMessage| {
         let own = own_address(message).filter(IpAddr::is_ipv6);
-        message.header.index == LO && own.is_some_and(is_ours)
+        message.header.index == LO && own.is_some_and(is_private_loopback)
     };
     Ok(all.into_iter().filter(ours).collect())
 }
