@@ -48,6 +48,8 @@ enum Job {
     Soak(soak::Args),
     /// Test the data plane on other kernels, emulated
     VmTest(vm::Args),
+    /// Run a command on another kernel, emulated, with this machine's files
+    VmRun(vm::run::Args),
     /// Attack from inside a protected workload, and say what stopped it
     Attack(attack::Args),
     /// Measure what a verdict costs
@@ -63,7 +65,8 @@ fn main() -> ExitCode {
         Job::Demo(args) => demo::run(&args),
         Job::Lab(args) => lab::run(&args),
         Job::Soak(args) => soak::run(&args),
-        Job::VmTest(args) => vm::run(&args),
+        Job::VmTest(args) => vm::test(&args),
+        Job::VmRun(args) => vm::run::run(&args),
         Job::Attack(args) => attack::run(&args),
         Job::Bench(args) => bench::run(&args),
     };

@@ -17,6 +17,7 @@ use crate::{repo, setup};
 
 mod image;
 mod kernel;
+pub(crate) mod run;
 
 use kernel::Kernel;
 
@@ -67,11 +68,8 @@ struct Outcome {
     seconds: u64,
 }
 
-pub(crate) fn run(args: &Args) -> Result<()> {
-    ensure!(
-        cfg!(target_arch = "x86_64"),
-        "vm-test boots x86_64 kernels, and this is another machine"
-    );
+pub(crate) fn test(args: &Args) -> Result<()> {
+    only_x86_64()?;
     setup::run()?;
     let shell = repo::shell()?;
     emulator(&shell)?;
@@ -172,18 +170,47 @@ fn built(words: &str, wanted: impl Fn(&cargo_metadata::Target) -> bool) -> Resul
     Ok(found)
 }
 
-/// Not part of `setup`: 50 MB that only this command needs.
+fn only_x86_64() -> Result<()> {
+    ensure!(
+        cfg!(target_arch = "x86_64"),
+        "only x86_64 kernels are emulated, and this is another machine"
+    );
+    Ok(())
+}
+
+/// Not part of `setup`: 50 MB that only these commands need.
 fn emulator(shell: &Shell) -> Result<()> {
-    if Path::new("/usr/bin/qemu-system-x86_64").exists() {
+    if ["/usr/bin/qemu-system-x86_64", "/sbin/depmod"]
+        .iter()
+        .all(|program| Path::new(program).exists())
+    {
         return Ok(());
     }
     let _noninteractive = shell.push_env("DEBIAN_FRONTEND", "noninteractive");
     cmd!(
         shell,
-        "apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends qemu-system-x86"
+        "apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends qemu-system-x86 kmod"
     )
     .run()
-    .context("apt-get install qemu-system-x86")
+    .context("apt-get install qemu-system-x86 kmod")
+}
+
+/// A machine with so many MiB and no network; `timeout` ends it where it hangs.
+fn qemu(kernel: &Kernel, initramfs: &Path, memory: &str, append: &str) -> Command {
+    let mut machine = Command::new("timeout");
+    machine
+        .args(["--kill-after=5", SECONDS, "qemu-system-x86_64"])
+        .args(["-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", memory])
+        .args(["-nographic", "-no-reboot", "-net", "none"])
+        .arg("-kernel")
+        .arg(&kernel.image)
+        .arg("-initrd")
+        .arg(initramfs)
+        .arg("-append")
+        .arg(format!("console=ttyS0 quiet panic=-1 {append}"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    machine
 }
 
 // === impl Machine ===
@@ -191,17 +218,7 @@ fn emulator(shell: &Shell) -> Result<()> {
 impl Machine {
     fn boot(&self) -> Result<Outcome> {
         let start = Instant::now();
-        let mut machine = Command::new("timeout")
-            .args(["--kill-after=5", SECONDS, "qemu-system-x86_64"])
-            .args(["-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", "1536"])
-            .args(["-nographic", "-no-reboot", "-net", "none"])
-            .arg("-kernel")
-            .arg(&self.kernel.image)
-            .arg("-initrd")
-            .arg(&self.initramfs)
-            .args(["-append", "console=ttyS0 quiet panic=-1"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
+        let mut machine = qemu(&self.kernel, &self.initramfs, "1536", "")
             .spawn()
             .context("qemu-system-x86_64")?;
         let console = machine.stdout.take().context("qemu has no console")?;

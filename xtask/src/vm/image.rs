@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
@@ -15,12 +15,14 @@ use crate::repo;
 const INIT: &str = include_str!("init.sh");
 const PRODUCT: &str = include_str!("product.sh");
 
-/// In the order in which they depend on each other. The first four make the lab's networks; the next masquerade, match
-/// on TCP flags, lose some packets of many, and know the host's addresses; the last three end sockets on request.
+/// In the order in which they depend on each other. The first five make the lab's networks, on a bridge whose frames are
+/// translated, as with Docker; the next masquerade, match on TCP flags, lose some packets of many, and know the host's
+/// addresses; the last three end sockets on request.
 const MODULES: &[&str] = &[
     "llc",
     "stp",
     "bridge",
+    "br_netfilter",
     "veth",
     "crc32c_generic",
     "libcrc32c",
@@ -53,16 +55,7 @@ const EXTENSION_FILES: &[&str] = &["libxt_MASQUERADE.so", "libxt_tcp.so", "libxt
 
 /// Builds the file system beside `initramfs` and packs it into that.
 pub(super) fn build(shell: &Shell, kernel: &Kernel, programs: &Programs, initramfs: &Path) -> Result<()> {
-    let root = initramfs.with_extension("root");
-    if root.exists() {
-        fs::remove_dir_all(&root)?;
-    }
-    for folder in [
-        "bin", "dev", "etc", "modules", "proc", "run", "sys", "tests", "tmp",
-    ] {
-        fs::create_dir_all(root.join(folder))?;
-    }
-    place(Path::new("/usr/bin/busybox"), &root, "bin/busybox")?;
+    let root = empty(initramfs)?;
     for name in PROGRAMS {
         let program = cmd!(shell, "which {name}").quiet().read()?;
         with_libraries(shell, Path::new(&program), &root, &format!("bin/{name}"))?;
@@ -76,22 +69,43 @@ pub(super) fn build(shell: &Shell, kernel: &Kernel, programs: &Programs, initram
     }
     with_libraries(shell, &programs.product, &root, "bin/cofferdam")?;
     script(&root.join("tests/product"), PRODUCT)?;
-    for (number, name) in MODULES.iter().enumerate() {
+    modules(kernel, MODULES, &root)?;
+    scenarios(&root)?;
+    script(&root.join("init"), INIT)?;
+    pack(shell, &root, initramfs)
+}
+
+/// A file system beside `initramfs` with busybox and folders.
+pub(super) fn empty(initramfs: &Path) -> Result<PathBuf> {
+    let root = initramfs.with_extension("root");
+    if root.exists() {
+        fs::remove_dir_all(&root)?;
+    }
+    for folder in [
+        "bin", "dev", "etc", "modules", "proc", "run", "sys", "tests", "tmp",
+    ] {
+        fs::create_dir_all(root.join(folder))?;
+    }
+    place(Path::new("/usr/bin/busybox"), &root, "bin/busybox")?;
+    Ok(root)
+}
+
+/// In this order; what the kernel does not have as a module, it has built in or does not need.
+pub(super) fn modules(kernel: &Kernel, names: &[&str], root: &Path) -> Result<()> {
+    for (number, name) in names.iter().enumerate() {
         if let Some(file) = kernel.module(name) {
             let file_name = file
                 .file_name()
                 .unwrap_or_default()
                 .to_string_lossy()
                 .into_owned();
-            place(&file, &root, &format!("modules/{number:02}-{file_name}"))?;
+            place(&file, root, &format!("modules/{number:02}-{file_name}"))?;
         }
     }
-    scenarios(&root)?;
-    script(&root.join("init"), INIT)?;
-    pack(shell, &root, initramfs)
+    Ok(())
 }
 
-fn script(file: &Path, text: &str) -> Result<()> {
+pub(super) fn script(file: &Path, text: &str) -> Result<()> {
     fs::write(file, text)?;
     fs::set_permissions(file, fs::Permissions::from_mode(0o755))?;
     Ok(())
@@ -138,7 +152,7 @@ fn place(file: &Path, root: &Path, inside: &str) -> Result<()> {
     Ok(())
 }
 
-fn pack(shell: &Shell, root: &Path, initramfs: &Path) -> Result<()> {
+pub(super) fn pack(shell: &Shell, root: &Path, initramfs: &Path) -> Result<()> {
     // Links for `mount`, `sh` and so on are made inside; init itself needs one.
     symlink("busybox", root.join("bin/sh"))?;
     let _here = shell.push_dir(root);

@@ -200,7 +200,7 @@ impl What {
             Self::Loopback => "cgroup/bind4, connect4, sendmsg4, and those of IPv6",
             Self::PortsHeld | Self::PortsUndeclared => BIND,
             Self::Abstract if hooks.unix => {
-                "cgroup/connect_unix, sendmsg_unix; a strict run also Landlock (6.12)"
+                "cgroup/connect_unix, sendmsg_unix, or the same by LSM before 6.7; a strict run also Landlock (6.12)"
             }
             Self::Abstract => "nothing before Linux 6.7",
             Self::Sysctl => "cgroup/sysctl",
