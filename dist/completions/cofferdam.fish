@@ -138,7 +138,7 @@ complete -c cofferdam -n "__fish_cofferdam_using_subcommand observe" -l socket -
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand observe" -l all -d 'Every protected workload'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand observe" -l json -d 'Print JSON instead of text'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand observe" -s h -l help -d 'Print help'
-complete -c cofferdam -n "__fish_cofferdam_using_subcommand protect" -s l -l label -d 'A label that says who it is; may be repeated' -r
+complete -c cofferdam -n "__fish_cofferdam_using_subcommand protect" -s l -l label -d 'A label that says who it is, or a `cofferdam.*` one, as on a container; may be repeated' -r
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand protect" -l socket -d 'The daemon\'s socket' -r -F
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand protect" -l json -d 'Print JSON instead of text'
 complete -c cofferdam -n "__fish_cofferdam_using_subcommand protect" -s h -l help -d 'Print help'

@@ -201,3 +201,27 @@ fn root_mode_and_protect_labels() {
     );
     assert!(stage.host_tries(Kind::Tcp, "127.0.0.1:7702", 2).all_refused());
 }
+
+/// `protect --label cofferdam.…` does what the label does on a container; one that cannot be read changes nothing.
+#[test]
+fn root_labels_of_protect_are_a_containers() {
+    let stage = Stage::new();
+    stage.serve("bare", &["--net=host"], "tcp", "127.0.0.1:7703");
+    let tries = || stage.host_tries(Kind::Tcp, "127.0.0.1:7703", 1);
+    let protect = |labels: &[&str]| {
+        let given = labels.iter().flat_map(|label| ["--label", label]);
+        let args: Vec<&str> = ["protect", "bare"].into_iter().chain(given).collect();
+        stage.lab.cofferdam(&args).expect("protect")
+    };
+    let unreadable = protect(&["app=bare", "cofferdam.contain=strct"]);
+    assert_ne!(unreadable.code, Some(0));
+    assert!(unreadable.stderr.contains("hint: "), "{unreadable}");
+    assert!(tries().all_answered("bare"), "it is not protected");
+    assert_eq!(protect(&["app=bare"]).code, Some(0));
+    assert!(tries().all_refused());
+    assert_eq!(
+        protect(&["app=bare", "cofferdam.ingress=host:7703"]).code,
+        Some(0)
+    );
+    assert!(tries().all_answered("bare"));
+}

@@ -255,7 +255,7 @@ pub(crate) struct ObserveArgs {
 pub(crate) struct ProtectArgs {
     /// Name or id of a workload
     pub(crate) name: String,
-    /// A label that says who it is; may be repeated
+    /// A label that says who it is, or a `cofferdam.*` one, as on a container; may be repeated
     #[arg(short, long = "label", value_name = "KEY=VALUE")]
     pub(crate) labels: Vec<String>,
 }

@@ -361,8 +361,15 @@ fn answer(changed: Vec<Chosen>, rollback_at: Option<Timestamp>, notes: Vec<Strin
 /// Every pair as it would be written on a command line.
 pub(super) fn check_labels(given: &Labels) -> Result<(), Problem> {
     for (key, value) in given {
-        labels::parse(&format!("{key}={value}"))
-            .map_err(|error| Problem::new(Code::Invalid, error.to_string()).hint(error.hint()))?;
+        labels::parse(&format!("{key}={value}")).map_err(|error| unusable(&error))?;
     }
-    Ok(())
+    // Of a container's creator they are a warning; whoever gives a command can mend it.
+    match labels::directives(given).problems.first() {
+        Some(error) => Err(unusable(error)),
+        None => Ok(()),
+    }
+}
+
+fn unusable(error: &labels::LabelError) -> Problem {
+    Problem::new(Code::Invalid, error.to_string()).hint(error.hint())
 }

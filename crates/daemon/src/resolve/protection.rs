@@ -1,5 +1,6 @@
 //! Who is protected, why, in which mode, and what its user opened: one function a kind of workload.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -11,11 +12,12 @@ use crate::state::Run;
 
 pub(super) fn container(inputs: &Inputs<'_>, container: &Container) -> Candidate {
     let key = container_key(&container.id);
-    let directives = labels::directives(&container.labels);
     let given = given_labels(inputs, &container.name);
-    let (mut every, mut identity) = effective(&container.labels, &inputs.config.identity_keys);
-    every.extend(given.clone());
-    identity.extend(given);
+    let all = with(&container.labels, &given);
+    let directives = labels::directives(&all);
+    let (every, mut identity) = effective(&all, &inputs.config.identity_keys);
+    // Whatever was given by name says who it is, whether or not its key is one that does.
+    identity.extend(labels::selectable(&given, &[]));
     let asked = asked_to_protect(&directives);
     let protected_by = protected_by(inputs, &container.name, asked, &identity);
     let mode = mode(inputs, &key, directives.mode, is_adopted(inputs, &container.id));
@@ -157,6 +159,16 @@ fn given_labels(inputs: &Inputs<'_>, name: &str) -> Labels {
     given
 }
 
+/// A container's labels with those laid over them that its user gave by its name.
+fn with<'l>(own: &'l Labels, given: &Labels) -> Cow<'l, Labels> {
+    let mut all = Cow::Borrowed(own);
+    if !given.is_empty() {
+        all.to_mut()
+            .extend(given.iter().map(|(key, value)| (key.clone(), value.clone())));
+    }
+    all
+}
+
 /// Everything observed beats all; then the user's command, the label, and what was there first.
 fn mode(inputs: &Inputs<'_>, key: &str, label: Option<Mode>, adopted: bool) -> Mode {
     if inputs.config.mode == Mode::Observe {
@@ -207,8 +219,9 @@ fn container_openings(inputs: &Inputs<'_>, container: &Container) -> Vec<Opening
             )
         });
         let asked = resolvers(&one.resolvers);
+        let all = with(&one.labels, &given_labels(inputs, &one.name));
         published
-            .chain(labels::directives(&one.labels).openings)
+            .chain(labels::directives(&all).openings)
             .chain(asked)
             .collect::<Vec<_>>()
     }))

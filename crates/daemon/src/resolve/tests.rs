@@ -314,6 +314,32 @@ fn commands_and_configuration_protect_by_name() {
 }
 
 #[test]
+fn a_label_given_by_name_does_what_it_does_on_a_container() {
+    let mut bench = Bench::with([container('a', "ha", &[("cofferdam.mode", "enforce")])]);
+    let given = labels(&[
+        ("app", "home"),
+        ("cofferdam.mode", "observe"),
+        ("cofferdam.ingress", "lan:8123"),
+    ]);
+    bench.choices.protected.insert("ha".into(), given);
+    let home = bench.one("ha");
+    assert_eq!(home.mode, Mode::Observe);
+    assert!(
+        home.openings
+            .iter()
+            .any(|opening| opening.source.contains("lan:8123")),
+        "{home:?}"
+    );
+    let who = home.identity.unwrap();
+    assert_eq!(*who.identity_labels, labels(&[("app", "home")]));
+    assert_eq!(
+        *who.labels,
+        labels(&[("app", "home")]),
+        "no selector sees a directive"
+    );
+}
+
+#[test]
 fn runs_and_units_are_who_they_are_said_to_be() {
     let mut bench = Bench::with([container('a', "web", &[("app", "web")])]);
     let run = |pairs: &[(&str, &str)]| Run {
