@@ -75,9 +75,10 @@ impl Args {
         text.parse().map_err(Error::other).step(&format!("{key}={text}"))
     }
 
-    /// `ms=`, else a moment that is long enough on one host.
+    /// `ms=`, else a moment that is long enough on one host; `slow=` times as long.
     pub(crate) fn patience(&self) -> Duration {
-        Duration::from_millis(self.text("ms").parse().unwrap_or(1500))
+        let moment = Duration::from_millis(self.text("ms").parse().unwrap_or(1500));
+        moment * self.text("slow").parse().unwrap_or(1)
     }
 }
 

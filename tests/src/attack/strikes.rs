@@ -48,7 +48,9 @@ impl Scene {
         let token = self.token();
         let words = self.filled(words, &token);
         let voice = self.voice(attacker)?;
-        voice.borrow_mut().tell(&format!("{words} token={token}"))?;
+        voice
+            .borrow_mut()
+            .tell(&format!("{words} token={token} slow={}", times_slower()))?;
         Ok((Running::of(voice)?, token))
     }
 
@@ -195,7 +197,7 @@ impl Scene {
                 let at: Vec<&str> = line.split(' ').take(2).collect();
                 return Some(format!("arrived at {}", at.join(" ")));
             }
-            if start.elapsed() > patience {
+            if start.elapsed() > patience * times_slower() {
                 return None;
             }
             thread::sleep(Duration::from_millis(5));
@@ -215,6 +217,12 @@ impl Scene {
         }
         seen
     }
+}
+
+/// How many times slower than hardware this machine may be: `COFFERDAM_SLOW` under emulation, else 1.
+fn times_slower() -> u32 {
+    let times = std::env::var("COFFERDAM_SLOW").ok();
+    times.and_then(|times| times.parse().ok()).unwrap_or(1)
 }
 
 /// Writes a policy into the daemon's folder, as an editor does.

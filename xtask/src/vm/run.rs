@@ -129,6 +129,8 @@ fn script(command: &[String]) -> Result<String> {
         let value = std::env::var(name).with_context(|| format!("${name}"))?;
         text += &format!("export {name}={}\n", quoted(&value));
     }
+    // The tests' time limits are for hardware.
+    text += "export COFFERDAM_SLOW=4\n";
     let words: Vec<_> = command.iter().map(|word| quoted(word)).collect();
     ensure!(!words.is_empty(), "there is no command");
     text += &format!("echo; echo '{BEGIN}'\n{} </dev/null\n", words.join(" "));
