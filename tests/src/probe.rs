@@ -124,6 +124,11 @@ impl Attempts {
         self.attempts.iter().all(Attempt::refused)
     }
 
+    /// Whether each was refused, and most of them at once: for a machine whose processors have other things to do.
+    pub fn refused_under_load(&self) -> bool {
+        self.attempts.iter().all(|a| a.errno.is_some()) && self.median_ms() < INSTANT_MS
+    }
+
     /// Whether none was answered, at once or not.
     pub fn none_answered(&self) -> bool {
         self.attempts.iter().all(|a| a.answer.is_none())
