@@ -69,12 +69,7 @@ struct Outcome {
 }
 
 pub(crate) fn test(args: &Args) -> Result<()> {
-    only_x86_64()?;
-    setup::run()?;
-    let shell = repo::shell()?;
-    emulator(&shell)?;
-    let folder = folder()?;
-    fs::create_dir_all(&folder)?;
+    let (shell, folder) = prepare()?;
     let machines = machines(&shell, &folder, args)?;
     // Much of a test is waiting for an answer that must not come, so two machines take little longer than one.
     let outcomes: Vec<Result<Outcome>> = thread::scope(|scope| {
@@ -170,12 +165,18 @@ fn built(words: &str, wanted: impl Fn(&cargo_metadata::Target) -> bool) -> Resul
     Ok(found)
 }
 
-fn only_x86_64() -> Result<()> {
+/// What is installed first, and where everything happens.
+fn prepare() -> Result<(Shell, PathBuf)> {
     ensure!(
         cfg!(target_arch = "x86_64"),
         "only x86_64 kernels are emulated, and this is another machine"
     );
-    Ok(())
+    setup::run()?;
+    let shell = repo::shell()?;
+    emulator(&shell)?;
+    let folder = folder()?;
+    fs::create_dir_all(&folder)?;
+    Ok((shell, folder))
 }
 
 /// Not part of `setup`: 50 MB that only these commands need.

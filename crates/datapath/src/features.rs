@@ -19,6 +19,7 @@ impl Datapath {
     /// What this kernel gives us, by name, for the start line and `doctor`.
     #[must_use]
     pub fn features(&self) -> Vec<(String, bool)> {
+        let lsm = has_lsm() && !self.without_lsm;
         vec![
             ("connect".into(), true),
             ("sendmsg".into(), true),
@@ -28,9 +29,9 @@ impl Datapath {
             ("cgroup-birth".into(), true),
             ("socket-scan".into(), true),
             ("sysctl".into(), true),
-            ("abstract-sockets".into(), has_unix_hooks() || has_lsm()),
+            ("abstract-sockets".into(), has_unix_hooks() || lsm),
             ("typed-sockets".into(), kernel_is_at_least(6, 2)),
-            ("lsm".into(), has_lsm() && !self.without_lsm),
+            ("lsm".into(), lsm),
         ]
     }
 }

@@ -5,12 +5,11 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use xshell::{Shell, cmd};
 
 use super::kernel::{self, Kernel};
-use super::{SERIES, emulator, folder, image, only_x86_64, qemu};
-use crate::{repo, setup};
+use super::{SERIES, image, prepare, qemu};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -47,12 +46,7 @@ const BEGIN: &str = "@@ begin";
 const END: &str = "@@ status ";
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    only_x86_64()?;
-    setup::run()?;
-    let shell = repo::shell()?;
-    emulator(&shell)?;
-    let folder = folder()?;
-    fs::create_dir_all(&folder)?;
+    let (shell, folder) = prepare()?;
     let package = kernel::find(&shell, &args.kernel)?.with_context(|| {
         format!(
             "the configured archives have no {} kernel\nhint: apt-get update",
@@ -132,7 +126,6 @@ fn script(command: &[String]) -> Result<String> {
     // The tests' time limits are for hardware.
     text += "export COFFERDAM_SLOW=4\n";
     let words: Vec<_> = command.iter().map(|word| quoted(word)).collect();
-    ensure!(!words.is_empty(), "there is no command");
     text += &format!("echo; echo '{BEGIN}'\n{} </dev/null\n", words.join(" "));
     text += &format!("status=$?; echo; echo \"{END}$status\"\nbusybox poweroff -f\n");
     Ok(text)
